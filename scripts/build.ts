@@ -1,0 +1,39 @@
+/** Builds the agent and the CLI as minified bundles into dist/, with the native part of the store beside them. */
+import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+
+/** Packages that are CommonJS expect these; every chunk gets them. */
+const COMMONJS = `import { createRequire as __createRequire } from 'node:module';
+const require = __createRequire(import.meta.url);
+const __dirname = import.meta.dirname;
+const __filename = import.meta.filename;`;
+
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist);
+await build({
+  entryPoints: { hedgerow: join(root, 'src/cli/entry.ts') },
+  outdir: dist,
+  bundle: true,
+  splitting: true,
+  minify: true,
+  keepNames: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node22',
+  legalComments: 'none',
+  chunkNames: 'chunk-[hash]',
+  banner: { js: COMMONJS },
+  logLevel: 'warning',
+});
+chmodSync(join(dist, 'hedgerow.js'), 0o755);
+
+const level = dirname(createRequire(import.meta.url).resolve('classic-level/package.json'));
+for (const platform of readdirSync(join(level, 'prebuilds'))) {
+  if (!platform.startsWith('linux-')) continue;
+  cpSync(join(level, 'prebuilds', platform), join(dist, 'prebuilds', platform), { recursive: true });
+}

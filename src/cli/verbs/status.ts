@@ -1,0 +1,28 @@
+import type { CommandModule } from 'yargs';
+import type { StatusView } from '../../control/views/status.ts';
+import { ask, type Common } from '../ask.ts';
+import { duration, harmless, paint, printJson, printLine } from '../output.ts';
+
+export const status: CommandModule<object, Common> = {
+  command: 'status',
+  describe: 'one look at this router',
+  handler: async (args) => {
+    const view = await ask<StatusView>(args, 'status');
+    if (args.json) {
+      printJson(view);
+      return;
+    }
+    const { routers, enforcement, observation } = view;
+    printLine(
+      `${paint('bold', view.router)} in ${harmless(view.home.name ?? 'a home without a name')}, up ${duration(view.uptimeSeconds)}`,
+    );
+    printLine(`  routers    ${routers.alive} of ${routers.members} alive, ${routers.inStep} in step`);
+    printLine(`  policies   ${view.policies}`);
+    printLine(`  enforcing  ${enforcement.enforcing ? `with ${enforcement.detail}` : paint('red', 'no')}`);
+    printLine(
+      `  sees       ${view.devices} devices, ${view.flows} flows on ${observation.lan.join(', ') || 'no LAN'}`,
+    );
+    printLine(`  memory     ${view.rssMb} MB`);
+    for (const problem of view.problems) printLine(paint('yellow', `! ${harmless(problem)}`));
+  },
+};

@@ -1,0 +1,69 @@
+import { connect, type Socket } from 'node:net';
+import { JSONRPCClient, JSONRPCErrorException } from 'json-rpc-2.0';
+import { HedgerowError, messageOf, UnavailableError } from '../errors.ts';
+import type { ErrorData } from './server.ts';
+
+/** One connection to an agent's control socket. */
+export interface ControlClient {
+  /** Calls a command or a view. Errors of the agent come back as HedgerowError with their hint and exit code. */
+  call<T>(method: string, params?: Record<string, unknown>): Promise<T>;
+  close(): void;
+}
+
+/** Connects. UnavailableError with what to do when no agent answers within `timeoutMs` (default 5 s). */
+export async function openControl(path: string, timeoutMs = 5_000): Promise<ControlClient> {
+  const socket = await open(path, timeoutMs);
+  const rpc = new JSONRPCClient((request) => void socket.write(`${JSON.stringify(request)}\n`));
+  let rest = '';
+  socket.setEncoding('utf8');
+  socket.on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line !== '') rpc.receive(JSON.parse(line));
+  });
+  socket.on('error', () => rpc.rejectAllPendingRequests('the agent went away'));
+  socket.on('close', () => rpc.rejectAllPendingRequests('the agent went away'));
+  return {
+    async call<T>(method: string, params: Record<string, unknown> = {}): Promise<T> {
+      try {
+        return (await rpc.request(method, params)) as T;
+      } catch (error) {
+        throw translate(error);
+      }
+    },
+    close: () => socket.destroy(),
+  };
+}
+
+function open(path: string, timeoutMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path });
+    socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+    const failed = (cause: unknown): void => {
+      const denied = cause instanceof Error && 'code' in cause && cause.code === 'EACCES';
+      reject(
+        new UnavailableError(`no agent answers on ${path}: ${messageOf(cause)}`, {
+          cause,
+          hint: denied
+            ? 'use sudo, or become a member of the group in control.group'
+            : 'start it with: hedgerow agent (or name its configuration with --config)',
+        }),
+      );
+    };
+    socket.once('error', failed);
+    socket.once('connect', () => {
+      socket.off('error', failed);
+      socket.setTimeout(0);
+      resolve(socket);
+    });
+  });
+}
+
+function translate(error: unknown): Error {
+  if (!(error instanceof JSONRPCErrorException)) return new UnavailableError(messageOf(error));
+  const data = error.data as Partial<ErrorData> | undefined;
+  return new HedgerowError(data?.name ?? 'InternalError', error.message, {
+    hint: data?.hint,
+    exitCode: data?.exitCode ?? 70,
+  });
+}

@@ -1,0 +1,132 @@
+import { UsageError } from '../../errors.ts';
+import { fromHex, toHex } from '../../policy/crypto.ts';
+import { homeIdOf } from '../../policy/genesis.ts';
+import type { Record } from '../../policy/records.ts';
+import { decodeBundle, encodeBundle, type HomeFile } from '../../store/home-file.ts';
+import type { Parts } from '../parts.ts';
+import { isShown } from '../views/shown.ts';
+
+/** The answer to `home create`. */
+export interface CreatedView {
+  readonly id: string;
+  readonly name: string;
+  /** Only the first time: the home's most senior key, to be kept on paper; it is on no router after this. */
+  readonly recoveryKey: string | undefined;
+}
+
+/** Names the home of this router and hands out its recovery key, once. */
+export async function createHome(parts: Parts, request: { by: string; name: string }): Promise<CreatedView> {
+  const { replica, author, home } = parts;
+  const older = [...replica.live.values()].filter(
+    ({ record }) => record.kind === 'name' && record.of.kind === 'home',
+  );
+  const name: Record = { kind: 'name', of: { kind: 'home' }, text: request.name };
+  await author.write({ by: request.by, over: older.map(({ id }) => id), add: [name] }, false);
+  const { recoverySeed, ...file } = home.read();
+  if (recoverySeed !== undefined) home.write(file);
+  return {
+    id: replica.home,
+    name: request.name,
+    recoveryKey: recoverySeed?.match(/.{1,8}/g)?.join('-'),
+  };
+}
+
+/** The answer to `home add`: what the new router needs. A secret. */
+export interface AddedView {
+  /** False when it was a member already; the bundle is as good. */
+  readonly changed: boolean;
+  readonly peer: string;
+  readonly bundle: string;
+}
+
+/** Admits a router to the home. */
+export async function addMember(
+  parts: Parts,
+  request: { by: string; peer: string; name?: string | undefined; admin: boolean },
+): Promise<AddedView> {
+  const { replica, author, key } = parts;
+  const self = replica.member(key.peer);
+  if (self?.admin !== true) {
+    throw new UsageError('this router may not admit others: it is no admin of its home', {
+      hint: 'add the new router on one that is (hedgerow home lists them)',
+    });
+  }
+  const known = replica.member(request.peer);
+  if (known?.evicted !== undefined) {
+    throw new UsageError('this key was evicted from the home, which is final', {
+      hint: 'give the router a new key: stop its agent and move its state folder away',
+    });
+  }
+  const add: Record[] = [];
+  if (known === undefined) add.push({ kind: 'admit', peer: request.peer, admin: request.admin });
+  if (request.name !== undefined && parts.directory.routerName(request.peer) !== request.name) {
+    add.push({ kind: 'name', of: { kind: 'router', peer: request.peer }, text: request.name });
+  }
+  if (add.length > 0) await author.write({ by: request.by, add }, false);
+  return {
+    changed: known === undefined,
+    peer: request.peer,
+    bundle: encodeBundle(bundleOf(parts, request.peer)),
+  };
+}
+
+function bundleOf(parts: Parts, joining: string): HomeFile {
+  const { replica, registers, network, home } = parts;
+  const { genesis, psk } = home.read();
+  const sponsors = replica
+    .members()
+    .filter(({ peer, depth }) => depth >= 0 && peer !== joining && replica.isMember(peer))
+    .map(({ peer }) => peer);
+  const listens = sponsors.flatMap((peer) => registers.card(peer)?.listens ?? []);
+  return {
+    genesis,
+    psk,
+    sponsors,
+    bootstrap: [...new Set([...network.addresses(), ...listens])].slice(0, 50),
+  };
+}
+
+/** The answer to `home join`: the agent begins anew right after it. */
+export interface JoinedView {
+  readonly id: string;
+  /** False when this router was in that home already. */
+  readonly changed: boolean;
+}
+
+/** Makes this router part of another home. What it blocks on its own is never dropped without being told to. */
+export function joinHome(parts: Parts, request: { bundle: string; dropPolicies: boolean }): JoinedView {
+  const { replica, key, home, crypto } = parts;
+  const file = decodeBundle(request.bundle);
+  const id = homeIdOf(file.genesis, crypto);
+  if (id === replica.home) return { id, changed: false };
+  const others = replica
+    .members()
+    .filter(({ peer, depth }) => depth >= 0 && peer !== key.peer && replica.isMember(peer));
+  if (others.length > 0) {
+    throw new UsageError(`this router is in a home with ${others.length} others already`, {
+      hint: 'evict it there first; a router belongs to one home',
+    });
+  }
+  const policies = [...replica.live.values()].filter(({ record }) => isShown(record)).length;
+  if (policies > 0 && !request.dropPolicies) {
+    throw new UsageError(
+      `this router has ${policies} policies of its own, which the other home does not know`,
+      {
+        hint: 'make them again after joining and repeat this with --drop-policies (hedgerow policies lists them)',
+      },
+    );
+  }
+  home.replace(file);
+  return { id, changed: true };
+}
+
+/** A member's key as a person may write it: 64 hex digits. */
+export function parsePeerKey(text: string): string {
+  const bytes = fromHex(text.trim().toLowerCase());
+  if (bytes?.length !== 32) {
+    throw new UsageError(`"${text.slice(0, 80)}" is not a router's key`, {
+      hint: '`hedgerow home` on the new router shows it: 64 digits and letters a–f',
+    });
+  }
+  return toHex(bytes);
+}

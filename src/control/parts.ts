@@ -1,0 +1,53 @@
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { Enforcer } from '../local/enforce/enforcer.ts';
+import type { FlowTable } from '../local/flows/flow-table.ts';
+import type { NodeCache } from '../local/nodes/node-cache.ts';
+import type { Observer } from '../local/observer.ts';
+import type { SigningKey } from '../p2p/keys.ts';
+import type { Network } from '../p2p/network.ts';
+import type { BlockSet } from '../policy/block-set.ts';
+import type { Crypto } from '../policy/crypto.ts';
+import type { Registers } from '../policy/registers.ts';
+import type { Replica } from '../policy/replica.ts';
+import type { HomeFile } from '../store/home-file.ts';
+import type { Author } from './author.ts';
+import type { Directory } from './directory.ts';
+
+/** The parts of a running agent, as commands and views use them. */
+export interface Parts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly key: SigningKey;
+  readonly replica: Replica;
+  readonly registers: Registers;
+  readonly cache: NodeCache;
+  readonly flows: FlowTable;
+  readonly observer: Observer;
+  readonly enforcer: Enforcer;
+  readonly network: Network;
+  readonly author: Author;
+  readonly directory: Directory;
+  readonly crypto: Crypto;
+  readonly home: HomeAccess;
+  /** What should be blocked here now. */
+  readonly blockSet: () => BlockSet;
+  /** The backend in use, and why. */
+  readonly backend: { readonly name: string; readonly detail: string };
+  /** Asks the router's own resolver for a domain; the answers land in the node cache. Never rejects. */
+  readonly resolve: (domain: string) => Promise<void>;
+  /** Milliseconds since this agent was ready. */
+  readonly uptimeMs: () => number;
+  /** Milliseconds from the start of the process until the policy was in force and the socket open. */
+  readonly readyMs: () => number;
+  /** Why the store could not write lately; undefined when it could. */
+  readonly storeError: () => string | undefined;
+}
+
+/** The home file of this router. */
+export interface HomeAccess {
+  read(): HomeFile;
+  write(home: HomeFile): void;
+  /** Joins another home: its file takes the place of ours, the store is put aside, the agent begins anew. */
+  replace(home: HomeFile): void;
+}

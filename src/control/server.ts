@@ -1,0 +1,215 @@
+import { chmodSync, chownSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { createJSONRPCErrorResponse, JSONRPCErrorCode, JSONRPCServer } from 'json-rpc-2.0';
+import { ZodError } from 'zod';
+import { HedgerowError, messageOf, UnavailableError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Service } from '../service.ts';
+import type { Method } from './methods.ts';
+
+/** A request or an answer longer than this ends the connection (bytes). */
+const MAX_LINE = 1024 * 1024;
+const MAX_CONNECTIONS = 256;
+const MAX_OPEN_REQUESTS = 64;
+/** A client that does not read its answers is let go beyond this (bytes). */
+const MAX_UNREAD = 16 * 1024 * 1024;
+
+export interface ServerOptions {
+  readonly path: string;
+  /** Numeric id of the group that may talk to the agent besides its user. */
+  readonly groupId?: number | undefined;
+  readonly methods: ReadonlyMap<string, Method>;
+  readonly log: Log;
+}
+
+/** What the socket turned away, since the start. */
+export interface ServerCounters {
+  connections: number;
+  refusedConnections: number;
+  refusedRequests: number;
+  tooLong: number;
+  unread: number;
+}
+
+/** JSON-RPC 2.0 on a unix socket, one message a line. One slow, idle or hostile client holds nobody up. */
+export class ControlServer implements Service {
+  readonly name = 'control';
+  readonly counters: ServerCounters = {
+    connections: 0,
+    refusedConnections: 0,
+    refusedRequests: 0,
+    tooLong: 0,
+    unread: 0,
+  };
+  readonly #options: ServerOptions;
+  readonly #rpc = new JSONRPCServer({ errorListener: () => undefined });
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    for (const [name, method] of options.methods) this.#rpc.addMethod(name, (params) => method.run(params));
+    this.#rpc.mapErrorToJSONRPCErrorResponse = (id, error: unknown) => toResponse(id, error, options.log);
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { path, groupId } = this.#options;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    await clearStaleSocket(path, signal);
+    const server = createServer((socket) => this.#accept(socket));
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause) => {
+        reject(
+          new UnavailableError(`the control socket ${path} cannot be opened: ${messageOf(cause)}`, { cause }),
+        );
+      });
+      server.listen(path, resolve);
+    });
+    chmodSync(path, 0o660);
+    if (groupId !== undefined) chownSync(path, process.getuid?.() ?? 0, groupId);
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+
+  #accept(socket: Socket): void {
+    this.counters.connections += 1;
+    if (this.#sockets.size >= MAX_CONNECTIONS) {
+      this.counters.refusedConnections += 1;
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    let rest = '';
+    let open = 0;
+    socket.setEncoding('utf8');
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('data', (text: string) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      if (rest.length > MAX_LINE || lines.some((line) => line.length > MAX_LINE)) {
+        this.counters.tooLong += 1;
+        this.#answer(
+          socket,
+          failure(null, JSONRPCErrorCode.InvalidRequest, `a line is longer than ${MAX_LINE} bytes`),
+        );
+        socket.destroySoon();
+        return;
+      }
+      for (const line of lines) {
+        if (line.trim() === '') continue;
+        if (open >= MAX_OPEN_REQUESTS) {
+          this.counters.refusedRequests += 1;
+          this.#answer(socket, failure(null, JSONRPCErrorCode.InvalidRequest, 'too many requests at a time'));
+          continue;
+        }
+        open += 1;
+        this.#receive(line).then(
+          (answer) => {
+            open -= 1;
+            if (answer !== undefined) this.#answer(socket, answer);
+          },
+          (error: unknown) => {
+            open -= 1;
+            this.#options.log.error({ error: messageOf(error) }, 'a request could not be answered');
+            socket.destroy();
+          },
+        );
+      }
+    });
+  }
+
+  async #receive(line: string): Promise<string | undefined> {
+    let request: unknown;
+    try {
+      request = JSON.parse(line);
+    } catch {
+      return failure(null, JSONRPCErrorCode.ParseError, 'this line is not JSON');
+    }
+    if (!isRequest(request)) {
+      return failure(null, JSONRPCErrorCode.InvalidRequest, 'this is not a JSON-RPC 2.0 request');
+    }
+    const response = await this.#rpc.receive(request);
+    return response === null ? undefined : JSON.stringify(response);
+  }
+
+  #answer(socket: Socket, text: string): void {
+    if (socket.destroyed) return;
+    socket.write(`${text}\n`);
+    if (socket.writableLength > MAX_UNREAD) {
+      this.counters.unread += 1;
+      socket.destroy();
+    }
+  }
+}
+
+/** What JSON-RPC errors carry besides their message. */
+export interface ErrorData {
+  readonly name: string;
+  readonly hint?: string | undefined;
+  readonly exitCode: number;
+}
+
+function toResponse(id: string | number | null, error: unknown, log: Log) {
+  if (error instanceof HedgerowError) {
+    const data: ErrorData = { name: error.name, hint: error.hint, exitCode: error.exitCode };
+    return createJSONRPCErrorResponse(id, -32_000, error.message, data);
+  }
+  if (error instanceof ZodError) {
+    const problems = error.issues.map((issue) => `${issue.path.join('.') || 'params'}: ${issue.message}`);
+    const data: ErrorData = { name: 'UsageError', exitCode: 64 };
+    return createJSONRPCErrorResponse(id, JSONRPCErrorCode.InvalidParams, problems.join('; '), data);
+  }
+  log.error(
+    { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
+    'a command failed',
+  );
+  const data: ErrorData = { name: 'InternalError', exitCode: 70 };
+  return createJSONRPCErrorResponse(
+    id,
+    JSONRPCErrorCode.InternalError,
+    'this is a fault in Hedgerow; its log says more',
+    data,
+  );
+}
+
+function failure(id: null, code: number, message: string): string {
+  return JSON.stringify(createJSONRPCErrorResponse(id, code, message));
+}
+
+function isRequest(value: unknown): value is { jsonrpc: '2.0'; method: string; id: string | number } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const { jsonrpc, method, id } = value as Record<string, unknown>;
+  const named = typeof id === 'string' || typeof id === 'number' || id === undefined;
+  return jsonrpc === '2.0' && typeof method === 'string' && named;
+}
+
+/** Removes a socket that nobody listens on any more. UnavailableError when an agent is there, or a file of another kind. */
+async function clearStaleSocket(path: string, signal: AbortSignal): Promise<void> {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isSocket())
+    throw new UnavailableError(`${path} exists and is not a socket`, { hint: 'move it away' });
+  const answered = await new Promise<boolean>((resolve) => {
+    const socket = connect({ path, signal: AbortSignal.any([signal, AbortSignal.timeout(1_000)]) });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+  if (answered) {
+    throw new UnavailableError(`an agent is already running on ${path}`, {
+      hint: 'hedgerow status shows it',
+    });
+  }
+  unlinkSync(path);
+}

@@ -1,0 +1,74 @@
+import type { EnforcerHealth } from '../../local/enforce/enforcer.ts';
+import type { ObserverHealth } from '../../local/observer.ts';
+import type { Parts } from '../parts.ts';
+import { isShown } from './shown.ts';
+
+/** One look at a router. */
+export interface StatusView {
+  readonly router: string;
+  /** This router's key: what `home add` wants. */
+  readonly peer: string;
+  readonly home: { readonly id: string; readonly name: string | undefined };
+  readonly uptimeSeconds: number;
+  readonly readyMs: number;
+  readonly rssMb: number;
+  /** Equal on all routers that are in step. */
+  readonly digest: string;
+  readonly ops: number;
+  readonly policies: number;
+  readonly routers: { readonly members: number; readonly alive: number; readonly inStep: number };
+  readonly enforcement: EnforcerHealth & { readonly detail: string };
+  readonly observation: ObserverHealth;
+  readonly devices: number;
+  readonly flows: number;
+  /** What is wrong, in words; empty when all is well. */
+  readonly problems: readonly string[];
+}
+
+export function statusView(parts: Parts): StatusView {
+  const { config, key, replica, enforcer, observer, network, directory, cache } = parts;
+  const others = network.peers();
+  const members = replica.members().filter(({ peer, depth }) => depth >= 0 && replica.isMember(peer));
+  const enforcement = { ...enforcer.health(), detail: parts.backend.detail };
+  const observation = observer.health();
+  return {
+    router: config.agent.name,
+    peer: key.peer,
+    home: { id: replica.home, name: directory.homeName() },
+    uptimeSeconds: Math.round(parts.uptimeMs() / 1000),
+    readyMs: Math.round(parts.readyMs()),
+    rssMb: Math.round(process.memoryUsage.rss() / 1e5) / 10,
+    digest: replica.digest,
+    ops: replica.size,
+    policies: [...replica.live.values()].filter(({ record }) => isShown(record)).length,
+    routers: {
+      members: members.length,
+      alive: 1 + others.filter(({ state }) => state === 'alive').length,
+      inStep: 1 + others.filter(({ state, digestEqual }) => state === 'alive' && digestEqual === true).length,
+    },
+    enforcement,
+    observation,
+    devices: cache.counters.devices.size,
+    flows: parts.flows.size,
+    problems: problems(parts, enforcement, observation),
+  };
+}
+
+function problems(parts: Parts, enforcement: EnforcerHealth, observation: ObserverHealth): string[] {
+  const found: string[] = [];
+  if (!enforcement.enforcing) {
+    found.push(`nothing is enforced on this router: ${enforcement.lastError ?? parts.backend.detail}`);
+  }
+  if (observation.lan.length === 0)
+    found.push('no LAN was found: this router forwards nothing that Hedgerow can see');
+  if (!observation.tracking && observation.why !== undefined) found.push(`no flows: ${observation.why}`);
+  for (const source of observation.sources) {
+    if (!source.running) found.push(`${source.name} does not run: ${source.lastError ?? 'unknown'}`);
+  }
+  for (const { peer, state } of parts.network.peers()) {
+    if (state !== 'alive') found.push(`${parts.directory.routerName(peer)} cannot be reached`);
+  }
+  const store = parts.storeError();
+  if (store !== undefined) found.push(`the store cannot be written: ${store}`);
+  return found;
+}

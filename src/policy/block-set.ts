@@ -1,0 +1,56 @@
+/** Canonical address text: IPv4 dotted decimal, IPv6 as RFC 5952, no zone. */
+export type Address = string;
+/** Lower-case, colon-separated, 17 characters. */
+export type Mac = string;
+/** Canonical CIDR text, host bits zero. */
+export type Prefix = string;
+/** 32 lower-case hex digits; see identity.ts. */
+export type NodeId = string;
+/** `<op id, 64 hex digits>/<index>`. */
+export type RecordId = string;
+
+/** The records that want an address blocked; never empty. */
+export type Wanted = readonly RecordId[];
+
+/** A device for which something is blocked. The unit that a backend enforces for. */
+export interface Owner {
+  readonly id: NodeId;
+  /** The device's own addresses here. */
+  readonly addresses: ReadonlySet<Address>;
+  readonly macs: ReadonlySet<Mac>;
+  /** Far addresses blocked for this device. */
+  readonly remotes: ReadonlyMap<Address, Wanted>;
+}
+
+/** Why something that a policy covers is not in the block set. */
+export interface Spared {
+  readonly record: RecordId;
+  readonly address: Address;
+  readonly why: 'guard' | 'cap';
+}
+
+/**
+ * What the kernel of this router should block, whole; the output of `decide` and the only input of a backend.
+ * Immutable. Sets keep insertion order, which means nothing.
+ */
+export interface BlockSet {
+  readonly owners: ReadonlyMap<NodeId, Owner>;
+  /** Far addresses blocked for every device of the home (the set E of the ipset backend). */
+  readonly everyone: ReadonlyMap<Address, Wanted>;
+  /** The home's prefixes (H). */
+  readonly home: ReadonlySet<Prefix>;
+  /** What is never blocked (U). */
+  readonly guard: ReadonlySet<Prefix>;
+  /** Every known address of every device (K): a source outside it is looked up by its MAC. */
+  readonly known: ReadonlySet<Address>;
+  readonly spared: readonly Spared[];
+}
+
+export const emptyBlockSet: BlockSet = {
+  owners: new Map(),
+  everyone: new Map(),
+  home: new Set(),
+  guard: new Set(),
+  known: new Set(),
+  spared: [],
+};

@@ -1,0 +1,59 @@
+import { canonicalPrefix, isPrivate, PrefixSet } from './address.ts';
+import type { Address, Prefix } from './block-set.ts';
+
+/**
+ * What is never blocked whatever the policy says: loopback, link-local control traffic, multicast, broadcast
+ * (RFC 6890, RFC 4291). DHCP and neighbour discovery live there.
+ */
+const ALWAYS: readonly Prefix[] = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '224.0.0.0/4',
+  '255.255.255.255/32',
+  '::/128',
+  '::1/128',
+  'fe80::/10',
+  'ff00::/8',
+];
+
+/**
+ * The guard: what always stays reachable. Addresses of members are taken only inside the home's prefixes, or a bad
+ * member could free a tracker by claiming its address.
+ */
+export function guardOf(
+  own: Iterable<Address>,
+  members: Iterable<Address>,
+  home: ReadonlySet<Prefix>,
+): Set<Prefix> {
+  const inside = new PrefixSet(home);
+  const guard = new Set(ALWAYS);
+  const add = (address: Address): void => {
+    const prefix = canonicalPrefix(address);
+    if (prefix !== undefined) guard.add(prefix);
+  };
+  for (const address of own) add(address);
+  for (const address of members) if (inside.has(address)) add(address);
+  return guard;
+}
+
+/**
+ * The home's prefixes H: those of our LANs, those that members announce, and `home.networks`. Announced ones are taken
+ * only when they can be a home's: private, unique local, or a global IPv6 prefix of 48 bits and more; a member must
+ * not be able to declare half of the internet part of the home.
+ */
+export function homePrefixes(
+  own: Iterable<Prefix>,
+  announced: Iterable<Prefix>,
+  configured: Iterable<Prefix>,
+): Set<Prefix> {
+  const home = new Set<Prefix>([...own, ...configured]);
+  for (const prefix of announced) {
+    const [base = '', length = '0'] = prefix.split('/');
+    const plausible = base.includes(':')
+      ? Number(length) >= 48 && !isPrivate(base)
+      : Number(length) >= 8 && isPrivate(base);
+    if (plausible) home.add(prefix);
+  }
+  return home;
+}

@@ -1,0 +1,158 @@
+import type { NodeId } from './block-set.ts';
+import { type Crypto, fromHex, type PeerKey, toHex } from './crypto.ts';
+import type { Descriptor } from './descriptor.ts';
+import type { HomeId } from './identity.ts';
+import { decodeRegister, encodeRegister, type Register, type RouterCard } from './register-codec.ts';
+
+/** Where one stands in a peer's registers: its generation, then the number of its changes. */
+export interface Stamp {
+  readonly gen: number;
+  readonly rev: number;
+}
+
+export type RegisterVerdict = 'ok' | 'held' | 'stranger' | 'rubbish' | 'full';
+
+/** A peer may describe so many nodes; the next is refused with `full`. */
+export const MAX_REGISTERS_PER_PEER = 5_000;
+
+interface Shelf {
+  /** By node id; the router's own card under ''. */
+  readonly byKey: Map<string, Register>;
+  /** Everything up to here is held. */
+  upTo: Stamp;
+}
+
+export interface RegistersOptions {
+  readonly home: HomeId;
+  readonly crypto: Crypto;
+  /** Whether registers of a peer are wanted at all. */
+  readonly isMember: (peer: PeerKey) => boolean;
+  /** Told of every register that was taken, also of our own. */
+  readonly onAdmitted?: (register: Register) => void;
+}
+
+/**
+ * What each router says of itself and of the persistent nodes it sees: (peer, node) → the greatest (gen, rev).
+ * Synced like scuttlebutt: only an in-order sync moves `upTo`, gossip may run ahead of it.
+ */
+export class Registers {
+  readonly #options: RegistersOptions;
+  readonly #shelves = new Map<PeerKey, Shelf>();
+  #version = 0;
+  #full = 0;
+
+  constructor(options: RegistersOptions) {
+    this.#options = options;
+  }
+
+  /** Grows with every register that was taken. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Registers refused because their peer describes too many nodes. */
+  get refusedFull(): number {
+    return this.#full;
+  }
+
+  /** Per peer, up to where everything is held. */
+  vector(): ReadonlyMap<PeerKey, Stamp> {
+    return new Map(
+      [...this.#shelves].filter(([, shelf]) => shelf.upTo.rev > 0).map(([peer, shelf]) => [peer, shelf.upTo]),
+    );
+  }
+
+  /** SHA-256 over the vector. */
+  get digest(): string {
+    const lines = [...this.vector()].map(([peer, { gen, rev }]) => peer + number(gen) + number(rev)).sort();
+    return toHex(this.#options.crypto.sha256(...lines.map((line) => fromHex(line) ?? new Uint8Array(0))));
+  }
+
+  /** What a holder of `theirs` lacks, of each peer in order of (gen, rev) and not beyond our own `upTo`. */
+  since(theirs: ReadonlyMap<PeerKey, Stamp>): { peer: PeerKey; envelopes: Uint8Array[] }[] {
+    const all: { peer: PeerKey; envelopes: Uint8Array[] }[] = [];
+    for (const [peer, shelf] of this.#shelves) {
+      const from = theirs.get(peer) ?? { gen: 0, rev: 0 };
+      if (compare(shelf.upTo, from) <= 0) continue;
+      const registers = [...shelf.byKey.values()]
+        .filter((register) => compare(register, from) > 0 && compare(register, shelf.upTo) <= 0)
+        .sort(compare);
+      if (registers.length > 0) all.push({ peer, envelopes: registers.map((register) => register.envelope) });
+    }
+    return all;
+  }
+
+  /** Verifies and takes a register, from wherever it came. */
+  admit(envelope: Uint8Array): RegisterVerdict {
+    const register = decodeRegister(envelope, this.#options.home, this.#options.crypto);
+    if (register === undefined) return 'rubbish';
+    if (!this.#options.isMember(register.peer)) return 'stranger';
+    return this.#take(register);
+  }
+
+  /** An in-order sync of this peer's registers was admitted to its end. */
+  advance(peer: PeerKey): void {
+    const shelf = this.#shelves.get(peer);
+    if (shelf === undefined) return;
+    for (const register of shelf.byKey.values()) {
+      if (compare(register, shelf.upTo) > 0) shelf.upTo = { gen: register.gen, rev: register.rev };
+    }
+  }
+
+  /** Writes the next register of our own. `about` undefined takes it back: the node is not described any more. */
+  author(
+    key: { peer: PeerKey; sign(message: Uint8Array): Uint8Array },
+    stamp: Stamp,
+    node: NodeId | undefined,
+    about: Descriptor | RouterCard | undefined,
+  ): Register {
+    const envelope = encodeRegister(this.#options.home, key.peer, stamp, node, about, key.sign);
+    const register = decodeRegister(envelope, this.#options.home, this.#options.crypto);
+    if (register === undefined) throw new RangeError('our own register cannot be read');
+    if (this.#take(register) === 'ok') this.advance(key.peer);
+    return register;
+  }
+
+  /** All registers of one peer. */
+  of(peer: PeerKey): readonly Register[] {
+    return [...(this.#shelves.get(peer)?.byKey.values() ?? [])];
+  }
+
+  /** All registers of all peers. */
+  *all(): Iterable<Register> {
+    for (const shelf of this.#shelves.values()) yield* shelf.byKey.values();
+  }
+
+  /** What a router says of itself. */
+  card(peer: PeerKey): RouterCard | undefined {
+    return this.#shelves.get(peer)?.byKey.get('')?.card;
+  }
+
+  #take(register: Register): RegisterVerdict {
+    let shelf = this.#shelves.get(register.peer);
+    if (shelf === undefined) {
+      shelf = { byKey: new Map(), upTo: { gen: 0, rev: 0 } };
+      this.#shelves.set(register.peer, shelf);
+    }
+    const key = register.node ?? '';
+    const held = shelf.byKey.get(key);
+    if (held !== undefined && compare(register, held) <= 0) return 'held';
+    if (held === undefined && shelf.byKey.size >= MAX_REGISTERS_PER_PEER) {
+      this.#full += 1;
+      return 'full';
+    }
+    shelf.byKey.set(key, register);
+    this.#version += 1;
+    this.#options.onAdmitted?.(register);
+    return 'ok';
+  }
+}
+
+/** Order of stamps. */
+export function compare(x: Stamp, y: Stamp): number {
+  return x.gen - y.gen || x.rev - y.rev;
+}
+
+function number(value: number): string {
+  return value.toString(16).padStart(16, '0');
+}
