@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { JSONRPCClient, JSONRPCErrorException } from 'json-rpc-2.0';
+import { JSONRPCClient, JSONRPCErrorCode, JSONRPCErrorException } from 'json-rpc-2.0';
 import { HedgerowError, messageOf, UnavailableError } from '../errors.ts';
 import type { ErrorData } from './server.ts';
 
@@ -61,6 +61,11 @@ function open(path: string, timeoutMs: number): Promise<Socket> {
 
 function translate(error: unknown): Error {
   if (!(error instanceof JSONRPCErrorException)) return new UnavailableError(messageOf(error));
+  if (error.code === JSONRPCErrorCode.MethodNotFound) {
+    return new UnavailableError('the agent does not know this command', {
+      hint: 'it is older: restart or update it',
+    });
+  }
   const data = error.data as Partial<ErrorData> | undefined;
   return new HedgerowError(data?.name ?? 'InternalError', error.message, {
     hint: data?.hint,

@@ -97,6 +97,7 @@ export class ControlServer implements Service {
       rest = lines.pop() ?? '';
       if (rest.length > MAX_LINE || lines.some((line) => line.length > MAX_LINE)) {
         this.counters.tooLong += 1;
+        socket.removeAllListeners('data').resume();
         this.#answer(
           socket,
           failure(null, JSONRPCErrorCode.InvalidRequest, `a line is longer than ${MAX_LINE} bytes`),
