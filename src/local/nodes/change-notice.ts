@@ -1,0 +1,34 @@
+import type { NodeId } from '../../policy/block-set.ts';
+
+/** Counts changes and tells whoever watches that there was one. */
+export class ChangeNotice {
+  readonly #listeners = new Set<() => void>();
+  #version = 0;
+  #bindingsVersion = 0;
+
+  get version(): number {
+    return this.#version;
+  }
+
+  get bindingsVersion(): number {
+    return this.#bindingsVersion;
+  }
+
+  watch(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Nodes came, went, or have other addresses; no nodes, no change. */
+  nodes(ids: readonly NodeId[], referred: (id: NodeId) => boolean): void {
+    if (ids.length === 0) return;
+    if (ids.some(referred)) this.#bindingsVersion += 1;
+    this.names();
+  }
+
+  /** Something else changed, which no block set depends on. */
+  names(): void {
+    this.#version += 1;
+    for (const listener of this.#listeners) listener();
+  }
+}

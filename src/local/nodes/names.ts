@@ -1,0 +1,43 @@
+import type { Mac } from '../../policy/block-set.ts';
+import type { HostNameFact } from '../observe/facts.ts';
+
+/** What a device calls itself: by source, the oldest first. */
+export type Names = Map<string, string>;
+
+const MAX_NAMES = 8;
+const MAX_WAITING = 1_024;
+
+/** Adds a name; true when that changes anything. What was restored gives way to what the device says now. */
+export function addName(names: Names, { source, name }: HostNameFact): boolean {
+  // Multicast DNS announces several names in turn, each of the others has one.
+  const key = source === 'mdns' ? `mdns ${name}` : source;
+  if (names.get(key) === name) return false;
+  for (const other of names.keys()) if (other.startsWith('restored')) names.delete(other);
+  names.set(key, name);
+  const [oldest] = names.keys();
+  if (names.size > MAX_NAMES && oldest !== undefined) names.delete(oldest);
+  return true;
+}
+
+/** Takes up the names of before a restart. */
+export function restoreNames(names: Names, restored: readonly string[]): void {
+  for (const [i, name] of restored.slice(0, MAX_NAMES).entries()) names.set(`restored ${i}`, name);
+}
+
+/** Names heard before the first address of their device: a name alone is no sighting, because leases outlive devices. */
+export class WaitingNames {
+  readonly #byMac = new Map<Mac, HostNameFact>();
+
+  add(fact: HostNameFact): void {
+    this.#byMac.delete(fact.mac);
+    this.#byMac.set(fact.mac, fact);
+    const [oldest] = this.#byMac.keys();
+    if (this.#byMac.size > MAX_WAITING && oldest !== undefined) this.#byMac.delete(oldest);
+  }
+
+  take(mac: Mac): HostNameFact | undefined {
+    const fact = this.#byMac.get(mac);
+    this.#byMac.delete(mac);
+    return fact;
+  }
+}
