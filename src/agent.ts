@@ -21,7 +21,7 @@ import { Observer } from './local/observer.ts';
 import { resolveDomain } from './local/resolver.ts';
 import type { Log } from './log.ts';
 import { AppliedLog } from './p2p/applied.ts';
-import { routerCard, segmentRouter } from './p2p/card.ts';
+import { connectedAddresses, routerCard, segmentRouter } from './p2p/card.ts';
 import { foundHome } from './p2p/founding.ts';
 import { loadPeerKey } from './p2p/identity.ts';
 import { createCrypto, randomHex } from './p2p/keys.ts';
@@ -72,6 +72,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
     // The policy: everything that is wanted. The store and all notices hang on admission.
     const appliedLog = new AppliedLog();
     let changed = (): void => undefined;
+    let routersChanged = (): void => undefined;
     const replica = new Replica({
       genesis: home.genesis,
       crypto,
@@ -87,6 +88,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       isMember: (peer) => replica.isMember(peer),
       onAdmitted: (register) => {
         if (restored) store.putRegister(register);
+        if (register.card !== undefined) routersChanged();
         changed();
       },
     });
@@ -107,7 +109,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       crypto,
       self: key.peer,
       interfaces: () => interfaces,
-      memberAddresses: () => network.memberAddresses(),
+      memberAddresses: () => connectedAddresses(network.peers()),
       networks: config.home.networks,
       maxAddresses: config.enforce.maxAddresses,
     });
@@ -164,6 +166,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       ...(config.p2p.toleranceSeconds === undefined
         ? {}
         : { toleranceMs: config.p2p.toleranceSeconds * 1000 }),
+      addressesOf: (peer) => registers.card(peer)?.listens ?? [],
       onBatch: (edge) => {
         holding += edge === 'begin' ? 1 : -1;
         if (holding === 0) changed();
@@ -186,6 +189,8 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       if (holding === 0) enforcer.notify();
       publish.notify();
     };
+    routersChanged = () => observer.exclude(decider.routerMacs());
+    routersChanged();
     let bindings = cache.bindingsVersion;
     cache.watch(() => {
       if (bindings === cache.bindingsVersion) follow.notify();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseDocument } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConfigError, messageOf } from './errors.ts';
 import { canonicalPrefix } from './policy/address.ts';
 
@@ -52,7 +52,7 @@ const schema = z.strictObject({
   home: z.strictObject({ networks: z.array(prefix).default([]) }).prefault({}),
   observe: z
     .strictObject({
-      leases: z.array(z.string()).default(['/var/lib/misc/dnsmasq.leases', '/tmp/dhcp.leases']),
+      leases: z.string().startsWith('/', 'use an absolute path').default('/var/lib/misc/dnsmasq.leases'),
       names: z.boolean().default(true),
       resolve: z.boolean().default(true),
       pollSeconds: seconds(2, 1, 60),

@@ -11,7 +11,7 @@ export async function serve(file: string | undefined): Promise<void> {
   const log = createLog(config.log.level);
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(name, () => {
+    process.on(name, () => {
       log.info({ signal: name }, 'the agent stops; what is blocked stays blocked');
       stop.abort(new Error(name));
     });

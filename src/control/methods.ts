@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { block, unblock } from './commands/block.ts';
 import { addMember, createHome, joinHome, parsePeerKey } from './commands/home.ts';
 import type { Parts } from './parts.ts';

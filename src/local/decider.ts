@@ -50,7 +50,7 @@ export class Decider {
       segments: new Set(interfaces.lan.map((lan) => lan.segment)),
       home,
       guard: guardOf(interfaces.addresses, this.#options.memberAddresses(), home),
-      routerMacs: new Set<Mac>([...interfaces.macs, ...cards.flatMap((card) => card.macs)]),
+      routerMacs: this.routerMacs().union(interfaces.macs),
       maxAddresses,
     });
   }
@@ -59,6 +59,11 @@ export class Decider {
   persistentNodes(): Set<NodeId> {
     const { crypto, replica } = this.#options;
     return referencedNodes(crypto, replica.home, replica.live.values());
+  }
+
+  /** The MACs of the other routers of the home, which are never devices. */
+  routerMacs(): Set<Mac> {
+    return new Set(this.#cards().flatMap((card) => card.macs));
   }
 
   #cards(): RouterCard[] {

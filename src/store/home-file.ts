@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DataError } from '../errors.ts';
 import { fromHex, type PeerKey, toHex } from '../policy/crypto.ts';
 import { decodeGenesis, encodeGenesis, type Genesis } from '../policy/genesis.ts';

@@ -1,0 +1,70 @@
+import type { Address, BlockSet, NodeId } from '../../policy/block-set.ts';
+
+/** What one `set()` did. */
+export interface Outcome {
+  /** `resync`: the kernel was read and brought to the block set whole; `update`: only the difference was applied. */
+  readonly did: 'unchanged' | 'update' | 'resync';
+  /** Elements of sets added or removed (in a resync: elements asserted). */
+  readonly elements: number;
+  /** Rules written. */
+  readonly rules: number;
+  /** From the call to the kernel's acknowledgement, milliseconds. */
+  readonly ms: number;
+}
+
+/** A place where the kernel differs from what was last acknowledged. */
+export interface Drift {
+  readonly what: 'jump' | 'chain' | 'set';
+  readonly name: string;
+  readonly detail: string;
+}
+
+/** What was dropped for one remote address since the kernel's counter began (a damaged set begins anew at its repair). */
+export interface Counter {
+  /** Undefined for what is blocked for every device of the home. */
+  readonly owner: NodeId | undefined;
+  readonly remote: Address;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** The two iptables that a machine may have, and the one whose name does not tell. */
+export type IptablesVariant = 'legacy' | 'nft' | 'plain';
+
+/** What it takes to put the last acknowledged state in force again, without agent, store or network. */
+export interface Plan {
+  readonly backend: 'ipset';
+  readonly variant: IptablesVariant;
+  /** For `ipset restore`: creates and fills, never empties. */
+  readonly sets: string;
+  /** For `iptables-restore --noflush` and its twin for IPv6: our chains, without the jump to them. */
+  readonly chains: { readonly v4: string; readonly v6: string };
+}
+
+/**
+ * Puts block sets in force. Level-triggered: it is given the whole block set each time and applies the difference.
+ * `set`, `check`, `counters` and `clear` throw TemporaryError (try again) or UnavailableError (a tool is missing).
+ */
+export interface Backend {
+  readonly name: 'ipset' | 'dry-run' | 'fake';
+  /** For people: the name and how it works here, for example `ipset, iptables-legacy`. */
+  describe(): { readonly name: string; readonly detail: string };
+  /**
+   * Makes the kernel block exactly this. Idempotent. The first call, and the first one after anything was in doubt,
+   * is a resync. Resolves when the kernel has acknowledged. Calls must not overlap.
+   */
+  set(want: BlockSet, signal: AbortSignal): Promise<Outcome>;
+  /**
+   * Compares the kernel with the last acknowledged state, cheaply: the jump, the chains, the sizes of the sets. Empty
+   * before the first `set` and when a `set` ran meanwhile. What it finds makes the next `set` a resync.
+   */
+  check(signal: AbortSignal): Promise<readonly Drift[]>;
+  /** What was dropped, entries without drops left out. */
+  counters(signal: AbortSignal): Promise<readonly Counter[]>;
+  /** Takes everything of ours out of the kernel: nothing is blocked any more. */
+  clear(signal: AbortSignal): Promise<void>;
+  /** The last acknowledged state, undefined before the first and for backends without a kernel. */
+  plan(): Plan | undefined;
+  /** Ends children. What is blocked stays blocked. */
+  stop(): Promise<void>;
+}

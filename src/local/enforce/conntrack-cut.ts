@@ -1,0 +1,161 @@
+import { type Clock, Coalesce } from '../../clock.ts';
+import { messageOf } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { PrefixSet } from '../../policy/address.ts';
+import { type Address, type BlockSet, emptyBlockSet } from '../../policy/block-set.ts';
+import type { Exec } from '../exec.ts';
+
+/** A device's address and a remote's. */
+export interface Pair {
+  readonly near: Address;
+  readonly far: Address;
+}
+
+/** Up to so many pairs are deleted by name; for more the table is listed once and only what is there is deleted. */
+const BY_NAME = 4;
+/** At most so many deletions for one change. */
+const MAX_CUTS = 256;
+const TIMEOUT_MS = 10_000;
+/** Starting a command takes a few milliseconds of the agent's time, which the next change should not have to wait for. */
+const QUIET_MS = 30;
+const MAX_WAIT_MS = 300;
+
+/** True for what `next` blocks and `before` did not. The answer for known pairs; `addedPairs` lists them. */
+export function newlyBlocked(before: BlockSet, next: BlockSet): (near: Address, far: Address) => boolean {
+  const now = blocking(next);
+  const then = blocking(before);
+  return (near, far) => now(near, far) && !then(near, far);
+}
+
+/**
+ * The pairs of addresses that `next` adds, at most `limit`: undefined if there are more, or if a remote was added for
+ * every device.
+ */
+export function addedPairs(before: BlockSet, next: BlockSet, limit: number): readonly Pair[] | undefined {
+  for (const far of next.everyone.keys()) if (!before.everyone.has(far)) return undefined;
+  const pairs: Pair[] = [];
+  for (const owner of next.owners.values()) {
+    const old = before.owners.get(owner.id);
+    if (old === owner) continue;
+    for (const far of owner.remotes.keys()) {
+      const oldFar = old?.remotes.has(far) ?? false;
+      for (const near of owner.addresses) {
+        if ((oldFar && old?.addresses.has(near)) || near.includes(':') !== far.includes(':')) continue;
+        if (pairs.length === limit) return undefined;
+        pairs.push({ near, far });
+      }
+    }
+  }
+  return pairs;
+}
+
+/** The two addresses that FORWARD sees of an entry in `conntrack -L`: both tuples' sources (NAT is behind them). */
+export function parseEntries(text: string): readonly Pair[] {
+  const pairs: Pair[] = [];
+  for (const line of text.split('\n')) {
+    const [near, far] = [...line.matchAll(/ src=([0-9a-f.:]{2,45}) /g)].map((match) => match[1]);
+    if (near !== undefined && far !== undefined) pairs.push({ near, far });
+  }
+  return pairs;
+}
+
+/**
+ * Deletes the kernel's records of connections that have just been blocked, so that offloaded ones come back to the
+ * slow path, where they are dropped. The block itself never waits for this. Never throws; without conntrack(8) there
+ * is nothing to delete with.
+ */
+export class ConntrackCut {
+  readonly #exec: Exec;
+  readonly #log: Log;
+  readonly #soon: Coalesce;
+  #stopper = new AbortController();
+  #before: BlockSet = emptyBlockSet;
+  #wanted: BlockSet = emptyBlockSet;
+  #running: Promise<void> | undefined;
+  #missing = false;
+  /** Entries that were deleted, and deletions left out because a change had too many. */
+  readonly counts = { cut: 0, leftOut: 0 };
+
+  constructor(exec: Exec, clock: Clock, log: Log) {
+    this.#exec = exec;
+    this.#log = log;
+    this.#soon = new Coalesce(() => this.#begin(), { clock, quietMs: QUIET_MS, maxMs: MAX_WAIT_MS });
+  }
+
+  /** The kernel now blocks this. Returns at once; changes that follow quickly are taken together. */
+  applied(blockSet: BlockSet): void {
+    this.#wanted = blockSet;
+    if (!this.#missing) this.#soon.notify();
+  }
+
+  /** Forgets what waits; a later change begins anew. */
+  async stop(): Promise<void> {
+    this.#soon.cancel();
+    this.#stopper.abort();
+    await this.#running;
+    this.#stopper = new AbortController();
+  }
+
+  #begin(): void {
+    this.#running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#before !== this.#wanted && !this.#stopper.signal.aborted) {
+        const [before, next] = [this.#before, this.#wanted];
+        this.#before = next;
+        const pairs = addedPairs(before, next, BY_NAME) ?? (await this.#present(newlyBlocked(before, next)));
+        for (const pair of pairs) await this.#delete(pair);
+      }
+    } catch (error) {
+      // Not being able to delete is not being able to help offloaded flows; what is blocked is blocked.
+      this.#missing = !this.#stopper.signal.aborted;
+      this.#log.debug({ error: messageOf(error) }, 'conntrack entries cannot be deleted');
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #present(isNew: (near: Address, far: Address) => boolean): Promise<readonly Pair[]> {
+    const found = new Map<string, Pair>();
+    for (const family of ['ipv4', 'ipv6']) {
+      const { stdout } = await this.#conntrack('-L', '-f', family);
+      for (const { near, far } of parseEntries(stdout)) {
+        if (isNew(near, far)) found.set(`${near} ${far}`, { near, far });
+        else if (isNew(far, near)) found.set(`${far} ${near}`, { near: far, far: near });
+      }
+    }
+    this.counts.leftOut += Math.max(0, found.size - MAX_CUTS);
+    return [...found.values().take(MAX_CUTS)];
+  }
+
+  /** Opened by either end; the reply's source is the other end as FORWARD sees it, before or after NAT. */
+  async #delete({ near, far }: Pair): Promise<void> {
+    const family = near.includes(':') ? 'ipv6' : 'ipv4';
+    for (const [opener, answerer] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      const { code } = await this.#conntrack('-D', '-f', family, '-s', opener, '-r', answerer);
+      if (code === 0) this.counts.cut += 1;
+    }
+  }
+
+  async #conntrack(...args: string[]): Promise<{ code: number; stdout: string }> {
+    return this.#exec.run(['conntrack', ...args], { timeoutMs: TIMEOUT_MS, signal: this.#stopper.signal });
+  }
+}
+
+function blocking(blockSet: BlockSet): (near: Address, far: Address) => boolean {
+  const owners = new Map<Address, ReadonlyMap<Address, unknown>[]>();
+  for (const { addresses, remotes } of blockSet.owners.values()) {
+    for (const address of addresses) owners.set(address, [...(owners.get(address) ?? []), remotes]);
+  }
+  const home = new PrefixSet(blockSet.home);
+  return (near, far) => {
+    const mine = owners.get(near);
+    if (mine?.some((remotes) => remotes.has(far))) return true;
+    return blockSet.everyone.has(far) && (mine !== undefined || home.has(near));
+  };
+}

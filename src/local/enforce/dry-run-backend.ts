@@ -1,0 +1,69 @@
+import type { Clock } from '../../clock.ts';
+import type { Log } from '../../log.ts';
+import type { BlockSet } from '../../policy/block-set.ts';
+import type { Backend, Outcome } from './backend.ts';
+import { diff, type Step } from './plan.ts';
+import { compile, emptyRulebook, type Rulebook } from './rulebook.ts';
+import { assignSlots, createSlotMemory } from './slots.ts';
+
+/** Says what the ipset backend would do, from a kernel that holds nothing of ours, and does nothing. */
+export class DryRunBackend implements Backend {
+  readonly name = 'dry-run';
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #wan: readonly string[];
+  readonly #slots = createSlotMemory();
+  #shown: Rulebook = emptyRulebook;
+  #steps: readonly Step[] = [];
+
+  constructor(options: { clock: Clock; log: Log; wan: readonly string[] }) {
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#wan = options.wan;
+  }
+
+  /** What the last `set` would have done. */
+  get steps(): readonly Step[] {
+    return this.#steps;
+  }
+
+  describe(): { name: string; detail: string } {
+    return { name: 'dry-run', detail: 'nothing is blocked here' };
+  }
+
+  async set(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
+    signal.throwIfAborted();
+    const begun = this.#clock.monotonic();
+    const slots = assignSlots(this.#slots.load(), want.owners.keys());
+    this.#slots.save(slots);
+    const { steps, reached, elements, rules } = diff(this.#shown, compile(want, slots, { wan: this.#wan }));
+    this.#shown = reached;
+    this.#steps = steps;
+    for (const step of steps) {
+      const lines = step.kind === 'sets' ? step.lines : [...step.texts.values()];
+      this.#log.debug({ [step.kind]: lines }, 'would run');
+    }
+    this.#log.info({ steps: steps.length, elements, rules }, 'dry run: nothing was changed');
+    const did = steps.length === 0 ? 'unchanged' : 'update';
+    return { did, elements, rules, ms: this.#clock.monotonic() - begun };
+  }
+
+  async check(): Promise<readonly never[]> {
+    return [];
+  }
+
+  async counters(): Promise<readonly never[]> {
+    return [];
+  }
+
+  async clear(): Promise<void> {
+    this.#shown = emptyRulebook;
+    this.#slots.save(new Map());
+  }
+
+  plan(): undefined {
+    return undefined;
+  }
+
+  async stop(): Promise<void> {}
+}

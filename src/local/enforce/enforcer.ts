@@ -1,0 +1,177 @@
+import { type Clock, repeat, type Timer } from '../../clock.ts';
+import { messageOf } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { BlockSet } from '../../policy/block-set.ts';
+import type { Service } from '../../service.ts';
+import type { Backend, Outcome } from './backend.ts';
+import type { PlanFile } from './plan-file.ts';
+
+/** What should be in force, and the name of the policy's state that it was decided from (its digest). */
+export interface Desired {
+  readonly state: string;
+  readonly blockSet: BlockSet;
+}
+
+export interface EnforcerOptions {
+  readonly backend: Backend;
+  /** Called right before each run: always the newest snapshot. */
+  readonly desired: () => Desired;
+  /** The kernel has acknowledged this state. */
+  readonly onApplied: (state: string, outcome: Outcome) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Where the last applied plan is kept for `restore`; without it none is kept. */
+  readonly planFile?: PlanFile;
+}
+
+/** Derived from what happened, never set. */
+export interface EnforcerHealth {
+  /** The newest run was acknowledged by the kernel, and the backend is one that enforces. */
+  readonly enforcing: boolean;
+  readonly backend: string;
+  /** Runs that failed since the start. */
+  readonly failures: number;
+  /** Why the newest run or check failed; undefined when it did not. */
+  readonly lastError: string | undefined;
+  /** How often something else had changed our part of the kernel and it was put right. */
+  readonly driftRepairs: number;
+}
+
+const CHECK_EVERY_MS = 10_000;
+const CHECK_TIMEOUT_MS = 30_000;
+/** A set of 200,000 entries takes 1 s; a busy small router may take many times that. */
+const SET_TIMEOUT_MS = 60_000;
+const RETRY_FIRST_MS = 500;
+const RETRY_MAX_MS = 30_000;
+
+/**
+ * Keeps the kernel at the newest desired block set. Level-triggered: a lost notice loses nothing, runs never overlap,
+ * and a notice during a run means exactly one more. Nothing is enforced before the first `notify()`, so that what an
+ * earlier run left in the kernel stays in force until the agent knows what it wants. Stopping leaves the rules in place.
+ */
+export class Enforcer implements Service {
+  readonly name = 'enforcer';
+  readonly #options: EnforcerOptions;
+  #stopper: AbortController | undefined;
+  #signal: AbortSignal | undefined;
+  #checking: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #retry: Timer | undefined;
+  #acknowledged = false;
+  #failures = 0;
+  #failuresInARow = 0;
+  #lastError: string | undefined;
+  #drifted = false;
+  #driftRepairs = 0;
+
+  constructor(options: EnforcerOptions) {
+    this.#options = options;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    this.#stopper = new AbortController();
+    this.#signal = AbortSignal.any([signal, this.#stopper.signal]);
+    this.#checking = repeat((inner) => this.#check(inner), {
+      clock: this.#options.clock,
+      signal: this.#signal,
+      everyMs: CHECK_EVERY_MS,
+      onFailure: (error) => this.#failed(error, 'the kernel could not be checked'),
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopper?.abort(new Error('the agent stops'));
+    this.#retry?.clear();
+    await Promise.all([this.#checking, this.#running]);
+    await this.#options.planFile?.flush();
+    await this.#options.backend.stop();
+  }
+
+  /** Something changed: enforce the newest snapshot now, or once more when the run that is under way has ended. */
+  notify(): void {
+    if (this.#signal === undefined || this.#signal.aborted) return;
+    this.#again = true;
+    this.#running ??= this.#runs(this.#signal);
+  }
+
+  health(): EnforcerHealth {
+    return {
+      enforcing: this.#acknowledged && this.#options.backend.name !== 'dry-run',
+      backend: this.#options.backend.describe().name,
+      failures: this.#failures,
+      lastError: this.#lastError,
+      driftRepairs: this.#driftRepairs,
+    };
+  }
+
+  async #runs(signal: AbortSignal): Promise<void> {
+    this.#retry?.clear();
+    while (this.#again && !signal.aborted) {
+      this.#again = false;
+      try {
+        await this.#once(signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#acknowledged = false;
+        this.#failuresInARow += 1;
+        this.#failed(error, 'enforcing failed');
+        const wait = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(this.#failuresInARow - 1, 10));
+        this.#retry = this.#options.clock.after(wait, () => this.notify());
+      }
+    }
+    this.#running = undefined;
+  }
+
+  async #once(signal: AbortSignal): Promise<void> {
+    const { backend, desired, onApplied, planFile, log } = this.#options;
+    const { state, blockSet } = desired();
+    const outcome = await this.#bounded(SET_TIMEOUT_MS, signal, (inner) => backend.set(blockSet, inner));
+    this.#acknowledged = true;
+    this.#failuresInARow = 0;
+    this.#lastError = undefined;
+    if (this.#drifted) {
+      this.#drifted = false;
+      this.#driftRepairs += 1;
+    }
+    log.debug({ ...outcome }, 'enforced');
+    onApplied(state, outcome);
+    if (outcome.did !== 'unchanged') planFile?.keep(state, () => backend.plan());
+  }
+
+  async #check(signal: AbortSignal): Promise<void> {
+    if (!this.#acknowledged) return;
+    const { backend, log } = this.#options;
+    const drift = await this.#bounded(CHECK_TIMEOUT_MS, signal, (inner) => backend.check(inner));
+    if (drift.length === 0) {
+      this.#lastError = undefined;
+      return;
+    }
+    this.#drifted = true;
+    const [first] = drift;
+    log.warn(
+      { places: drift.length, what: first?.what, name: first?.name },
+      'something else changed our rules; putting them right',
+    );
+    this.notify();
+  }
+
+  /** The deadline runs on the injected clock, so that tests can pass it. */
+  async #bounded<T>(ms: number, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const deadline = new AbortController();
+    const timer = this.#options.clock.after(ms, () =>
+      deadline.abort(new Error(`no answer within ${ms / 1000} s`)),
+    );
+    try {
+      return await work(AbortSignal.any([signal, deadline.signal]));
+    } finally {
+      timer.clear();
+    }
+  }
+
+  #failed(error: unknown, message: string): void {
+    this.#failures += 1;
+    this.#lastError = messageOf(error);
+    this.#options.log.warn({ error: this.#lastError, failures: this.#failures }, message);
+  }
+}

@@ -1,0 +1,129 @@
+import { PrefixSet } from '../../policy/address.ts';
+import { type Address, type BlockSet, emptyBlockSet, type Mac, type Owner } from '../../policy/block-set.ts';
+import type { Backend, Counter, Drift, Outcome } from './backend.ts';
+
+/** A readable fake: an in-memory kernel that can be asked whether a forwarded packet passes, disturbed, and made to fail. */
+export class FakeBackend implements Backend {
+  readonly name = 'fake';
+  /** Every outcome of `set`, oldest first. */
+  readonly outcomes: Outcome[] = [];
+  #kernel: BlockSet = emptyBlockSet;
+  #acknowledged: BlockSet | undefined;
+  #doubt = true;
+  #failure: Error | undefined;
+  readonly #counters = new Map<string, Counter>();
+
+  describe(): { name: string; detail: string } {
+    return { name: 'fake', detail: 'in memory' };
+  }
+
+  async set(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
+    signal.throwIfAborted();
+    if (this.#failure !== undefined) {
+      this.#doubt = true;
+      throw this.#failure;
+    }
+    const did = this.#doubt ? 'resync' : sameBlocks(this.#kernel, want) ? 'unchanged' : 'update';
+    const outcome: Outcome = { did, elements: 0, rules: 0, ms: 0 };
+    this.#kernel = want;
+    this.#acknowledged = want;
+    this.#doubt = false;
+    this.outcomes.push(outcome);
+    return outcome;
+  }
+
+  async check(signal: AbortSignal): Promise<readonly Drift[]> {
+    signal.throwIfAborted();
+    if (this.#acknowledged === undefined || this.#kernel === this.#acknowledged) return [];
+    this.#doubt = true;
+    return [{ what: 'jump', name: 'HEDGEROW', detail: 'missing' }];
+  }
+
+  async counters(signal: AbortSignal): Promise<readonly Counter[]> {
+    signal.throwIfAborted();
+    return [...this.#counters.values()];
+  }
+
+  async clear(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.#kernel = emptyBlockSet;
+    this.#acknowledged = undefined;
+    this.#doubt = true;
+  }
+
+  plan(): undefined {
+    return undefined;
+  }
+
+  async stop(): Promise<void> {}
+
+  /** What the fake kernel holds. */
+  get kernel(): BlockSet {
+    return this.#kernel;
+  }
+
+  /** Makes every `set` fail with this error; undefined: makes them work again. */
+  fail(error: Error | undefined): void {
+    this.#failure = error;
+  }
+
+  /** Somebody else flushes the kernel's tables: nothing is blocked until the drift is repaired. */
+  disturb(): void {
+    this.#kernel = emptyBlockSet;
+  }
+
+  /**
+   * True if the kernel drops a forwarded packet between these addresses, in either direction, and counts it. `mac` is
+   * the source's hardware address, seen only when the sender is on a LAN of this router.
+   */
+  blocks(source: Address, destination: Address, mac?: Mac): boolean {
+    const { owners, everyone, guard, home, known } = this.#kernel;
+    const guarded = new PrefixSet(guard);
+    const inside = new PrefixSet(home);
+    for (const [near, far, from] of [
+      [source, destination, mac],
+      [destination, source, undefined],
+    ] as const) {
+      if (guarded.has(far)) continue;
+      const isOwner = (owner: Owner): boolean =>
+        owner.addresses.has(near) || (from !== undefined && !known.has(near) && owner.macs.has(from));
+      const mine = [...owners.values()].filter(isOwner);
+      const blocked = mine.find((owner) => owner.remotes.has(far));
+      if (blocked !== undefined) return this.#drop(blocked.id, far);
+      if (everyone.has(far) && (mine.length > 0 || inside.has(near))) return this.#drop(undefined, far);
+    }
+    return false;
+  }
+
+  #drop(owner: Owner['id'] | undefined, remote: Address): true {
+    const key = `${owner} ${remote}`;
+    const packets = (this.#counters.get(key)?.packets ?? 0) + 1;
+    this.#counters.set(key, { owner, remote, packets, bytes: packets * 100 });
+    return true;
+  }
+}
+
+/** True if both block the same, whatever the reasons. */
+function sameBlocks(a: BlockSet, b: BlockSet): boolean {
+  if (a === b) return true;
+  const sameKeys = (
+    x: { keys(): Iterable<string>; size: number },
+    y: ReadonlyMap<string, unknown> | ReadonlySet<string>,
+  ) => x.size === y.size && [...x.keys()].every((key) => y.has(key));
+  return (
+    sameKeys(a.owners, b.owners) &&
+    sameKeys(a.everyone, b.everyone) &&
+    sameKeys(a.home, b.home) &&
+    sameKeys(a.guard, b.guard) &&
+    sameKeys(a.known, b.known) &&
+    [...a.owners.values()].every((owner) => {
+      const other = b.owners.get(owner.id);
+      return (
+        other !== undefined &&
+        sameKeys(owner.addresses, other.addresses) &&
+        sameKeys(owner.macs, other.macs) &&
+        sameKeys(owner.remotes, other.remotes)
+      );
+    })
+  );
+}

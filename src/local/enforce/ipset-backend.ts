@@ -1,0 +1,190 @@
+import type { Clock } from '../../clock.ts';
+import { ConfigError, messageOf, TemporaryError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { BlockSet } from '../../policy/block-set.ts';
+import type { Exec } from '../exec.ts';
+import type { Backend, Counter, Drift, Outcome, Plan } from './backend.ts';
+import { chainsOf } from './chains.ts';
+import { restoreText } from './chains-text.ts';
+import { ConntrackCut } from './conntrack-cut.ts';
+import { CounterBook, parseRuleCounts } from './counters.ts';
+import { driftOf } from './drift.ts';
+import { listSizes, restoreSets, saveSets } from './ipset.ts';
+import { IpsetSession } from './ipset-session.ts';
+import type { Iptables } from './iptables.ts';
+import { type Change, diff, type Step } from './plan.ts';
+import { fillLines, type Look, narrow, removal, widen } from './resync.ts';
+import { compile, type Rulebook } from './rulebook.ts';
+import { assignSlots, type SlotMemory } from './slots.ts';
+
+/** More lines than this go through one `ipset restore` of their own, which is faster from here on. */
+const SESSION_LINES = 2_000;
+/** An interface name as the kernel takes it, plus iptables' own wildcard at the end. */
+const INTERFACE = /^[A-Za-z0-9_.@:-]{1,15}\+?$/;
+
+export interface IpsetBackendOptions {
+  readonly exec: Exec;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly iptables: Iptables;
+  readonly slots: SlotMemory;
+  /** Interfaces towards the internet; possibly several, possibly none. */
+  readonly wan: readonly string[];
+}
+
+/** Enforces with ipset and iptables (design page enforce.md). */
+export class IpsetBackend implements Backend {
+  readonly name = 'ipset';
+  readonly #options: IpsetBackendOptions;
+  readonly #session: IpsetSession;
+  readonly #cut: ConntrackCut;
+  readonly #counters = new CounterBook();
+  /** What the kernel holds, as far as it was acknowledged and nothing has shaken it. */
+  #mirror: Rulebook | undefined;
+  /** The last acknowledged state, kept for the plan also while the mirror is in doubt. */
+  #applied: Rulebook | undefined;
+  /** Moves whenever a change begins or ends: a check that overlapped one proves nothing. */
+  #epoch = 0;
+
+  /** Throws ConfigError for an impossible interface name. */
+  constructor(options: IpsetBackendOptions) {
+    const wrong = options.wan.find((device) => !INTERFACE.test(device));
+    if (wrong !== undefined) throw new ConfigError(`wan: ${JSON.stringify(wrong)} is no interface name`);
+    this.#options = options;
+    this.#session = new IpsetSession(options.exec, options.clock);
+    this.#cut = new ConntrackCut(options.exec, options.clock, options.log);
+  }
+
+  describe(): { name: string; detail: string } {
+    return { name: 'ipset', detail: `ipset, ${this.#options.iptables.label}` };
+  }
+
+  async set(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
+    signal.throwIfAborted();
+    const { clock, log, slots, wan } = this.#options;
+    const begun = clock.monotonic();
+    const held = slots.load();
+    const assigned = assignSlots(held, want.owners.keys());
+    if (assigned !== held) slots.save(assigned);
+    const rulebook = compile(want, assigned, { wan });
+    if (rulebook.refused > 0)
+      log.warn({ refused: rulebook.refused }, 'elements that are no addresses were left out');
+
+    this.#epoch += 1;
+    const mirror = this.#mirror;
+    this.#mirror = undefined;
+    try {
+      const done =
+        mirror === undefined
+          ? await this.#resync(rulebook, signal)
+          : await this.#update(mirror, rulebook, signal);
+      this.#mirror = done.reached;
+      this.#applied = done.reached;
+      this.#cut.applied(want);
+      const { did, elements, rules } = done;
+      return { did, elements, rules, ms: clock.monotonic() - begun };
+    } finally {
+      this.#epoch += 1;
+    }
+  }
+
+  async check(signal: AbortSignal): Promise<readonly Drift[]> {
+    const [epoch, mirror] = [this.#epoch, this.#mirror];
+    if (mirror === undefined) return [];
+    const look = await this.#look(signal);
+    if (epoch !== this.#epoch || mirror !== this.#mirror) return [];
+    const drift = driftOf(mirror, look);
+    if (drift.length > 0) this.#mirror = undefined;
+    return drift;
+  }
+
+  async counters(signal: AbortSignal): Promise<readonly Counter[]> {
+    const { exec, iptables, slots } = this.#options;
+    const applied = this.#applied;
+    if (applied === undefined) return [];
+    const texts = await Promise.all([iptables.save(4, signal, true), iptables.save(6, signal, true)]);
+    const list = (name: string | undefined): Promise<string> => saveSets(exec, name, signal);
+    return this.#counters.read(applied, slots.load(), parseRuleCounts(texts.join('\n')), list);
+  }
+
+  async clear(signal: AbortSignal): Promise<void> {
+    const { exec, iptables } = this.#options;
+    this.#epoch += 1;
+    this.#mirror = undefined;
+    this.#applied = undefined;
+    await this.#session.stop();
+    const { texts, lines } = removal(await this.#look(signal));
+    await iptables.restore(texts, signal);
+    if (lines.length > 0) await restoreSets(exec, `${lines.join('\n')}\n`, signal);
+    this.#epoch += 1;
+  }
+
+  plan(): Plan | undefined {
+    if (this.#applied === undefined) return undefined;
+    const { shape } = this.#applied;
+    return {
+      backend: 'ipset',
+      variant: this.#options.iptables.variant,
+      sets: `${fillLines(this.#applied).join('\n')}\n`,
+      chains: {
+        v4: restoreText({ chains: chainsOf(shape, 4), gone: [] }),
+        v6: restoreText({ chains: chainsOf(shape, 6), gone: [] }),
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#session.stop(), this.#cut.stop()]);
+  }
+
+  /** Applies the difference; if that fails the mirror was wrong, and the kernel is put right whole. */
+  async #update(
+    mirror: Rulebook,
+    want: Rulebook,
+    signal: AbortSignal,
+  ): Promise<Pick<Outcome, 'did'> & Omit<Change, 'steps'>> {
+    const { steps, reached, elements, rules } = diff(mirror, want);
+    if (steps.length === 0) return { did: 'unchanged', reached, elements, rules };
+    try {
+      for (const step of steps) await this.#apply(step, signal, SESSION_LINES);
+      return { did: 'update', reached, elements, rules };
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#options.log.warn(
+        { error: messageOf(error) },
+        'a change did not go in as planned; all is applied anew',
+      );
+      return this.#resync(want, signal);
+    }
+  }
+
+  async #resync(want: Rulebook, signal: AbortSignal): Promise<{ did: 'resync' } & Omit<Change, 'steps'>> {
+    const { steps, between } = widen(want, await this.#look(signal));
+    for (const step of steps) await this.#apply(step, signal, 0);
+    const rest = narrow(want, between, await listSizes(this.#options.exec, signal));
+    if (rest.missing.length > 0) throw new TemporaryError(`sets lost elements meanwhile: ${rest.missing[0]}`);
+    for (const step of rest.steps) await this.#apply(step, signal, 0);
+    // The next change is a single one and should find the session open.
+    await this.#session.run([], signal);
+    const sum = (count: (step: Step) => number): number =>
+      [...steps, ...rest.steps].reduce((total, step) => total + count(step), 0);
+    return {
+      did: 'resync',
+      reached: want,
+      elements: want.sets.values().reduce((total, set) => total + set.elements.size, 0),
+      rules: sum((step) => (step.kind === 'chains' ? step.rules : 0)),
+    };
+  }
+
+  async #apply(step: Step, signal: AbortSignal, sessionLines: number): Promise<void> {
+    if (step.kind === 'chains') return this.#options.iptables.restore(step.texts, signal);
+    if (step.lines.length <= sessionLines) return this.#session.run(step.lines, signal);
+    return restoreSets(this.#options.exec, `${step.lines.join('\n')}\n`, signal);
+  }
+
+  async #look(signal: AbortSignal): Promise<Look> {
+    const { exec, iptables } = this.#options;
+    const [sizes, found] = await Promise.all([listSizes(exec, signal), iptables.found(signal)]);
+    return { sizes, found };
+  }
+}

@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import { open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import * as z from 'zod';
+import type { Clock, Timer } from '../../clock.ts';
+import { DataError, messageOf, UnavailableError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { Family } from '../../policy/address.ts';
+import type { Exec } from '../exec.ts';
+import type { Plan } from './backend.ts';
+import { addJump, parseSave, sameRules } from './chains-text.ts';
+import { restoreSets } from './ipset.ts';
+import { Iptables } from './iptables.ts';
+import { ROOT } from './names.ts';
+
+const HEAD = /^hedgerow-plan\/1 ([0-9a-f]{64})\n/;
+const planSchema = z.strictObject({
+  backend: z.literal('ipset'),
+  variant: z.enum(['legacy', 'nft', 'plain']),
+  sets: z.string(),
+  chains: z.strictObject({ v4: z.string(), v6: z.string() }),
+});
+
+/** Changes of addresses alone are written at most this often, to spare flash memory. */
+const ADDRESSES_EVERY_MS = 60_000;
+
+/** The text of a plan file: a line with the format and the SHA-256 of the rest, then JSON. */
+export function encodePlan(plan: Plan): string {
+  const body = JSON.stringify(plan);
+  return `hedgerow-plan/1 ${createHash('sha256').update(body).digest('hex')}\n${body}`;
+}
+
+/** The plan in a file's text, or what is wrong with it. */
+export function decodePlan(text: string): { plan: Plan } | { wrong: string } {
+  const head = HEAD.exec(text);
+  if (head === null)
+    return { wrong: text.startsWith('hedgerow-plan/') ? 'unknown version' : 'not a plan file' };
+  const body = text.slice(head[0].length);
+  if (createHash('sha256').update(body).digest('hex') !== head[1])
+    return { wrong: 'the checksum does not match' };
+  try {
+    const parsed = planSchema.safeParse(JSON.parse(body));
+    return parsed.success ? { plan: parsed.data } : { wrong: 'not a plan' };
+  } catch {
+    return { wrong: 'not JSON' };
+  }
+}
+
+export interface PlanFileOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Keeps the last applied plan in one checksummed file, replaced atomically. A write that fails is logged, counted and
+ * tried again with the next change: enforcement does not depend on it.
+ */
+export class PlanFile {
+  readonly #options: PlanFileOptions;
+  #state: string | undefined;
+  #writtenAt = Number.NEGATIVE_INFINITY;
+  #wanted: { state: string; plan: () => Plan | undefined } | undefined;
+  #timer: Timer | undefined;
+  #writing: Promise<void> | undefined;
+  #failures = 0;
+
+  constructor(options: PlanFileOptions) {
+    this.#options = options;
+  }
+
+  /** Writes that failed. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /**
+   * A change was acknowledged. One of the policy (another state) is written now, one of addresses (the same state)
+   * at most once a minute. Returns at once; of several that wait the newest is written.
+   */
+  keep(state: string, plan: () => Plan | undefined): void {
+    this.#wanted = { state, plan };
+    const { clock } = this.#options;
+    const due = state === this.#state ? this.#writtenAt + ADDRESSES_EVERY_MS - clock.monotonic() : 0;
+    if (due <= 0) this.#begin();
+    else this.#timer ??= clock.after(due, () => this.#begin());
+  }
+
+  /** Writes what waits and resolves when it is on the disk. */
+  async flush(): Promise<void> {
+    this.#begin();
+    await this.#writing;
+  }
+
+  #begin(): void {
+    this.#timer?.clear();
+    this.#timer = undefined;
+    this.#writing ??= this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#wanted !== undefined) {
+      const { state, plan } = this.#wanted;
+      this.#wanted = undefined;
+      const current = plan();
+      if (current === undefined) continue;
+      try {
+        await replace(this.#options.path, encodePlan(current));
+        this.#state = state;
+        this.#writtenAt = this.#options.clock.monotonic();
+      } catch (error) {
+        this.#failures += 1;
+        this.#options.log.warn({ error: messageOf(error) }, 'the plan file could not be written');
+      }
+    }
+    this.#writing = undefined;
+  }
+}
+
+/** The old file or the new one, never a part of one, also after a power cut. */
+async function replace(path: string, text: string): Promise<void> {
+  const temporary = `${path}.new`;
+  const file = await open(temporary, 'w', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+  const directory = await open(dirname(path), 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/**
+ * Puts the plan of a file in force without agent, store or network: at boot, before forwarding is on. Safe when rules
+ * are in place already: sets only grow, and chains that are hooked in are left alone, because the kernel is never older
+ * than the file; what is too much goes with the agent's first run. Throws DataError for a damaged file,
+ * UnavailableError for a missing file or tool, TemporaryError if a tool failed.
+ */
+export async function restorePlan(path: string, exec: Exec, signal: AbortSignal): Promise<Plan> {
+  const text = await readFile(path, { encoding: 'utf8', signal }).catch((cause: unknown) => {
+    signal.throwIfAborted();
+    throw new UnavailableError(`there is no plan to restore: ${messageOf(cause)}`, {
+      cause,
+      hint: 'the agent writes it after its first block',
+    });
+  });
+  const decoded = decodePlan(text);
+  if ('wrong' in decoded) {
+    throw new DataError(`the plan file is damaged: ${decoded.wrong}`, {
+      hint: 'start the agent: it writes a new one',
+    });
+  }
+  const { plan } = decoded;
+  const iptables = new Iptables(exec, plan.variant);
+  await restoreSets(exec, plan.sets, signal);
+  const found = await iptables.found(signal);
+  const texts = new Map<Family, string>();
+  for (const [family, chains] of [
+    [4, plan.chains.v4],
+    [6, plan.chains.v6],
+  ] as const) {
+    const { chains: there, jumps } = found[family];
+    const root = parseSave(chains).chains.get(ROOT) ?? [];
+    const hooked = jumps[0] === 1 && sameRules(there.get(ROOT) ?? [], root);
+    if (!hooked) texts.set(family, addJump(chains, jumps));
+  }
+  await iptables.restore(texts, signal);
+  return plan;
+}

@@ -1,0 +1,76 @@
+import type { Clock } from '../../clock.ts';
+import { messageOf, TemporaryError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { Exec } from '../exec.ts';
+import type { Backend } from './backend.ts';
+import { DryRunBackend } from './dry-run-backend.ts';
+import { IpsetBackend } from './ipset-backend.ts';
+import { chooseIptables } from './iptables.ts';
+import type { SlotMemory } from './slots.ts';
+
+export interface ChooseOptions {
+  readonly exec: Exec;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly slots: SlotMemory;
+  /** Interfaces towards the internet; possibly several, possibly none. */
+  readonly wan: readonly string[];
+}
+
+/** A backend, or none: then the agent only observes, says why, and does not claim to enforce. */
+export type Choice =
+  | { readonly role: 'enforcer'; readonly backend: Backend }
+  | { readonly role: 'observer'; readonly reason: string };
+
+const TIMEOUT_MS = 10_000;
+const PROBE_SETS = { 4: 'hedge-probe-4', 6: 'hedge-probe-6' } as const;
+const MAKE = `create ${PROBE_SETS[4]} hash:ip family inet maxelem 1048576 counters
+create ${PROBE_SETS[6]} hash:ip family inet6 maxelem 1048576 counters
+create hedge-probe-n hash:net family inet
+add ${PROBE_SETS[4]} 192.0.2.1
+add ${PROBE_SETS[6]} 2001:db8::1
+add hedge-probe-n 192.0.2.0/24
+`;
+
+/**
+ * Chooses the backend by doing: create sets, add to them, refer to them from unhooked chains, delete it all. Versions
+ * are not asked, they tell little. Throws ConfigError for an impossible interface name; whatever does not work makes an
+ * observer.
+ */
+export async function chooseBackend(
+  config: 'auto' | 'ipset' | 'dry-run',
+  options: ChooseOptions,
+  signal: AbortSignal,
+): Promise<Choice> {
+  if (config === 'dry-run') return { role: 'enforcer', backend: new DryRunBackend(options) };
+  const { exec } = options;
+  try {
+    const made = await exec.run(['ipset', '-exist', 'restore'], {
+      input: MAKE,
+      timeoutMs: TIMEOUT_MS,
+      signal,
+    });
+    if (made.code !== 0)
+      throw new TemporaryError(`ipset does not work here: ${made.stderr.trim().slice(0, 300)}`);
+    const iptables = await chooseIptables(exec, PROBE_SETS, signal);
+    return { role: 'enforcer', backend: new IpsetBackend({ ...options, iptables }) };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof Error && error.name === 'ConfigError') throw error;
+    return { role: 'observer', reason: messageOf(error) };
+  } finally {
+    await removeProbeSets(options);
+  }
+}
+
+/** A set that is not there is no failure; without ipset there is nothing to remove. */
+async function removeProbeSets({ exec, log }: ChooseOptions): Promise<void> {
+  for (const name of [...Object.values(PROBE_SETS), 'hedge-probe-n']) {
+    try {
+      await exec.run(['ipset', 'destroy', name], { timeoutMs: TIMEOUT_MS });
+    } catch (error) {
+      log.debug({ error: messageOf(error) }, 'a probe set was not removed');
+      return;
+    }
+  }
+}

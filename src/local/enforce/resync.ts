@@ -1,0 +1,152 @@
+import type { Family } from '../../policy/address.ts';
+import { chainsOf } from './chains.ts';
+import { addJump, type Found, restoreText, shapeFound } from './chains-text.ts';
+import { ACK_SET, parseSetName, type SetLetter, setName, temporaryName } from './names.ts';
+import {
+  AFTER_CHAINS,
+  BEFORE_CHAINS,
+  chainsStep,
+  createLine,
+  type Step,
+  sharing,
+  union,
+  withEmpty,
+} from './plan.ts';
+import { FAMILIES, type Rulebook, type SetSpec, type Shape } from './rulebook.ts';
+
+/** What a look at the kernel showed: every set with its number of elements, and our chains per family. */
+export interface Look {
+  readonly sizes: ReadonlyMap<string, number>;
+  readonly found: Readonly<Record<Family, Found>>;
+}
+
+/** Reads the output of `ipset list -t`: the number of elements of each set, foreign ones included. */
+export function parseSizes(text: string): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>();
+  let name = '';
+  for (const line of text.split('\n')) {
+    if (line.startsWith('Name: ')) {
+      name = line.slice(6);
+      sizes.set(name, 0);
+    } else if (line.startsWith('Number of entries: ') && name !== '') sizes.set(name, Number(line.slice(19)));
+  }
+  return sizes;
+}
+
+/**
+ * First half of a resync: whatever the kernel holds of ours, it holds the wanted as well afterwards, and nothing that
+ * was blocked and shall be blocked passes on the way. Existing elements keep their counters. Sets are lines for
+ * `ipset -exist restore`, chains whole, with the jump.
+ */
+export function widen(
+  want: Rulebook,
+  look: Look,
+): { readonly steps: readonly Step[]; readonly between: Shape } {
+  const both = FAMILIES.reduce((all, family) => union(shapeFound(look.found[family]), all), want.shape);
+  // Whose the addresses in the kernel were is not known: until the sets are right every owner is asked.
+  const shape = sharing(both, () => true);
+  const sets = withEmpty(want.sets, shape);
+  const leftOver = [...look.sizes.keys()].filter((name) => parseSetName(name)?.temporary);
+  let rules = 0;
+  const texts = new Map<Family, string>();
+  for (const family of FAMILIES) {
+    const chains = chainsOf(shape, family);
+    const { chains: there, jumps } = look.found[family];
+    const gone = [...there.keys()].filter((name) => !chains.has(name));
+    texts.set(family, addJump(restoreText({ chains, gone }), jumps));
+    for (const lines of chains.values()) rules += lines.length;
+  }
+  return {
+    between: shape,
+    steps: [
+      {
+        kind: 'sets',
+        lines: [
+          ...leftOver.map((name) => `destroy ${name}`),
+          ...[...sets].map(([name, set]) => createLine(name, set)),
+          ...additions(BEFORE_CHAINS, sets),
+        ],
+      },
+      { kind: 'chains', texts, rules },
+      { kind: 'sets', lines: additions(AFTER_CHAINS, sets) },
+    ],
+  };
+}
+
+/**
+ * Second half, after a second look: what is not wanted goes. A set that now has as many elements as wanted is right
+ * and keeps its counters; one that has more is filled anew under a temporary name and swapped.
+ * `missing` names sets that have fewer than wanted: the widening failed.
+ */
+export function narrow(
+  want: Rulebook,
+  between: Shape,
+  sizes: ReadonlyMap<string, number>,
+): { readonly steps: readonly Step[]; readonly missing: readonly string[] } {
+  const missing = [...want.sets].filter(([name, set]) => (sizes.get(name) ?? -1) < set.elements.size);
+  const all = withEmpty(want.sets, between);
+  const surplus = (letters: readonly SetLetter[]): string[] =>
+    letters
+      .toReversed()
+      .flatMap((letter) => [...all].filter(([, set]) => set.letter === letter))
+      .filter(([name, set]) => (sizes.get(name) ?? 0) > set.elements.size)
+      .flatMap(([name, set]) => replacement(name, set));
+  const stale = [...sizes.keys()].filter((name) => isStale(name, want));
+  const chains = chainsStep(between, want.shape);
+  const late = surplus(AFTER_CHAINS);
+  const early = [...surplus(BEFORE_CHAINS), ...stale.map((name) => `destroy ${name}`)];
+  const steps: Step[] =
+    chains.length === 0
+      ? [{ kind: 'sets', lines: [...late, ...early] }]
+      : [{ kind: 'sets', lines: late }, ...chains, { kind: 'sets', lines: early }];
+  return {
+    missing: missing.map(([name]) => name),
+    steps: steps.filter((step) => step.kind === 'chains' || step.lines.length > 0),
+  };
+}
+
+/** Everything of ours out of the kernel: the chains' texts per family, then the lines for the sets. */
+export function removal(look: Look): {
+  readonly texts: ReadonlyMap<Family, string>;
+  readonly lines: readonly string[];
+} {
+  const texts = new Map<Family, string>();
+  for (const family of FAMILIES) {
+    const { chains, jumps } = look.found[family];
+    if (chains.size === 0) continue;
+    texts.set(family, restoreText({ chains: new Map(), gone: [...chains.keys()], unhook: jumps.length }));
+  }
+  const ours = [...look.sizes.keys()].filter((name) => name === ACK_SET || parseSetName(name) !== undefined);
+  return { texts, lines: ours.map((name) => `destroy ${name}`) };
+}
+
+/** Lines for `ipset -exist restore` that make and fill the sets of a rulebook in the order of a widening. */
+export function fillLines(rulebook: Rulebook): readonly string[] {
+  return [
+    ...[...rulebook.sets].map(([name, set]) => createLine(name, set)),
+    ...additions([...BEFORE_CHAINS, ...AFTER_CHAINS], rulebook.sets),
+  ];
+}
+
+function additions(letters: readonly SetLetter[], sets: Rulebook['sets']): string[] {
+  const lines: string[] = [];
+  for (const letter of letters) {
+    for (const [name, set] of sets) {
+      if (set.letter === letter) for (const element of set.elements) lines.push(`add ${name} ${element}`);
+    }
+  }
+  return lines;
+}
+
+function replacement(name: string, set: SetSpec): string[] {
+  const temporary = temporaryName(name);
+  const adds = [...set.elements].map((element) => `add ${temporary} ${element}`);
+  return [createLine(temporary, set), ...adds, `swap ${temporary} ${name}`, `destroy ${temporary}`];
+}
+
+/** A set of ours that is not wanted. Names are made anew from their parts, so that `hedge-d01-4` is never ours. */
+function isStale(name: string, want: Rulebook): boolean {
+  const parts = parseSetName(name);
+  if (parts === undefined || parts.temporary || want.sets.has(name)) return false;
+  return name === setName(parts.letter, parts.family, parts.index);
+}

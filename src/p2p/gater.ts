@@ -1,0 +1,32 @@
+import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface';
+import type { PeerKey } from '../policy/crypto.ts';
+import { peerKeyOf } from './identity.ts';
+
+export interface GaterOptions {
+  /** Members, and sponsors while joining. */
+  readonly trusted: (peer: PeerKey) => boolean;
+  /** The other side proved its key and is let in. */
+  readonly onAdmitted: (peer: PeerKey, connection: MultiaddrConnection) => void;
+  readonly onRefused: (direction: 'inbound' | 'outbound') => void;
+}
+
+/** Refuses everybody who is not trusted as soon as the handshake has proved who it is, before a stream can open. */
+export function createGater(options: GaterOptions): ConnectionGater {
+  const check = (direction: 'inbound' | 'outbound') => (id: PeerId, connection: MultiaddrConnection) => {
+    const peer = peerKeyOf(id);
+    if (peer === undefined || !options.trusted(peer)) {
+      options.onRefused(direction);
+      return true;
+    }
+    options.onAdmitted(peer, connection);
+    return false;
+  };
+  return {
+    denyDialPeer: (id) => {
+      const peer = peerKeyOf(id);
+      return peer === undefined || !options.trusted(peer);
+    },
+    denyInboundEncryptedConnection: check('inbound'),
+    denyOutboundEncryptedConnection: check('outbound'),
+  };
+}

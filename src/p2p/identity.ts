@@ -1,0 +1,118 @@
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { privateKeyFromRaw, publicKeyFromRaw } from '@libp2p/crypto/keys';
+import type { PeerId, PrivateKey } from '@libp2p/interface';
+import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id';
+import { DataError } from '../errors.ts';
+import { fromHex, type PeerKey, toHex } from '../policy/crypto.ts';
+import { generateKey, keyFromSeed, type SigningKey } from './keys.ts';
+
+const FILE = 'peer.key';
+const PREFIX = 'hedgerow-peer-key/1 ';
+/** The prefix, 64 hex digits and a newline; anything longer is not ours. */
+const MAX_FILE_BYTES = 256;
+
+/**
+ * The agent's key from `<stateDir>/peer.key`, made at the first start (mode 0600, whole and synced before it gets its
+ * name). DataError when the file is readable by others or is not a key; it is never overwritten.
+ */
+export function loadPeerKey(stateDir: string): SigningKey {
+  const path = join(stateDir, FILE);
+  const text = readPrivate(path);
+  if (text === undefined) return createPeerKey(stateDir, path);
+  const digits = text.startsWith(PREFIX) ? text.slice(PREFIX.length).trimEnd() : '';
+  const seed = fromHex(digits);
+  if (seed?.length !== 32) {
+    throw new DataError(`${path} is not a peer key`, {
+      hint: 'put the file back from a copy; without it, move it away: the router then gets a new key and must be admitted anew',
+    });
+  }
+  return keyFromSeed(seed);
+}
+
+/** libp2p's peer id of a key; undefined when the text is not a key. */
+export function peerIdOf(peer: PeerKey): PeerId | undefined {
+  const raw = fromHex(peer);
+  return raw?.length === 32 ? peerIdFromPublicKey(publicKeyFromRaw(raw)) : undefined;
+}
+
+/** The key inside an ed25519 peer id; undefined for peer ids of other kinds. */
+export function peerKeyOf(id: PeerId): PeerKey | undefined {
+  return id.type === 'Ed25519' ? toHex(id.publicKey.raw) : undefined;
+}
+
+/** The key in a peer id's text (`12D3KooW…`); undefined for anything else. Never throws. */
+export function parsePeerId(text: string): PeerKey | undefined {
+  // Ed25519 peer ids are 52 base58 characters: nothing longer reaches the parser.
+  if (text.length > 64) return undefined;
+  try {
+    return peerKeyOf(peerIdFromString(text));
+  } catch (error) {
+    if (error instanceof Error) return undefined;
+    throw error;
+  }
+}
+
+/** libp2p's form of the private key: the seed followed by the public key. */
+export function libp2pKeyOf(key: SigningKey): PrivateKey {
+  const raw = new Uint8Array(64);
+  raw.set(key.seed);
+  raw.set(fromHex(key.peer) ?? [], 32);
+  return privateKeyFromRaw(raw);
+}
+
+function createPeerKey(stateDir: string, path: string): SigningKey {
+  const key = generateKey();
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const temporary = `${path}.new`;
+  const file = openSync(temporary, 'w', 0o600);
+  try {
+    writeSync(file, `${PREFIX}${toHex(key.seed)}\n`);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+  const directory = openSync(stateDir, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+  return key;
+}
+
+/** The text of a file that only its owner may read; undefined when there is none. */
+function readPrivate(path: string): string | undefined {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw new DataError(`${path} cannot be read`, {
+      cause: error,
+      hint: 'start the agent as the user that owns the file',
+    });
+  }
+  try {
+    const stat = fstatSync(file);
+    if (!stat.isFile() || stat.size > MAX_FILE_BYTES) {
+      throw new DataError(`${path} is not a peer key`, { hint: 'put the file back from a copy' });
+    }
+    if ((stat.mode & 0o077) !== 0) {
+      throw new DataError(`${path} can be read by others`, { hint: `chmod 600 ${path}` });
+    }
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
+  }
+}

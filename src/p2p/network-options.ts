@@ -1,0 +1,48 @@
+import type { Clock } from '../clock.ts';
+import { ConfigError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { PeerKey } from '../policy/crypto.ts';
+import { type PeerAddress, parseAddress } from './addresses.ts';
+import type { SigningKey } from './keys.ts';
+import type { TransportFactory } from './overlay.ts';
+import type { ReplicatedOps, ReplicatedRegisters } from './replicated.ts';
+
+export interface NetworkOptions {
+  readonly replica: ReplicatedOps;
+  readonly registers: ReplicatedRegisters;
+  /** This agent's key. */
+  readonly key: SigningKey;
+  /** The home's pre-shared key, 32 bytes. */
+  readonly psk: Uint8Array;
+  /** Members that this router was given when it joined; trusted until the replica knows ourselves as a member. */
+  readonly sponsors: readonly PeerKey[];
+  /** Where to listen: `host:port`, `[v6]:port` or a multiaddr. Port 0 takes any. */
+  readonly listen: readonly string[];
+  /** What to tell others to dial; the same forms. Besides these only explicit listen addresses are announced. */
+  readonly announce: readonly string[];
+  /** Where members may be found; the same forms, with or without `/p2p/<peer id>`. */
+  readonly bootstrap: readonly string[];
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How long we wait for a peer before we call it down, milliseconds. Default 6 s, 10 s in a home of two. */
+  readonly toleranceMs?: number;
+  /** Default TCP; tests pass libp2p's memory transport, with addresses `/memory/<name>`. */
+  readonly transport?: TransportFactory;
+  /** Addresses that a member announced in its card (policy/register-codec.ts), if any. */
+  readonly addressesOf?: (peer: PeerKey) => readonly string[];
+  /** A session brings ops: hold decisions from 'begin' to 'end' while it is the first. Always in pairs; nests. */
+  readonly onBatch?: (edge: 'begin' | 'end') => void;
+  /** A peer changed its state, its digest or what it applied: take a fresh `peers()`. */
+  readonly onPeerChange?: () => void;
+}
+
+/** Reads the addresses under a key of the config. ConfigError when one cannot be understood. */
+export function parseAddresses(key: string, texts: readonly string[]): PeerAddress[] {
+  return texts.map((text) => {
+    const address = parseAddress(text);
+    if (address !== undefined) return address;
+    throw new ConfigError(`overlay.${key}: not an address: ${text}`, {
+      hint: 'write host:port, [address]:port or a multiaddr such as /ip4/192.0.2.1/tcp/4710',
+    });
+  });
+}

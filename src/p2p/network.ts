@@ -1,0 +1,261 @@
+import type { Connection } from '@libp2p/interface';
+import { repeat } from '../clock.ts';
+import type { PeerKey } from '../policy/crypto.ts';
+import type { OpId } from '../policy/records.ts';
+import type { Service } from '../service.ts';
+import { Alive } from './alive.ts';
+import type { AliveFrame } from './alive-wire.ts';
+import { type Applied, type AppliedAnswer, AppliedTable, type WaitOptions } from './applied.ts';
+import { OpenConnections } from './connections.ts';
+import { DialBook } from './dial-book.ts';
+import { Gossip, topicsOf } from './gossip.ts';
+import { DEFAULT_TOLERANCE_MS, Liveness, PAIR_TOLERANCE_MS } from './liveness.ts';
+import { type NetworkOptions, parseAddresses } from './network-options.ts';
+import { Overlay } from './overlay.ts';
+import { PeerFactsTable } from './peer-facts.ts';
+import { Counters, type NetworkStats, type PeerView } from './peer-view.ts';
+import { Redial } from './redial.ts';
+import { Sync } from './sync.ts';
+import { Traffic } from './traffic.ts';
+import { Trust } from './trust.ts';
+import { Upkeep } from './upkeep.ts';
+
+/** The overlay as the rest of the agent sees it. Foreign ops and registers go straight into the replica's `admit()`. */
+export class Network implements Service {
+  readonly name = 'overlay';
+  readonly #options: NetworkOptions;
+  readonly #trust: Trust;
+  readonly #counters = new Counters();
+  readonly #applied: AppliedTable;
+  readonly #facts = new PeerFactsTable();
+  readonly #connections: OpenConnections<Connection>;
+  readonly #liveness: Liveness;
+  readonly #traffic: Traffic;
+  readonly #overlay: Overlay;
+  readonly #gossip: Gossip;
+  readonly #sync: Sync;
+  readonly #alive: Alive;
+  readonly #book: DialBook;
+  readonly #redial: Redial;
+  readonly #upkeep: Upkeep;
+  #stop = new AbortController();
+
+  /** ConfigError when an address cannot be understood. */
+  constructor(options: NetworkOptions) {
+    const { replica, registers, key, psk, clock, log } = options;
+    this.#options = options;
+    const counters = this.#counters;
+    this.#trust = new Trust(key.peer, replica, options.sponsors);
+    const trusted = (peer: PeerKey) => this.#trust.trusts(peer);
+    this.#applied = new AppliedTable(clock, () => replica.digest);
+    this.#connections = new OpenConnections(key.peer);
+    this.#liveness = new Liveness(clock);
+    this.#traffic = new Traffic((peer) => this.#heard(peer));
+    const topics = topicsOf(replica.home);
+    this.#overlay = new Overlay({
+      key,
+      psk,
+      listen: parseAddresses('listen', options.listen),
+      announce: parseAddresses('announce', options.announce),
+      topics: Object.values(topics),
+      transport: options.transport,
+      trusted,
+      onHandshake: (peer, connection) => this.#traffic.watch(peer, connection),
+      onRefused: (direction) => counters.add(`refused.${direction}`),
+      onOpen: (peer, connection) => this.#opened(peer, connection),
+      onClose: (peer, connection) => this.#closed(peer, connection),
+      onIdentify: (peer, addresses) => this.#book.announced(peer, addresses),
+    });
+    const overlay = this.#overlay;
+    const parts = { overlay, replica, registers, clock, log, counters, trusted, self: key.peer };
+    this.#gossip = new Gossip({ ...parts, onBehind: (peer) => this.#sync.behind(peer) });
+    this.#sync = new Sync({
+      ...parts,
+      equal: (peer) => this.#equal(peer),
+      onBatch: options.onBatch,
+      onDone: (peer, result) => {
+        if (result.outcome === 'failed') this.#facts.failed(peer, `sync: ${result.reason ?? 'failed'}`);
+        // What came may be news to the others as well: they see our new digest and ask.
+        if (result.opsIn + result.registersIn > 0) this.#alive.sayNow();
+        else if (result.outcome === 'done') this.#alive.sayNow(peer);
+      },
+    });
+    this.#alive = new Alive({
+      ...parts,
+      liveness: this.#liveness,
+      digests: () => ({ digest: replica.digest, registersDigest: registers.digest }),
+      onFrame: (peer, frame, rttMs) => this.#framed(peer, frame, rttMs),
+      onDown: (peer) => this.#down(peer),
+    });
+    const bootstrap = parseAddresses('bootstrap', options.bootstrap);
+    this.#book = new DialBook(key.peer, bootstrap, clock.monotonic(), Math.random);
+    this.#redial = new Redial({
+      ...parts,
+      book: this.#book,
+      wanted: () => this.#trust.others(),
+      joining: () => this.#trust.joining(),
+      onFailed: (peer, error) => this.#facts.failed(peer, `dial: ${error}`),
+    });
+    this.#upkeep = new Upkeep({
+      ...parts,
+      connections: this.#connections,
+      topic: topics.ops,
+      forget: (peer) => this.#forget(peer),
+    });
+  }
+
+  /** Listens and begins to dial. UnavailableError when no address can be listened on. */
+  async start(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    this.#stop = new AbortController();
+    const running = AbortSignal.any([signal, this.#stop.signal]);
+    await this.#overlay.start();
+    this.#gossip.start();
+    await this.#sync.start(running);
+    await this.#alive.start(running);
+    this.#redial.start(running);
+    void repeat(async () => this.#look(), { clock, signal: running, everyMs: 1_000 });
+    log.info({ listening: this.addresses().length }, 'the overlay runs');
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the agent stops'));
+    this.#alive.stop();
+    await this.#overlay.stop();
+    await Promise.all([this.#redial.stop(), this.#sync.stop()]);
+  }
+
+  /** Tells everybody of an op of our own, which must be durable and in the replica already. */
+  announceOp(envelope: Uint8Array): void {
+    this.#gossip.publishOp(envelope);
+    // Whoever misses the gossip sees our new digest and asks.
+    this.#alive.sayNow();
+  }
+
+  /** The same for one of our registers. */
+  announceRegister(envelope: Uint8Array): void {
+    this.#gossip.publishRegister(envelope);
+  }
+
+  /** Our kernel was made equal to a state: told to all that can be reached at once, and to the rest when they come. */
+  sayApplied(applied: Applied): void {
+    this.#alive.sayApplied(applied);
+  }
+
+  /** Waits until these peers have an op, which our replica holds, in their kernels. Never rejects. */
+  waitApplied(
+    op: OpId,
+    peers: Iterable<PeerKey>,
+    options: WaitOptions,
+  ): Promise<ReadonlyMap<PeerKey, AppliedAnswer>> {
+    return this.#applied.wait(op, peers, options);
+  }
+
+  /** All members but ourselves, and sponsors while joining, sorted by key. */
+  peers(): readonly PeerView[] {
+    return this.#trust.others().map((peer) => {
+      const facts = this.#facts.of(peer);
+      const bytes = this.#traffic.of(peer);
+      return {
+        peer,
+        ...this.#liveness.of(peer),
+        toleranceMs: this.#liveness.toleranceMs,
+        rttMs: facts.rttMs,
+        address: facts.address ?? this.#book.addressOf(peer),
+        connections: this.#overlay.connections(peer).length,
+        digestEqual: facts.digest === undefined ? undefined : facts.digest === this.#options.replica.digest,
+        appliedDigest: this.#applied.digestOf(peer),
+        bytesIn: bytes.in,
+        bytesOut: bytes.out,
+        lastError: facts.lastError,
+      };
+    });
+  }
+
+  /** Members that are alive: those that a `block` waits for. */
+  alive(): readonly PeerKey[] {
+    return this.#trust.others().filter((peer) => this.#liveness.of(peer).state === 'alive');
+  }
+
+  /** The addresses on which we really listen, as multiaddrs with our peer id. */
+  addresses(): readonly string[] {
+    return this.#overlay.addresses();
+  }
+
+  stats(): NetworkStats {
+    return this.#counters.snapshot();
+  }
+
+  #equal(peer: PeerKey): boolean | undefined {
+    const { replica, registers } = this.#options;
+    const { digest, registersDigest } = this.#facts.of(peer);
+    if (digest === undefined) return undefined;
+    return digest === replica.digest && registersDigest === registers.digest;
+  }
+
+  #opened(peer: PeerKey, connection: Connection): void {
+    const { clock, log } = this.#options;
+    const superfluous = this.#connections.opened(peer, connection, clock.monotonic());
+    // At once, before identify has answered on the new one: gossip then opens its streams there.
+    for (const other of superfluous) {
+      this.#counters.add('connections.superfluous');
+      other.abort(new Error('another connection with this peer stays'));
+    }
+    if (superfluous.includes(connection)) return;
+    this.#counters.add('connections.opened');
+    this.#facts.connected(peer, connection.remoteAddr.toString());
+    log.debug({ peer, direction: connection.direction }, 'connected');
+    this.#heard(peer);
+    this.#alive.opened(peer, connection);
+    this.#sync.opened(peer, connection);
+    this.#options.onPeerChange?.();
+  }
+
+  #closed(peer: PeerKey, connection: Connection): void {
+    this.#alive.closed(connection);
+    if (!this.#connections.closed(peer, connection)) return;
+    this.#counters.add('connections.lost');
+    this.#book.lost(peer, this.#options.clock.monotonic());
+    this.#options.onPeerChange?.();
+  }
+
+  #heard(peer: PeerKey): void {
+    if (this.#liveness.heard(peer)) this.#options.onPeerChange?.();
+  }
+
+  #framed(peer: PeerKey, frame: AliveFrame, rttMs: number | undefined): void {
+    const appliedBefore = this.#applied.digestOf(peer);
+    this.#applied.feed(peer, frame.applied);
+    const changed = this.#facts.frame(peer, frame, rttMs);
+    if (this.#equal(peer) === true) this.#sync.equals(peer);
+    else this.#sync.differs(peer);
+    if (changed || appliedBefore !== frame.applied.digest) this.#options.onPeerChange?.();
+  }
+
+  #down(peer: PeerKey): void {
+    this.#counters.add('peers.down');
+    this.#options.log.info({ peer }, 'a member is down');
+    this.#applied.forget(peer);
+    this.#facts.down(peer);
+    this.#options.onPeerChange?.();
+  }
+
+  #look(): void {
+    const { toleranceMs, addressesOf } = this.#options;
+    const others = this.#trust.others();
+    this.#liveness.toleranceMs =
+      toleranceMs ?? (others.length < 2 ? PAIR_TOLERANCE_MS : DEFAULT_TOLERANCE_MS);
+    if (addressesOf !== undefined) for (const peer of others) this.#book.announced(peer, addressesOf(peer));
+    this.#upkeep.look(others);
+  }
+
+  #forget(peer: PeerKey): void {
+    this.#sync.forget(peer);
+    this.#facts.forget(peer);
+    this.#applied.forget(peer);
+    this.#liveness.forget(peer);
+    this.#traffic.forget(peer);
+    this.#book.forget(peer);
+    this.#options.onPeerChange?.();
+  }
+}

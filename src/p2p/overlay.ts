@@ -1,0 +1,221 @@
+import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub';
+import { type Identify, identify } from '@libp2p/identify';
+import type { Connection, Libp2p, MultiaddrConnection, PeerId, Stream } from '@libp2p/interface';
+import { noise } from '@libp2p/noise';
+import { preSharedKey } from '@libp2p/pnet';
+import { tcp } from '@libp2p/tcp';
+import { yamux } from '@libp2p/yamux';
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
+import { createLibp2p, type Libp2pOptions } from 'libp2p';
+import { TemporaryError, UnavailableError } from '../errors.ts';
+import { type PeerKey, toHex } from '../policy/crypto.ts';
+import type { PeerAddress } from './addresses.ts';
+import { createGater } from './gater.ts';
+import { libp2pKeyOf, peerIdOf, peerKeyOf } from './identity.ts';
+import type { SigningKey } from './keys.ts';
+
+/** How a libp2p transport is made; tests pass libp2p's memory transport. */
+export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number];
+
+export interface OverlayOptions {
+  readonly key: SigningKey;
+  /** 32 bytes. */
+  readonly psk: Uint8Array;
+  readonly listen: readonly PeerAddress[];
+  readonly announce: readonly PeerAddress[];
+  /** The only gossip topics. */
+  readonly topics: readonly string[];
+  readonly transport: TransportFactory | undefined;
+  readonly trusted: (peer: PeerKey) => boolean;
+  /** A trusted peer proved its key on this socket. */
+  readonly onHandshake: (peer: PeerKey, connection: MultiaddrConnection) => void;
+  readonly onRefused: (direction: 'inbound' | 'outbound') => void;
+  readonly onOpen: (peer: PeerKey, connection: Connection) => void;
+  readonly onClose: (peer: PeerKey, connection: Connection) => void;
+  /** The addresses that a peer says it listens on. */
+  readonly onIdentify: (peer: PeerKey, addresses: readonly string[]) => void;
+}
+
+type Node = Libp2p<{ identify: Identify; gossip: GossipSub }>;
+
+/** An RPC above this leaves its receiver deaf; ops and registers are capped far below, bytes. */
+const MAX_GOSSIP_RPC_BYTES = 1024 * 1024;
+/** Both ends of a fresh socket must be through with the handshake after this time, milliseconds. */
+const HANDSHAKE_MS = 5_000;
+const STREAM_WINDOW_BYTES = 256 * 1024;
+
+/**
+ * The only place that builds libp2p: TCP, pre-shared key, noise, yamux, identify and gossip, with the settings and
+ * for the reasons that overlay.md tells. Liveness, redialling and sync are ours and live elsewhere.
+ */
+export class Overlay {
+  readonly #options: OverlayOptions;
+  #node: Node | undefined;
+  /** What the transports listen on, as libp2p last told. */
+  #listening: readonly Multiaddr[] = [];
+
+  constructor(options: OverlayOptions) {
+    this.#options = options;
+  }
+
+  /** UnavailableError when no address can be listened on. */
+  async start(): Promise<void> {
+    const { key, psk, topics, transport, trusted, onHandshake, onRefused } = this.#options;
+    const node = await createLibp2p({
+      start: false,
+      privateKey: libp2pKeyOf(key),
+      nodeInfo: { name: 'hedgerow', version: '1', userAgent: 'hedgerow' },
+      addresses: {
+        listen: this.#options.listen.map((address) => address.text),
+        announce: this.#options.announce.map((address) => address.text),
+        announceFilter: (addresses) => this.#announced(addresses),
+      },
+      transports: [transport ?? tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
+      connectionProtector: preSharedKey({ psk: pskFile(psk) }),
+      connectionEncrypters: [noise()],
+      streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } })],
+      connectionGater: createGater({ trusted, onAdmitted: onHandshake, onRefused }),
+      connectionMonitor: { enabled: false },
+      connectionManager: {
+        inboundConnectionThreshold: 60,
+        maxIncomingPendingConnections: 64,
+        inboundUpgradeTimeout: HANDSHAKE_MS,
+        outboundStreamProtocolNegotiationTimeout: HANDSHAKE_MS,
+        inboundStreamProtocolNegotiationTimeout: HANDSHAKE_MS,
+        reconnectRetries: 0,
+      },
+      services: { identify: identify({ timeout: HANDSHAKE_MS }), gossip: gossipsub(gossipOptions(topics)) },
+    });
+    node.addEventListener('connection:open', (event) => this.#told(event.detail, this.#options.onOpen));
+    node.addEventListener('connection:close', (event) => this.#told(event.detail, this.#options.onClose));
+    node.addEventListener('peer:identify', (event) => {
+      const peer = peerKeyOf(event.detail.peerId);
+      const addresses = event.detail.listenAddrs.map((address) => address.toString());
+      if (peer !== undefined) this.#options.onIdentify(peer, addresses);
+    });
+    this.#node = node;
+    try {
+      await node.start();
+    } catch (error) {
+      await node.stop();
+      throw new UnavailableError('none of the overlay addresses can be listened on', {
+        cause: error,
+        hint: 'check the listen addresses in the config, and whether another agent runs here',
+      });
+    }
+  }
+
+  async stop(): Promise<void> {
+    const node = this.#node;
+    this.#node = undefined;
+    if (node === undefined) return;
+    for (const connection of node.getConnections()) connection.abort(new Error('the agent stops'));
+    await node.stop();
+  }
+
+  get gossip(): GossipSub {
+    return this.#running().services.gossip;
+  }
+
+  /** Multiaddrs with our peer id. */
+  addresses(): string[] {
+    this.#node?.getMultiaddrs();
+    return this.#listening.map((address) => address.toString());
+  }
+
+  /** Open connections, of one peer or of all. */
+  connections(peer?: PeerKey): Connection[] {
+    const id = peer === undefined ? undefined : peerIdOf(peer);
+    if (this.#node === undefined || (peer !== undefined && id === undefined)) return [];
+    return this.#node.getConnections(id).filter((connection) => connection.status === 'open');
+  }
+
+  /** Accepts streams of a protocol; one stream per connection is enough for each of ours, a second is allowed. */
+  async handle(
+    protocol: string,
+    run: (peer: PeerKey, stream: Stream, on: Connection) => void,
+  ): Promise<void> {
+    await this.#running().handle(
+      protocol,
+      (stream, connection) => {
+        const peer = peerKeyOf(connection.remotePeer);
+        if (peer === undefined) stream.abort(new Error('not a key of ours'));
+        else run(peer, stream, connection);
+      },
+      { maxInboundStreams: 2, maxOutboundStreams: 2 },
+    );
+  }
+
+  /** Opens a stream on the newest connection of a peer. TemporaryError when there is none. */
+  async open(peer: PeerKey, protocol: string, signal: AbortSignal): Promise<Stream> {
+    const connection = this.connections(peer).at(-1);
+    if (connection === undefined) throw new TemporaryError('not connected');
+    return await connection.newStream(protocol, { signal });
+  }
+
+  /** Dials one address; the gater has the last word on who answers. Resolves with the peer that did. */
+  async dial(address: string, peer: PeerKey | undefined, signal: AbortSignal): Promise<PeerKey | undefined> {
+    const id = peer === undefined ? undefined : peerIdOf(peer);
+    const target = multiaddr(id === undefined ? address : `${address}/p2p/${id.toString()}`);
+    const connection = await this.#running().dial(target, { signal });
+    return peerKeyOf(connection.remotePeer);
+  }
+
+  #running(): Node {
+    if (this.#node === undefined) throw new TemporaryError('the overlay does not run');
+    return this.#node;
+  }
+
+  #told(connection: Connection, tell: (peer: PeerKey, connection: Connection) => void): void {
+    const peer = peerKeyOf(connection.remotePeer);
+    if (peer !== undefined) tell(peer, connection);
+  }
+
+  /** A wildcard would announce loopback and every VLAN: then only what the config names is announced. */
+  #announced(addresses: Multiaddr[]): Multiaddr[] {
+    this.#listening = addresses;
+    const wildcard = this.#options.listen.some((address) =>
+      /^\/ip[46]\/(0\.0\.0\.0|::)\//.test(address.text),
+    );
+    return wildcard && this.#options.announce.length === 0 ? [] : addresses;
+  }
+}
+
+/** True when a peer's gossip runs in both directions: it is subscribed, and both streams stand. */
+export function gossips(
+  gossip: GossipSub,
+  topic: string,
+  id: PeerId,
+  connections: readonly Connection[],
+): boolean {
+  const streams = connections.flatMap((connection) => connection.streams);
+  const runs = (direction: Stream['direction']) =>
+    streams.some((stream) => stream.direction === direction && gossip.protocols.includes(stream.protocol));
+  return (
+    runs('inbound') && runs('outbound') && gossip.getSubscribers(topic).some((other) => other.equals(id))
+  );
+}
+
+function gossipOptions(topics: readonly string[]): Parameters<typeof gossipsub>[0] {
+  return {
+    emitSelf: false,
+    allowPublishToZeroTopicPeers: true,
+    floodPublish: true,
+    batchPublish: true,
+    D: 4,
+    Dlo: 3,
+    Dhi: 12,
+    Dout: 1,
+    Dscore: 1,
+    Dlazy: 0,
+    heartbeatInterval: 5_000,
+    scoreParams: { IPColocationFactorWeight: 0 },
+    allowedTopics: [...topics],
+    maxInboundDataLength: MAX_GOSSIP_RPC_BYTES,
+  };
+}
+
+/** The file format that libp2p's private networks share a key in (specs/pnet/Private-Networks-PSK-V1.md). */
+function pskFile(psk: Uint8Array): Uint8Array {
+  return new TextEncoder().encode(`/key/swarm/psk/1.0.0/\n/base16/\n${toHex(psk)}`);
+}

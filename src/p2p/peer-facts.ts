@@ -1,0 +1,60 @@
+import type { PeerKey } from '../policy/crypto.ts';
+import type { AliveFrame } from './alive-wire.ts';
+
+/** What was last heard of one peer. */
+export interface PeerFacts {
+  readonly digest: string | undefined;
+  readonly registersDigest: string | undefined;
+  readonly rttMs: number | undefined;
+  /** Where its newest connection stands or stood. */
+  readonly address: string | undefined;
+  readonly lastError: string | undefined;
+}
+
+const NOTHING: PeerFacts = {
+  digest: undefined,
+  registersDigest: undefined,
+  rttMs: undefined,
+  address: undefined,
+  lastError: undefined,
+};
+const MAX_PEERS = 4_096;
+const MAX_ERROR = 200;
+
+/** The last word of every peer: for deciding whether to sync, and for views. */
+export class PeerFactsTable {
+  readonly #facts = new Map<PeerKey, PeerFacts>();
+
+  of(peer: PeerKey): PeerFacts {
+    return this.#facts.get(peer) ?? NOTHING;
+  }
+
+  /** True when it changed what a person is shown of the peer's state. */
+  frame(peer: PeerKey, frame: AliveFrame, rttMs: number | undefined): boolean {
+    const before = this.of(peer);
+    const { digest, registersDigest } = frame;
+    this.#set(peer, { ...before, digest, registersDigest, rttMs: rttMs ?? before.rttMs });
+    return before.digest !== digest;
+  }
+
+  connected(peer: PeerKey, address: string): void {
+    this.#set(peer, { ...this.of(peer), address, lastError: undefined });
+  }
+
+  failed(peer: PeerKey, error: string): void {
+    this.#set(peer, { ...this.of(peer), lastError: error.slice(0, MAX_ERROR) });
+  }
+
+  /** What it said of its state does not hold any more. */
+  down(peer: PeerKey): void {
+    this.#set(peer, { ...this.of(peer), digest: undefined, registersDigest: undefined, rttMs: undefined });
+  }
+
+  forget(peer: PeerKey): void {
+    this.#facts.delete(peer);
+  }
+
+  #set(peer: PeerKey, facts: PeerFacts): void {
+    if (this.#facts.has(peer) || this.#facts.size < MAX_PEERS) this.#facts.set(peer, facts);
+  }
+}

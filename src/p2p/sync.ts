@@ -1,0 +1,212 @@
+import type { Connection, Stream } from '@libp2p/interface';
+import { type Clock, repeat, type Timer } from '../clock.ts';
+import { messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { PeerKey } from '../policy/crypto.ts';
+import { StreamChannel } from './channel.ts';
+import { within } from './deadline.ts';
+import type { Overlay } from './overlay.ts';
+import type { Counters } from './peer-view.ts';
+import type { ReplicatedOps, ReplicatedRegisters } from './replicated.ts';
+import { type SessionResult, syncSession } from './sync-session.ts';
+
+export const SYNC_PROTOCOL = '/hedgerow/sync/1';
+
+export interface SyncOptions {
+  readonly overlay: Overlay;
+  readonly self: PeerKey;
+  readonly replica: ReplicatedOps;
+  readonly registers: ReplicatedRegisters;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly counters: Counters;
+  readonly trusted: (peer: PeerKey) => boolean;
+  /** Whether the peer's last word about its state equals ours now; undefined when it has not said. */
+  readonly equal: (peer: PeerKey) => boolean | undefined;
+  readonly onBatch: ((edge: 'begin' | 'end') => void) | undefined;
+  readonly onDone: (peer: PeerKey, result: SessionResult) => void;
+}
+
+interface Partner {
+  session: { readonly initiated: boolean; readonly abort: AbortController } | undefined;
+  timer: Timer | undefined;
+  /** Sessions in a row that brought nothing and left the difference: the more, the longer the pause. */
+  inVain: number;
+  lastEnd: number;
+}
+
+/** A difference is looked at again after so long, milliseconds: gossip on its way often mends it. */
+const QUIET_MS = 250;
+/** After gossip that could not be placed, milliseconds. */
+const BEHIND_MS = 50;
+/** The pause after sessions in vain doubles up to this, milliseconds. */
+const MAX_PAUSE_MS = 30_000;
+/** Every so often a random peer that is not known to be equal, milliseconds. */
+const ROUND_MS = 30_000;
+const OPEN_MS = 5_000;
+
+/** Anti-entropy is the guarantee: one session per peer at a time, begun by whoever sees a difference first. */
+export class Sync {
+  readonly #options: SyncOptions;
+  readonly #partners = new Map<PeerKey, Partner>();
+  readonly #running = new Set<Promise<void>>();
+  #signal: AbortSignal = AbortSignal.abort();
+
+  constructor(options: SyncOptions) {
+    this.#options = options;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { overlay, clock } = this.#options;
+    this.#signal = signal;
+    await overlay.handle(SYNC_PROTOCOL, (peer, stream) => this.#accept(peer, stream));
+    this.#track(repeat(async () => this.#round(), { clock, signal, everyMs: ROUND_MS }));
+  }
+
+  /** Resolves when every session has ended, which the signal of `start()` brings about. */
+  async stop(): Promise<void> {
+    for (const partner of this.#partners.values()) partner.timer?.clear();
+    await Promise.allSettled(this.#running);
+    this.#partners.clear();
+  }
+
+  /** A connection opened: whoever dialled it begins. */
+  opened(peer: PeerKey, connection: Connection): void {
+    const partner = this.#partner(peer);
+    partner.inVain = 0;
+    if (connection.direction === 'outbound') this.#track(this.#initiate(peer));
+  }
+
+  /** A keep-alive shows that the peer holds something else than we do. */
+  differs(peer: PeerKey): void {
+    this.#later(peer, QUIET_MS, () => this.#options.equal(peer) !== true);
+  }
+
+  /** Gossip brought something that cannot be placed without what the peer has besides. */
+  behind(peer: PeerKey): void {
+    this.#later(peer, BEHIND_MS, () => true);
+  }
+
+  /** A keep-alive shows that the peer holds what we do. */
+  equals(peer: PeerKey): void {
+    this.#partner(peer).inVain = 0;
+  }
+
+  /** No member any more. */
+  forget(peer: PeerKey): void {
+    const partner = this.#partners.get(peer);
+    partner?.timer?.clear();
+    partner?.session?.abort.abort(new Error('not a member any more'));
+    this.#partners.delete(peer);
+  }
+
+  #later(peer: PeerKey, quietMs: number, wanted: () => boolean): void {
+    const { clock } = this.#options;
+    const partner = this.#partner(peer);
+    if (partner.timer !== undefined || partner.session !== undefined || this.#signal.aborted) return;
+    const pause = partner.inVain < 2 ? 0 : Math.min(MAX_PAUSE_MS, QUIET_MS * 2 ** (partner.inVain - 1));
+    const wait = Math.max(quietMs, partner.lastEnd + pause - clock.monotonic());
+    partner.timer = clock.after(wait, () => {
+      partner.timer = undefined;
+      if (wanted()) this.#track(this.#initiate(peer));
+    });
+  }
+
+  #round(): void {
+    const { overlay, equal } = this.#options;
+    const candidates = [...this.#partners.keys()].filter(
+      (peer) => equal(peer) !== true && overlay.connections(peer).length > 0,
+    );
+    const peer = candidates[Math.floor(Math.random() * candidates.length)];
+    if (peer !== undefined) this.#track(this.#initiate(peer));
+  }
+
+  async #initiate(peer: PeerKey): Promise<void> {
+    const { overlay, clock, trusted, counters } = this.#options;
+    const partner = this.#partner(peer);
+    if (partner.session !== undefined || this.#signal.aborted || !trusted(peer)) return;
+    const abort = new AbortController();
+    partner.session = { initiated: true, abort };
+    const signal = AbortSignal.any([this.#signal, abort.signal]);
+    let stream: Stream | undefined;
+    try {
+      stream = await within(clock, OPEN_MS, signal, 'sync', (limited) =>
+        overlay.open(peer, SYNC_PROTOCOL, limited),
+      );
+    } catch (error) {
+      counters.add('sync.not_opened');
+      this.#options.log.debug({ peer, error: messageOf(error) }, 'no sync stream');
+    }
+    const progress = stream !== undefined && (await this.#converse(peer, stream, signal));
+    this.#ended(partner, abort, progress);
+  }
+
+  #accept(peer: PeerKey, stream: Stream): void {
+    const { self, trusted, counters } = this.#options;
+    const partner = this.#partner(peer);
+    // Both began at once: the lower key's session goes on.
+    const ours = partner.session;
+    if (this.#signal.aborted || !trusted(peer) || (ours !== undefined && (!ours.initiated || self < peer))) {
+      counters.add('sync.busy');
+      stream.abort(new Error('a session with this peer runs'));
+      return;
+    }
+    ours?.abort.abort(new Error('the other side began as well'));
+    const abort = new AbortController();
+    partner.session = { initiated: false, abort };
+    const signal = AbortSignal.any([this.#signal, abort.signal]);
+    this.#track(
+      this.#converse(peer, stream, signal).then((progress) => this.#ended(partner, abort, progress)),
+    );
+  }
+
+  /** True when the session brought something. */
+  async #converse(peer: PeerKey, stream: Stream, signal: AbortSignal): Promise<boolean> {
+    const { replica, registers, clock, counters, log, onBatch, onDone } = this.#options;
+    const channel = new StreamChannel(stream);
+    const result = await syncSession(channel, { replica, registers, clock, signal, onBatch });
+    counters.add(`sync.${result.outcome}`);
+    counters.add('sync.ops_in', result.opsIn);
+    counters.add('sync.ops_out', result.opsOut);
+    counters.add('sync.ops_refused', result.opsRefused);
+    counters.add('sync.registers_in', result.registersIn);
+    counters.add('sync.registers_out', result.registersOut);
+    log.debug({ peer, ...result }, 'sync session ended');
+    if (result.outcome === 'failed') {
+      channel.abort(new Error(result.reason ?? 'failed'));
+    } else {
+      try {
+        await within(clock, OPEN_MS, signal, 'sync', (limited) => channel.close(limited));
+      } catch (error) {
+        channel.abort(error instanceof Error ? error : new Error(String(error)));
+      }
+    }
+    if (!signal.aborted) onDone(peer, result);
+    return result.opsIn + result.registersIn > 0;
+  }
+
+  #ended(partner: Partner, abort: AbortController, progress: boolean): void {
+    // Another session may have taken this one's place.
+    if (partner.session?.abort === abort) partner.session = undefined;
+    partner.inVain = progress ? 0 : Math.min(partner.inVain + 1, 20);
+    partner.lastEnd = this.#options.clock.monotonic();
+  }
+
+  #partner(peer: PeerKey): Partner {
+    let partner = this.#partners.get(peer);
+    if (partner === undefined) {
+      partner = { session: undefined, timer: undefined, inVain: 0, lastEnd: Number.NEGATIVE_INFINITY };
+      this.#partners.set(peer, partner);
+    }
+    return partner;
+  }
+
+  #track(work: Promise<void>): void {
+    this.#running.add(work);
+    const done = () => this.#running.delete(work);
+    work.then(done, (error: unknown) => {
+      done();
+      this.#options.log.error({ error: messageOf(error) }, 'sync failed in itself');
+    });
+  }
+}
