@@ -1,0 +1,185 @@
+import { connect } from 'node:net';
+import { identify } from '@libp2p/identify';
+import type { Libp2p } from '@libp2p/interface';
+import { noise } from '@libp2p/noise';
+import { preSharedKey } from '@libp2p/pnet';
+import { tcp } from '@libp2p/tcp';
+import { yamux } from '@libp2p/yamux';
+import { multiaddr } from '@multiformats/multiaddr';
+import { createLibp2p } from 'libp2p';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ALIVE_PROTOCOL } from '../../src/p2p/alive.ts';
+import { frame } from '../../src/p2p/frames.ts';
+import { libp2pKeyOf } from '../../src/p2p/identity.ts';
+import { generateKey, type SigningKey } from '../../src/p2p/keys.ts';
+import { SYNC_PROTOCOL } from '../../src/p2p/sync.ts';
+import { encodeSync } from '../../src/p2p/sync-wire.ts';
+import { toHex } from '../../src/policy/crypto.ts';
+import { addressOf, equal, eventually, House, type Router, writeBlock } from './house.ts';
+
+let house = new House();
+let nodes: Libp2p[] = [];
+let a: Router;
+let b: Router;
+
+beforeEach(async () => {
+  house = new House();
+  const [first, second] = house.routers(2);
+  if (first === undefined || second === undefined) throw new Error('no routers');
+  [a, b] = [first, second];
+  await house.start(a);
+});
+
+afterEach(async () => {
+  await Promise.all(nodes.map((node) => node.stop()));
+  nodes = [];
+  await house.stop();
+});
+
+/** A bare libp2p node that speaks no protocol of ours by itself. */
+async function outsider(key: SigningKey, psk: Uint8Array | undefined): Promise<Libp2p> {
+  const file =
+    psk === undefined
+      ? undefined
+      : new TextEncoder().encode(`/key/swarm/psk/1.0.0/\n/base16/\n${toHex(psk)}`);
+  const node = await createLibp2p({
+    privateKey: libp2pKeyOf(key),
+    addresses: { listen: [] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionMonitor: { enabled: false },
+    ...(file === undefined ? {} : { connectionProtector: preSharedKey({ psk: file }) }),
+    services: { identify: identify() },
+  });
+  nodes.push(node);
+  return node;
+}
+
+/** What a stranger gets: the protocols on which a stream came up, out of those that a router speaks. */
+async function streamsOf(node: Libp2p, router: Router): Promise<string[]> {
+  const got: string[] = [];
+  for (const protocol of [SYNC_PROTOCOL, ALIVE_PROTOCOL, '/meshsub/1.2.0', '/ipfs/id/1.0.0']) {
+    try {
+      const signal = AbortSignal.timeout(2_000);
+      const stream = await node.dialProtocol(multiaddr(addressOf(router)), protocol, { signal });
+      got.push(stream.protocol);
+    } catch (error) {
+      expect(error).toBeInstanceOf(Error);
+    }
+  }
+  return got;
+}
+
+/** The rest of the home goes on: another member comes and has everything. */
+async function goesOn(): Promise<void> {
+  writeBlock(a, `after${a.replica.size}`);
+  if (b.network === undefined) await house.start(b, { bootstrap: [addressOf(a)] });
+  await eventually(
+    'the members go on',
+    () => equal([a, b]) && a.network?.alive().includes(b.key.peer) === true,
+  );
+}
+
+describe('a stranger', () => {
+  it.each([
+    ['without the pre-shared key', () => undefined],
+    ['with a wrong pre-shared key', () => new Uint8Array(32).fill(9)],
+    ['with the pre-shared key', () => house.psk],
+  ])('%s gets no stream', async (_, psk) => {
+    const node = await outsider(generateKey(), psk());
+    expect(await streamsOf(node, a)).toEqual([]);
+    await eventually('no connection stays', () => node.getConnections().length === 0);
+    expect(a.network?.peers().every((peer) => peer.connections === 0)).toBe(true);
+    await goesOn();
+  });
+
+  it('that was a member until it was evicted is cut off and refused', async () => {
+    await house.start(b, { bootstrap: [addressOf(a)] });
+    await eventually('connected', () => a.network?.alive().length === 1);
+    a.replica.author(a.key, a.run, {
+      at: 1,
+      by: 'test',
+      over: [],
+      add: [{ kind: 'evict', peer: b.key.peer, heads: [] }],
+    });
+    await eventually('forgotten', () => a.network?.peers().length === 0);
+    await eventually('cut off', () => b.network?.peers().every((peer) => peer.connections === 0) === true);
+    await eventually('refused', () => (a.network?.stats()['refused.inbound'] ?? 0) > 0);
+    const op = writeBlock(b, 'late');
+    b.network?.announceOp(op.envelope);
+    expect(a.replica.op(op.id)).toBeUndefined();
+  });
+});
+
+describe('rubbish', () => {
+  it('on the TCP port is hung up on, and the agent goes on', async () => {
+    const port = Number(/tcp\/(\d+)/.exec(addressOf(a))?.[1]);
+    const closed = Array.from({ length: 10 }, (_, i) => {
+      const socket = connect(port, '127.0.0.1');
+      const end = Promise.withResolvers<void>();
+      socket.on('close', () => end.resolve());
+      socket.on('error', () => end.resolve());
+      socket.on('connect', () => socket.write(crypto.getRandomValues(new Uint8Array(1 + i * 1_000))));
+      return { socket, end: end.promise };
+    });
+    await goesOn();
+    await Promise.all(closed.map(({ end }) => end));
+    for (const { socket } of closed) socket.destroy();
+  });
+
+  it.each([
+    ['sync', SYNC_PROTOCOL, crypto.getRandomValues(new Uint8Array(5_000))],
+    ['keep-alives', ALIVE_PROTOCOL, crypto.getRandomValues(new Uint8Array(5_000))],
+    ['frames that are too large', SYNC_PROTOCOL, frame(new Uint8Array(300 * 1024))],
+    ['a frame that claims a gigabyte', ALIVE_PROTOCOL, Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x03)],
+    ['ops out of turn', SYNC_PROTOCOL, frame(encodeSync({ kind: 'ops', envelopes: [new Uint8Array(10)] }))],
+  ])('of a bad member (%s) ends its stream and nothing else', async (_, protocol, bytes) => {
+    const bad = generateKey();
+    house.admit(a, bad.peer);
+    const digest = a.replica.digest;
+    const node = await outsider(bad, house.psk);
+    await node.handle(ALIVE_PROTOCOL, () => {});
+    const signal = AbortSignal.timeout(5_000);
+    const stream = await node.dialProtocol(multiaddr(addressOf(a)), protocol, { signal });
+    stream.send(bytes);
+    await eventually('the stream is closed', () => stream.status !== 'open');
+    expect(a.replica.digest).toBe(digest);
+    await goesOn();
+  });
+});
+
+it('a member without gossip is noticed and redialled', async () => {
+  const deaf = generateKey();
+  house.admit(a, deaf.peer);
+  const node = await outsider(deaf, house.psk);
+  await node.handle(ALIVE_PROTOCOL, () => {});
+  await node.dial(multiaddr(addressOf(a)), { signal: AbortSignal.timeout(5_000) });
+  const stream = await node.dialProtocol(multiaddr(addressOf(a)), ALIVE_PROTOCOL);
+  await eventually('it is noticed', () => a.network?.stats()['gossip.mended'] === 1, 15_000);
+  await eventually('its connection is closed', () => stream.status !== 'open');
+  await goesOn();
+});
+
+describe('a slow reader', () => {
+  it('holds up neither the memory nor the others', async () => {
+    for (let i = 0; i < 3_000; i++) writeBlock(a, `d${i}`);
+    const slow = generateKey();
+    house.admit(a, slow.peer);
+    const node = await outsider(slow, house.psk);
+    const signal = AbortSignal.timeout(5_000);
+    const stream = await node.dialProtocol(multiaddr(addressOf(a)), SYNC_PROTOCOL, { signal });
+    const say = (message: Parameters<typeof encodeSync>[0]) => stream.send(frame(encodeSync(message)));
+    const { home } = a.replica;
+    say({ kind: 'hello', version: 1, home, digest: '', registers: new Map() });
+    say({ kind: 'digests', digests: new Map() });
+    say({ kind: 'heads', actors: [], last: true });
+    // From here on it reads and acknowledges nothing.
+    stream.pause();
+    await goesOn();
+    const [sending] = a.network?.peers().filter((peer) => peer.peer === slow.peer) ?? [];
+    // Four chunks of 60 KiB are on their way, no more.
+    expect(sending?.bytesOut).toBeGreaterThan(100 * 1024);
+    expect(sending?.bytesOut).toBeLessThan(300 * 1024);
+  });
+});

@@ -1,0 +1,37 @@
+import type { Connection } from '@libp2p/interface';
+import { memory } from '@libp2p/memory';
+import type { TransportFactory } from '../../src/p2p/overlay.ts';
+
+/** libp2p's memory transport with a pair of pliers: a router can be cut off from all others and healed. */
+export class MemoryWire {
+  readonly #cut = new Set<string>();
+  readonly #connections: { readonly ends: readonly string[]; readonly connection: Connection }[] = [];
+
+  /** What a router's network is started with. */
+  end(name: string): { readonly transport: TransportFactory; readonly listen: readonly string[] } {
+    const transport: TransportFactory = (components) => {
+      const inner = memory()(components);
+      const dial = inner.dial.bind(inner);
+      inner.dial = async (address, options) => {
+        const ends = [name, address.toString().split('/')[2] ?? ''];
+        if (ends.some((end) => this.#cut.has(end))) throw new Error('the wire is cut');
+        const connection = await dial(address, options);
+        this.#connections.push({ ends, connection });
+        return connection;
+      };
+      return inner;
+    };
+    return { transport, listen: [`/memory/${name}`] };
+  }
+
+  cut(name: string): void {
+    this.#cut.add(name);
+    for (const { ends, connection } of this.#connections) {
+      if (ends.includes(name)) connection.abort(new Error('the wire is cut'));
+    }
+  }
+
+  heal(name: string): void {
+    this.#cut.delete(name);
+  }
+}
