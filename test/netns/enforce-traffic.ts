@@ -1,0 +1,59 @@
+/**
+ * Traffic for the tests of enforcement. Prints a growing number (packets or bytes) every 20 ms and at its end, which is
+ * the end of its standard input.
+ *   udp-send SOURCE TARGET PORT RATE   packets sent, RATE a second
+ *   udp-count PORT [REMOTE]            packets received; with REMOTE only its own
+ *   tcp-serve PORT                     sends without end to whoever connects; bytes sent
+ *   tcp-read SOURCE TARGET PORT        bytes read
+ */
+import { createSocket } from 'node:dgram';
+import { connect, createServer } from 'node:net';
+
+const [mode = '', ...args] = process.argv.slice(2);
+let count = 0;
+const endings: (() => void)[] = [];
+const tell = (): void => void process.stdout.write(`${count}\n`);
+const family = (address: string) => (address.includes(':') ? 'udp6' : 'udp4');
+
+if (mode === 'udp-send') {
+  const [source = '', target = '', port = '', rate = '1000'] = args;
+  const socket = createSocket(family(target));
+  socket.on('error', () => undefined);
+  await new Promise<void>((resolve) => socket.bind({ address: source }, resolve));
+  const begun = performance.now();
+  const timer = setInterval(() => {
+    const due = ((performance.now() - begun) * Number(rate)) / 1000;
+    for (; count < due; count++) socket.send('x', Number(port), target);
+  }, 1);
+  endings.push(() => clearInterval(timer));
+} else if (mode === 'udp-count') {
+  const socket = createSocket('udp6');
+  socket.on('message', (_, from) => {
+    if (args[1] === undefined || from.address.endsWith(args[1])) count += 1;
+  });
+  socket.bind({ port: Number(args[0]) }, tell);
+} else if (mode === 'tcp-serve') {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    const timer = setInterval(() => {
+      if (socket.writableLength === 0) socket.write(Buffer.alloc(16_384));
+      count += 16_384;
+    }, 2);
+    socket.on('close', () => clearInterval(timer));
+  });
+  server.listen(Number(args[0]), '::', tell);
+} else {
+  const [source = '', target = '', port = ''] = args;
+  const socket = connect({ host: target, port: Number(port), localAddress: source });
+  socket.on('error', () => undefined);
+  socket.on('data', (data) => {
+    count += data.length;
+  });
+}
+setInterval(tell, 20);
+process.stdin.resume();
+process.stdin.on('end', () => {
+  for (const end of endings) end();
+  tell();
+  process.stdout.end(() => process.exit(0));
+});

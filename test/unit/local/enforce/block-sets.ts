@@ -1,0 +1,28 @@
+import type { BlockSet, Owner, RecordId } from '../../../../src/policy/block-set.ts';
+
+const WANTED: readonly RecordId[] = [`${'0'.repeat(64)}/0`];
+
+/** An owner written shortly; ids are padded to 32 digits. */
+export function owner(id: string, addresses: string[], remotes: string[], macs: string[] = []): Owner {
+  return {
+    id: id.padStart(32, '0'),
+    addresses: new Set(addresses),
+    macs: new Set(macs),
+    remotes: new Map(remotes.map((remote) => [remote, WANTED])),
+  };
+}
+
+/** A block set written shortly. `known` is every owner's address and what is given. */
+export function blockSet(
+  owners: Owner[],
+  rest: { everyone?: string[]; home?: string[]; guard?: string[]; known?: string[] } = {},
+): BlockSet {
+  return {
+    owners: new Map(owners.map((one) => [one.id, one])),
+    everyone: new Map((rest.everyone ?? []).map((remote) => [remote, WANTED])),
+    home: new Set(rest.home ?? ['192.168.1.0/24', '2001:db8:1::/56']),
+    guard: new Set(rest.guard ?? ['192.168.1.1/32', '224.0.0.0/4', 'fe80::/10', 'ff00::/8']),
+    known: new Set([...owners.flatMap((one) => [...one.addresses]), ...(rest.known ?? [])]),
+    spared: [],
+  };
+}

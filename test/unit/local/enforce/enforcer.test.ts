@@ -1,0 +1,138 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Outcome } from '../../../../src/local/enforce/backend.ts';
+import { Enforcer } from '../../../../src/local/enforce/enforcer.ts';
+import { FakeBackend } from '../../../../src/local/enforce/fake-backend.ts';
+import { silentLog } from '../../../../src/log.ts';
+import type { BlockSet } from '../../../../src/policy/block-set.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { blockSet, owner } from './block-sets.ts';
+import { settle } from './scripted-exec.ts';
+
+const { signal } = new AbortController();
+const blocked = blockSet([owner('1', ['192.168.1.20'], ['203.0.113.7'])]);
+
+/** A backend whose `set` waits until the test lets it go on. */
+class SlowBackend extends FakeBackend {
+  waiting: (() => void)[] = [];
+  override async set(want: BlockSet, inner: AbortSignal): Promise<Outcome> {
+    await new Promise<void>((resolve, reject) => {
+      this.waiting.push(resolve);
+      inner.addEventListener('abort', () => reject(inner.reason));
+    });
+    return super.set(want, inner);
+  }
+}
+
+let clock: FakeClock;
+let backend: FakeBackend;
+let desired: { state: string; blockSet: BlockSet };
+let applied: string[];
+function enforcer(over: FakeBackend = backend): Enforcer {
+  return new Enforcer({
+    backend: over,
+    desired: () => desired,
+    onApplied: (state) => applied.push(state),
+    clock,
+    log: silentLog,
+  });
+}
+beforeEach(() => {
+  clock = new FakeClock();
+  backend = new FakeBackend();
+  desired = { state: 'one', blockSet: blocked };
+  applied = [];
+});
+
+describe('enforcer', () => {
+  test('nothing is enforced before the first notice, then at once', async () => {
+    const one = enforcer();
+    one.notify();
+    await one.start(signal);
+    await clock.advance(30_000);
+    expect(backend.outcomes).toEqual([]);
+    expect(one.health().enforcing).toBe(false);
+    one.notify();
+    await settle();
+    expect(applied).toEqual(['one']);
+    expect(backend.blocks('192.168.1.20', '203.0.113.7')).toBe(true);
+    expect(one.health()).toEqual({
+      enforcing: true,
+      backend: 'fake',
+      failures: 0,
+      lastError: undefined,
+      driftRepairs: 0,
+    });
+    await one.stop();
+    await one.stop();
+    expect(backend.blocks('192.168.1.20', '203.0.113.7')).toBe(true);
+  });
+
+  test('notices during a run mean one more run, with the newest snapshot', async () => {
+    const slow = new SlowBackend();
+    const one = enforcer(slow);
+    await one.start(signal);
+    one.notify();
+    for (const state of ['two', 'three', 'four']) {
+      desired = { ...desired, state };
+      one.notify();
+    }
+    await settle();
+    expect(slow.waiting).toHaveLength(1);
+    slow.waiting.shift()?.();
+    await settle();
+    expect(slow.waiting).toHaveLength(1);
+    slow.waiting.shift()?.();
+    await settle();
+    expect(applied).toEqual(['one', 'four']);
+    expect(slow.waiting).toHaveLength(0);
+    await one.stop();
+  });
+
+  test('a failure is counted, told, and tried again with back-off; a notice tries at once', async () => {
+    backend.fail(new Error('ipset: no'));
+    const one = enforcer();
+    await one.start(signal);
+    one.notify();
+    await settle();
+    expect(one.health()).toMatchObject({ enforcing: false, failures: 1, lastError: 'ipset: no' });
+    await clock.advance(500);
+    expect(one.health().failures).toBe(2);
+    await clock.advance(999);
+    expect(one.health().failures).toBe(2);
+    one.notify();
+    await settle();
+    expect(one.health().failures).toBe(3);
+    backend.fail(undefined);
+    await clock.advance(2_000);
+    expect(applied).toEqual(['one']);
+    expect(one.health()).toMatchObject({ enforcing: true, failures: 3, lastError: undefined });
+    await one.stop();
+  });
+
+  test('drift is noticed on a timer, repaired and counted', async () => {
+    const one = enforcer();
+    await one.start(signal);
+    one.notify();
+    await settle();
+    backend.disturb();
+    expect(backend.blocks('192.168.1.20', '203.0.113.7')).toBe(false);
+    await clock.advance(11_000);
+    expect(backend.blocks('192.168.1.20', '203.0.113.7')).toBe(true);
+    expect(one.health().driftRepairs).toBe(1);
+    expect(backend.outcomes.map(({ did }) => did)).toEqual(['resync', 'resync']);
+    await one.stop();
+  });
+
+  test('a run that hangs is ended by its deadline, or by stopping', async () => {
+    const slow = new SlowBackend();
+    const one = enforcer(slow);
+    await one.start(signal);
+    one.notify();
+    await clock.advance(60_000);
+    expect(one.health().lastError).toBe('no answer within 60 s');
+    await clock.advance(500);
+    expect(slow.waiting).toHaveLength(2);
+    await one.stop();
+    expect(applied).toEqual([]);
+  });
+});

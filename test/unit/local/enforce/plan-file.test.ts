@@ -1,0 +1,120 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Plan } from '../../../../src/local/enforce/backend.ts';
+import { decodePlan, encodePlan, PlanFile, restorePlan } from '../../../../src/local/enforce/plan-file.ts';
+import { silentLog } from '../../../../src/log.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { ScriptedExec } from './scripted-exec.ts';
+
+const CHAINS = '*mangle\n:HEDGEROW - [0:0]\n-A HEDGEROW -j HR-O\nCOMMIT\n';
+const plan = (sets: string): Plan => ({
+  backend: 'ipset',
+  variant: 'nft',
+  sets,
+  chains: { v4: CHAINS, v6: CHAINS },
+});
+let directory: string;
+let path: string;
+let clock: FakeClock;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'hedgerow-plan-'));
+  path = join(directory, 'plan');
+  clock = new FakeClock();
+});
+afterEach(() => rm(directory, { recursive: true }));
+const read = async (): Promise<string> => {
+  const decoded = decodePlan(await readFile(path, 'utf8'));
+  return 'plan' in decoded ? decoded.plan.sets : decoded.wrong;
+};
+
+describe('format', () => {
+  test('is read as it was written', () => {
+    expect(decodePlan(encodePlan(plan('x\n')))).toEqual({ plan: plan('x\n') });
+  });
+
+  test('any flipped character is refused', () => {
+    const text = encodePlan(plan('add hedge-R-4 203.0.113.7\n'));
+    for (let i = 0; i < text.length; i++) {
+      const flipped = `${text.slice(0, i)}${text[i] === '7' ? '8' : '7'}${text.slice(i + 1)}`;
+      expect(decodePlan(flipped)).toHaveProperty('wrong');
+      expect(decodePlan(text.slice(0, i))).toHaveProperty('wrong');
+    }
+  });
+});
+
+describe('keeping', () => {
+  test('a change of the policy is written now, one of addresses once a minute, the newest one', async () => {
+    const file = new PlanFile({ path, clock, log: silentLog });
+    let newest = 'first';
+    const current = () => plan(newest);
+    file.keep('one', current);
+    await file.flush();
+    expect(await read()).toBe('first');
+    newest = 'second';
+    file.keep('one', current);
+    newest = 'third';
+    file.keep('one', current);
+    await clock.advance(59_000);
+    expect(await read()).toBe('first');
+    await clock.advance(1_000);
+    await file.flush();
+    expect(await read()).toBe('third');
+    newest = 'fourth';
+    file.keep('two', current);
+    await file.flush();
+    expect(await read()).toBe('fourth');
+    expect(await readdir(directory)).toEqual(['plan']);
+  });
+
+  test('flush writes what waits; a write that fails is counted', async () => {
+    const file = new PlanFile({ path, clock, log: silentLog });
+    file.keep('one', () => plan('first'));
+    await file.flush();
+    file.keep('one', () => plan('second'));
+    await file.flush();
+    expect(await read()).toBe('second');
+    const nowhere = new PlanFile({ path: join(directory, 'no', 'plan'), clock, log: silentLog });
+    nowhere.keep('one', () => plan('first'));
+    await nowhere.flush();
+    expect(nowhere.failures).toBe(1);
+  });
+});
+
+describe('restoring', () => {
+  const { signal } = new AbortController();
+  const kernel = (save: string) =>
+    new ScriptedExec((argv) => {
+      if (argv.endsWith('-save -t mangle')) return { stdout: save };
+      return argv.startsWith('ipset') || argv.includes('restore') ? {} : undefined;
+    });
+  const written = (exec: ScriptedExec) => exec.ran.filter(({ argv }) => argv.includes('tables-nft-restore'));
+  beforeEach(async () => {
+    const file = new PlanFile({ path, clock, log: silentLog });
+    file.keep('one', () => plan('create hedge-R-4 hash:ip\n'));
+    await file.flush();
+  });
+
+  test('fills the sets, then hooks the chains in', async () => {
+    const exec = kernel('*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j ACCEPT\nCOMMIT\n');
+    await restorePlan(path, exec, signal);
+    expect(exec.ran[0]).toEqual({ argv: 'ipset -exist restore', input: 'create hedge-R-4 hash:ip\n' });
+    expect(written(exec)).toHaveLength(2);
+    expect(written(exec)[0]?.input).toBe(CHAINS.replace('COMMIT', '-I FORWARD 1 -j HEDGEROW\nCOMMIT'));
+  });
+
+  test('leaves chains that are hooked in alone', async () => {
+    const exec = kernel(`:HEDGEROW - [0:0]\n-A FORWARD -j HEDGEROW\n-A HEDGEROW -j HR-O\n`);
+    await restorePlan(path, exec, signal);
+    expect(written(exec)).toHaveLength(0);
+  });
+
+  test('a missing file is told as such, a failing tool too', async () => {
+    await expect(restorePlan(join(directory, 'none'), kernel(''), signal)).rejects.toMatchObject({
+      name: 'UnavailableError',
+    });
+    const failing = new ScriptedExec(() => ({ code: 1, stderr: 'Operation not permitted' }));
+    await expect(restorePlan(path, failing, signal)).rejects.toMatchObject({ name: 'TemporaryError' });
+  });
+});
