@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ask } from '../../lab/ask.ts';
+import { admit, allAlive } from '../../lab/home.ts';
+import type { House } from '../../lab/house-api.ts';
+import { timeUntil, until } from '../../lab/wait.ts';
+import { block, digests, EVERY_WAY, raiseHome, unblock, ways } from './home.ts';
+
+interface Policy {
+  id: string;
+  a: { label: string };
+  b: { label: string };
+}
+
+describe('a home whose routers were apart', () => {
+  let house: House;
+  beforeAll(async () => {
+    house = await raiseHome('test-split');
+  });
+  afterAll(async () => {
+    await house?.down();
+  });
+
+  const policies = async (router: string) =>
+    (await ask<Policy[]>(house, router, 'policies')).map(({ a, b }) => `${a.label} ${b.label}`).sort();
+
+  it('agrees within two seconds of healing, and what was blocked on one side while it was lifted on the other is blocked', async () => {
+    await block(house, 'attic', 'tv', 'video.example');
+    await block(house, 'attic', 'tv', 'tracker.example');
+    await house.cut('garage', 'attic');
+    await house.cut('garage', 'kitchen');
+
+    // Both sides change, also the same pair: lifted and made again in the attic, lifted in the garage.
+    await unblock(house, 'attic', 'tv', 'tracker.example');
+    await block(house, 'attic', 'tv', 'tracker.example');
+    await block(house, 'attic', 'console', 'ads.example');
+    await unblock(house, 'garage', 'tv', 'video.example');
+    await unblock(house, 'garage', 'tv', 'tracker.example');
+    expect(new Set(await digests(house)).size).toBe(2);
+    expect(await policies('garage')).toEqual([]);
+    expect(await ways(house, 'tv', 'tracker.example')).toEqual([]);
+
+    await until(
+      'garage to be noticed as gone',
+      async () => {
+        const peers = await ask<{ router: string; state: string }[]>(house, 'attic', 'peers');
+        return peers.some(({ router, state }) => router === 'garage' && state === 'down');
+      },
+      { timeoutMs: 20_000 },
+    );
+    await house.heal();
+    const took = await timeUntil(async () => new Set(await digests(house)).size === 1, { timeoutMs: 20_000 });
+    expect(took).toBeLessThan(2_000);
+    for (const router of ['attic', 'kitchen', 'garage']) {
+      expect(await policies(router), router).toEqual(['console ads.example', 'tv tracker.example']);
+    }
+    await until(
+      'the kernel to follow',
+      async () => (await ways(house, 'tv', 'video.example')).length === EVERY_WAY.length,
+    );
+    expect(await ways(house, 'tv', 'tracker.example')).toEqual([]);
+    expect(await ways(house, 'console', 'ads.example')).toEqual([]);
+  });
+
+  it('gives a router with an empty store everything within two seconds of connecting', async () => {
+    // The garage loses everything but its key and its home, and comes back.
+    await block(house, 'garage', 'laptop', 'ads.example');
+    const written = await policies('attic');
+    const before = await digests(house);
+    await house.kill('garage', 'SIGKILL');
+    await house.sh('rm -rf /run/lab/garage/state/store /run/lab/garage/state/slots');
+    await house.start('garage');
+    const equal = async () => new Set([...(await digests(house)), before[0] ?? '']).size === 1;
+    expect(await timeUntil(equal, { timeoutMs: 20_000 })).toBeLessThan(2_000);
+    expect(await policies('garage')).toEqual(written);
+
+    // What it writes now counts on all routers, beside what it wrote in its former life.
+    await block(house, 'garage', 'laptop', 'video.example');
+    await until('all to agree', async () => new Set(await digests(house)).size === 1);
+    for (const router of ['attic', 'kitchen']) {
+      expect(await policies(router), router).toEqual([...written, 'laptop video.example'].sort());
+    }
+    expect(await ways(house, 'laptop', 'ads.example')).toEqual([]);
+    expect(await ways(house, 'laptop', 'video.example')).toEqual([]);
+  });
+
+  it('gives a router that joins later everything within two seconds', async () => {
+    // The kitchen gets a new key, as a new box in its place would have.
+    await house.kill('kitchen', 'SIGKILL');
+    await house.sh('rm -rf /run/lab/kitchen/state');
+    await house.start('kitchen');
+    const bundle = await admit(house, 'attic', 'kitchen');
+    await ask(house, 'kitchen', 'home.join', { bundle });
+    const began = performance.now();
+    await allAlive(house, 'kitchen', 2);
+    const connected = performance.now();
+    const wanted = await digests(house).then(([attic]) => attic);
+    await until(
+      'the kitchen to have it all',
+      async () => (await ask<{ digest: string }>(house, 'kitchen', 'status')).digest === wanted,
+    );
+    expect(performance.now() - connected).toBeLessThan(2_000);
+    expect(connected - began).toBeLessThan(20_000);
+    expect(await policies('kitchen')).toEqual(await policies('attic'));
+    await block(house, 'kitchen', 'phone', 'tracker.example');
+    expect(await ways(house, 'phone', 'tracker.example')).toEqual([]);
+    expect(await policies('attic')).toContain('phone tracker.example');
+  });
+});
