@@ -1,5 +1,5 @@
 import { mkdirSync, renameSync } from 'node:fs';
-import { type Clock, Coalesce } from './clock.ts';
+import type { Clock } from './clock.ts';
 import { type Config, pathsOf } from './config.ts';
 import { Author } from './control/author.ts';
 import { Directory } from './control/directory.ts';
@@ -16,6 +16,7 @@ import { createExec } from './local/exec.ts';
 import { FlowTable } from './local/flows/flow-table.ts';
 import { NodeCache } from './local/nodes/node-cache.ts';
 import { Publisher } from './local/nodes/publisher.ts';
+import { Notices } from './local/notices.ts';
 import { type Interfaces, readInterfaces } from './local/observe/interfaces.ts';
 import { Observer } from './local/observer.ts';
 import { resolveDomain } from './local/resolver.ts';
@@ -71,15 +72,15 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
   try {
     // The policy: everything that is wanted. The store and all notices hang on admission.
     const appliedLog = new AppliedLog();
-    let changed = (): void => undefined;
-    let routersChanged = (): void => undefined;
+    let notices: Notices | undefined;
+    let cardsChanged = (): void => undefined;
     const replica = new Replica({
       genesis: home.genesis,
       crypto,
       onAdmitted: (op) => {
         if (restored) store.putOp(op);
         appliedLog.admitted(op.id);
-        changed();
+        notices?.changed();
       },
     });
     const registers = new Registers({
@@ -88,8 +89,8 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       isMember: (peer) => replica.isMember(peer),
       onAdmitted: (register) => {
         if (restored) store.putRegister(register);
-        if (register.card !== undefined) routersChanged();
-        changed();
+        if (register.card !== undefined) cardsChanged();
+        notices?.changed();
       },
     });
     let restored = false;
@@ -146,12 +147,11 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       onInterfaces: (found) => {
         interfaces = found;
         if (found.wan.join() !== wan.join()) again.abort(new Error('the uplink changed'));
-        changed();
+        notices?.changed();
       },
     });
 
     // The other routers.
-    let holding = 0;
     const network = new Network({
       replica,
       registers,
@@ -167,10 +167,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
         ? {}
         : { toleranceMs: config.p2p.toleranceSeconds * 1000 }),
       addressesOf: (peer) => registers.card(peer)?.listens ?? [],
-      onBatch: (edge) => {
-        holding += edge === 'begin' ? 1 : -1;
-        if (holding === 0) changed();
-      },
+      onBatch: (edge) => notices?.batch(edge),
     });
     const publisher = new Publisher({
       registers,
@@ -182,22 +179,16 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       onPublished: (register) => network.announceRegister(register.envelope),
     });
 
-    // How news travels: a change of policy or of what is known reaches the kernel at once, registers a moment later.
-    const publish = new Coalesce(() => publisher.notify(), { clock, quietMs: 20, maxMs: 200 });
-    const follow = new Coalesce(() => enforcer.notify(), { clock, quietMs: 200, maxMs: 1_000 });
-    changed = () => {
-      if (holding === 0) enforcer.notify();
-      publish.notify();
-    };
-    routersChanged = () => observer.exclude(decider.routerMacs());
-    routersChanged();
+    // How news travels: policy and bindings reach the kernel at once, registers a moment later.
+    notices = new Notices({ clock, enforce: () => enforcer.notify(), publish: () => publisher.notify() });
+    const exclude = () => observer.exclude(decider.routerMacs());
+    cardsChanged = exclude;
+    exclude();
     let bindings = cache.bindingsVersion;
     cache.watch(() => {
-      if (bindings === cache.bindingsVersion) follow.notify();
-      else {
-        bindings = cache.bindingsVersion;
-        changed();
-      }
+      if (bindings === cache.bindingsVersion) notices?.seen();
+      else notices?.changed();
+      bindings = cache.bindingsVersion;
     });
 
     // People.
@@ -209,7 +200,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       kernel,
       durable: () => store.durable(),
       announce: (envelope) => network.announceOp(envelope),
-      alive: () => network.alive(),
+      reachable: () => network.reachable(),
       waitApplied: (op, peers, limits) => network.waitApplied(op, peers, limits),
     });
     let ready = born;
@@ -254,7 +245,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
     // What earlier runs left in the kernel stays in force until the first notice after the interfaces are known.
     const services: Service[] = [enforcer, observer, network, control];
     await startAll(services, life, log);
-    changed();
+    notices.changed();
     publisher.notify();
     await kernel.reached(appliedLog.version, SETTLE_MS);
     ready = clock.monotonic();
@@ -264,8 +255,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
     );
     await aborted(life);
     publisher.stop();
-    publish.cancel();
-    follow.cancel();
+    notices.stop();
     await stopAll(services, log);
   } catch (error) {
     if (!again.signal.aborted && !signal.aborted) throw error;

@@ -24,8 +24,8 @@ export interface AuthorOptions {
   /** Resolves when the store has everything on disk. */
   readonly durable: () => Promise<void>;
   readonly announce: (envelope: Uint8Array) => void;
-  /** Members that are alive. */
-  readonly alive: () => readonly PeerKey[];
+  /** Members that can be reached now: alive, with a connection. */
+  readonly reachable: () => readonly PeerKey[];
   /** When those have the op in their kernels. */
   readonly waitApplied: (
     op: string,
@@ -51,7 +51,7 @@ export class Author {
     change: { by: string; over?: readonly string[]; add?: readonly Record[] },
     wait: boolean,
   ): Promise<{ op: Op; answers: RouterAnswer[] }> {
-    const { replica, key, run, clock, kernel, announce, alive, waitApplied } = this.#options;
+    const { replica, key, run, clock, kernel, announce, reachable, waitApplied } = this.#options;
     const began = clock.monotonic();
     const elapsed = () => clock.monotonic() - began;
     const op = replica.author(key, run, {
@@ -67,7 +67,7 @@ export class Author {
     announce(op.envelope);
     if (!wait) return { op, answers: [await local] };
     const announced = elapsed();
-    const others = await waitApplied(op.id, alive(), { timeoutMs: ANSWER_TIMEOUT_MS });
+    const others = await waitApplied(op.id, reachable(), { timeoutMs: ANSWER_TIMEOUT_MS });
     const answers = [...others].map(([peer, { applied, ms }]) => ({ peer, applied, ms: announced + ms }));
     return { op, answers: [await local, ...answers] };
   }

@@ -70,7 +70,7 @@ export class Directory {
     );
     if (named.length > 0) return named.map(match);
     const mac = canonicalMac(wanted);
-    if (mac !== undefined) return nodes.filter((node) => node.macs.includes(mac)).map(match);
+    if (mac !== undefined) return this.#byMac(mac, nodes);
     const address = canonicalAddress(wanted);
     if (address !== undefined) return this.#byAddress(address, nodes);
     const domain = canonicalDomain(wanted);
@@ -123,6 +123,15 @@ export class Directory {
       if ((names.get(key)?.id ?? '') < id) names.set(key, { id, text });
     }
     return new Map([...names].map(([key, { text }]) => [key, text]));
+  }
+
+  /** A MAC that nobody has seen yet is a device all the same: it will be cut from its first packet. */
+  #byMac(mac: Mac, nodes: readonly KnownNode[]): Match[] {
+    const known = nodes.filter((node) => node.macs.includes(mac));
+    if (known.length > 0) return known.map(match);
+    this.#cache.restore([{ node: '', device: true, macs: [mac], addresses: [], domains: [], names: [] }]);
+    const id = this.#cache.deviceByMac(mac);
+    return id === undefined ? [] : [{ subject: { kind: 'device', id }, label: mac }];
   }
 
   #byAddress(address: string, nodes: readonly KnownNode[]): Match[] {

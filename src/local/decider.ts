@@ -24,6 +24,9 @@ export interface DeciderOptions {
   readonly maxAddresses: number;
 }
 
+/** Each costs eight empty sets and as many rules that no packet meets; more devices than this are rare in a home. */
+const READY_OWNERS = 64;
+
 /** Brings together what is wanted, what is seen and what this router is, and asks the policy what to block now. */
 export class Decider {
   readonly #options: DeciderOptions;
@@ -52,6 +55,7 @@ export class Decider {
       guard: guardOf(interfaces.addresses, this.#options.memberAddresses(), home),
       routerMacs: this.routerMacs().union(interfaces.macs),
       maxAddresses,
+      readyOwners: READY_OWNERS,
     });
   }
 

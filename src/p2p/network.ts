@@ -172,7 +172,12 @@ export class Network implements Service {
     });
   }
 
-  /** Members that are alive: those that a `block` waits for. */
+  /** Members that are alive and connected now: those that a `block` waits for. */
+  reachable(): readonly PeerKey[] {
+    return this.alive().filter((peer) => this.#overlay.connections(peer).length > 0);
+  }
+
+  /** Members that were heard of within their tolerance. */
   alive(): readonly PeerKey[] {
     return this.#trust.others().filter((peer) => this.#liveness.of(peer).state === 'alive');
   }

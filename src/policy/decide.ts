@@ -17,6 +17,8 @@ export interface Situation {
   readonly routerMacs: ReadonlySet<Mac>;
   /** At most so many blocked addresses are enforced. */
   readonly maxAddresses: number;
+  /** So many devices are owners beforehand, with nothing blocked: their first block then needs no new rule. */
+  readonly readyOwners: number;
 }
 
 /** The kinds of pairs that this version enforces; others are kept, counted, relayed and shown as such. */
@@ -76,6 +78,11 @@ export function decide(situation: Situation): BlockSet {
     }
   }
 
+  for (const id of world.devices) {
+    if (owners.size >= situation.readyOwners) break;
+    ownerOf(id);
+  }
+
   return {
     owners: new Map(
       [...owners].map(([id, { remotes }]): [NodeId, Owner] => [id, { id, remotes, ...world.node(id) }]),
@@ -99,6 +106,8 @@ function narrowestFirst(live: Situation['live']): { id: RecordId; record: { a: S
 }
 
 interface World {
+  /** The devices that have a MAC or an address here, in a fixed order. */
+  readonly devices: readonly NodeId[];
   /** Every address of every device that counts here. */
   readonly known: ReadonlySet<Address>;
   node(id: NodeId): { addresses: ReadonlySet<Address>; macs: ReadonlySet<Mac> };
@@ -111,10 +120,12 @@ function survey({ descriptors, segments, routerMacs }: Situation): World {
   const nodes = new Map<NodeId, Seen>();
   const domains = new Map<string, Set<Address>>();
   const known = new Set<Address>();
+  const devices = new Set<NodeId>();
   for (const descriptor of descriptors) {
     if (descriptor.device && descriptor.macs.some((mac) => routerMacs.has(mac))) continue;
     const seen = nodes.get(descriptor.node) ?? { addresses: new Set(), macs: new Set() };
     nodes.set(descriptor.node, seen);
+    if (descriptor.device) devices.add(descriptor.node);
     for (const mac of descriptor.macs) seen.macs.add(mac);
     for (const { address, segment } of descriptor.addresses) {
       const here = segment === undefined ? !isPrivate(address) || !descriptor.device : segments.has(segment);
@@ -129,6 +140,7 @@ function survey({ descriptors, segments, routerMacs }: Situation): World {
   }
   return {
     known,
+    devices: [...devices].sort(),
     node: (id) => nodes.get(id) ?? { addresses: NOTHING, macs: NOTHING },
     addressesOf(subject) {
       if (subject.kind === 'device' || subject.kind === 'remote')

@@ -33,7 +33,8 @@ export interface RegistersOptions {
 
 /**
  * What each router says of itself and of the persistent nodes it sees: (peer, node) → the greatest (gen, rev).
- * Synced like scuttlebutt: only an in-order sync moves `upTo`, gossip may run ahead of it.
+ * Synced like scuttlebutt: an in-order sync moves `upTo`, gossip may run ahead of it. Gossip moves it only when it brings
+ * the very next change: `rev` counts all of a peer's registers, so that nothing can lie between.
  */
 export class Registers {
   readonly #options: RegistersOptions;
@@ -68,16 +69,19 @@ export class Registers {
     return toHex(this.#options.crypto.sha256(...lines.map((line) => fromHex(line) ?? new Uint8Array(0))));
   }
 
-  /** What a holder of `theirs` lacks, of each peer in order of (gen, rev) and not beyond our own `upTo`. */
+  /**
+   * What a holder of `theirs` lacks of the peers of whom we are complete further than it is, in order of (gen, rev). Also
+   * what ran ahead of our own `upTo`: it may stand in the place of one that is not. Empty when only the mark is news.
+   */
   since(theirs: ReadonlyMap<PeerKey, Stamp>): { peer: PeerKey; envelopes: Uint8Array[] }[] {
     const all: { peer: PeerKey; envelopes: Uint8Array[] }[] = [];
     for (const [peer, shelf] of this.#shelves) {
       const from = theirs.get(peer) ?? { gen: 0, rev: 0 };
       if (compare(shelf.upTo, from) <= 0) continue;
       const registers = [...shelf.byKey.values()]
-        .filter((register) => compare(register, from) > 0 && compare(register, shelf.upTo) <= 0)
+        .filter((register) => compare(register, from) > 0)
         .sort(compare);
-      if (registers.length > 0) all.push({ peer, envelopes: registers.map((register) => register.envelope) });
+      all.push({ peer, envelopes: registers.map((register) => register.envelope) });
     }
     return all;
   }
@@ -90,13 +94,17 @@ export class Registers {
     return this.#take(register);
   }
 
-  /** An in-order sync of this peer's registers was admitted to its end. */
-  advance(peer: PeerKey): void {
+  /**
+   * Everything of this peer up to `upTo` has been admitted: an in-order sync ended. Never beyond the newest that is held,
+   * whatever a peer claims. Without `upTo` it is all that is held: our own, in the order in which we wrote them.
+   */
+  advance(peer: PeerKey, upTo?: Stamp): void {
     const shelf = this.#shelves.get(peer);
     if (shelf === undefined) return;
-    for (const register of shelf.byKey.values()) {
-      if (compare(register, shelf.upTo) > 0) shelf.upTo = { gen: register.gen, rev: register.rev };
-    }
+    let to: Stamp = { gen: 0, rev: 0 };
+    for (const { gen, rev } of shelf.byKey.values()) if (compare({ gen, rev }, to) > 0) to = { gen, rev };
+    if (upTo !== undefined && compare(upTo, to) < 0) to = { gen: upTo.gen, rev: upTo.rev };
+    if (compare(to, shelf.upTo) > 0) shelf.upTo = to;
   }
 
   /** Writes the next register of our own. `about` undefined takes it back: the node is not described any more. */
@@ -136,11 +144,13 @@ export class Registers {
     }
     const key = register.node ?? '';
     const held = shelf.byKey.get(key);
-    if (held !== undefined && compare(register, held) <= 0) return 'held';
     if (held === undefined && shelf.byKey.size >= MAX_REGISTERS_PER_PEER) {
       this.#full += 1;
       return 'full';
     }
+    const { gen, rev } = register;
+    if (gen === shelf.upTo.gen && rev === shelf.upTo.rev + 1) shelf.upTo = { gen, rev };
+    if (held !== undefined && compare(register, held) <= 0) return 'held';
     shelf.byKey.set(key, register);
     this.#version += 1;
     this.#options.onAdmitted?.(register);

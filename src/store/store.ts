@@ -23,6 +23,8 @@ const HINT =
 
 type Entry = { type: 'put'; key: string; value: Uint8Array };
 
+const SYNCED: Entry = { type: 'put', key: `${KEYSPACE.meta}!synced`, value: new Uint8Array(0) };
+
 /** What a store held when it was opened. */
 export interface Stored {
   /** Each chain in order; authors in no useful order. */
@@ -59,6 +61,7 @@ export class Store {
   readonly #database: Database;
   #pending: Entry[] = [];
   #sync = false;
+  #scheduled = false;
   #writing: Promise<void> | undefined;
   #lastError: string | undefined;
 
@@ -113,6 +116,8 @@ export class Store {
   /** Resolves when everything put so far is on disk, synced. Rejects when it could not be written. */
   async durable(): Promise<void> {
     this.#sync = true;
+    // An empty batch is not written at all: something must be, for the log to be synced up to it.
+    if (this.#pending.length === 0) this.#pending.push(SYNCED);
     await this.#flush();
   }
 
@@ -127,15 +132,21 @@ export class Store {
 
   #put(key: string, value: Uint8Array): void {
     this.#pending.push({ type: 'put', key, value });
-    // A write that fails is told by durable(), and is tried again with the next one.
-    this.#flush().catch((error: unknown) => {
-      this.#lastError = messageOf(error);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // Not at once: whoever calls durable() right after it wants this very batch synced.
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      // A write that fails is told by durable(), and is tried again with the next one.
+      this.#flush().catch((error: unknown) => {
+        this.#lastError = messageOf(error);
+      });
     });
   }
 
   async #flush(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
-    if (this.#pending.length === 0 && !this.#sync) return;
+    if (this.#pending.length === 0) return;
     const batch = this.#pending;
     const sync = this.#sync;
     this.#pending = [];

@@ -66,13 +66,11 @@ const join: CommandModule<object, Common & { bundle: string; dropPolicies: boole
   command: 'join <bundle>',
   describe: 'make this router part of another home, with what `home add` printed there',
   builder: (yargs) =>
-    yargs
-      .positional('bundle', { type: 'string', demandOption: true })
-      .option('drop-policies', {
-        type: 'boolean',
-        default: false,
-        describe: 'give up the policies of its own',
-      }) as never,
+    yargs.positional('bundle', { type: 'string', demandOption: true }).option('drop-policies', {
+      type: 'boolean',
+      default: false,
+      describe: 'give up the policies of its own',
+    }) as never,
   handler: async (args) => {
     const view = await ask<JoinedView>(args, 'home.join', {
       bundle: String(args.bundle),

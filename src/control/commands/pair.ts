@@ -31,7 +31,7 @@ export function only(directory: Directory, text: string): Match {
   const [match] = matches;
   if (match === undefined) {
     throw new UsageError(`nothing here is called "${text}"`, {
-      hint: 'hedgerow devices and hedgerow nodes list what is known; a domain is written with its dot',
+      hint: 'hedgerow devices lists what this router knows; a device behind another router is named there, or by its MAC',
     });
   }
   if (matches.length > 1) {

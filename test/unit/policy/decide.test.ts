@@ -54,6 +54,7 @@ function situation(records: Record[], over: Partial<Situation> = {}): Situation 
     guard: guardOf(['192.168.1.1'], [], home),
     routerMacs: new Set(),
     maxAddresses: 1_000,
+    readyOwners: 0,
     ...over,
   };
 }
@@ -141,6 +142,18 @@ describe('decide', () => {
     );
     expect(set.owners.get(TV)?.macs.size).toBe(0);
     expect(set.known.has('192.168.1.20')).toBe(false);
+  });
+
+  it('makes devices owners beforehand, in a fixed order and not too many', () => {
+    const ready = decide(situation([], { readyOwners: 10 }));
+    expect([...ready.owners.keys()]).toEqual([TV, PHONE]);
+    expect(ready.owners.get(PHONE)).toMatchObject({
+      addresses: new Set(['192.168.1.30']),
+      remotes: new Map(),
+    });
+    expect(decide(situation([], { readyOwners: 1, descriptors: [phone, tv] })).owners.size).toBe(1);
+    const record = block(device(PHONE), adsDomain);
+    expect([...decide(situation([record], { readyOwners: 1 })).owners.keys()]).toEqual([PHONE]);
   });
 
   it('leaves alone what this version cannot enforce', () => {
