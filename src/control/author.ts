@@ -52,6 +52,11 @@ export class Author {
     wait: boolean,
   ): Promise<{ op: Op; answers: RouterAnswer[] }> {
     const { replica, key, run, clock, kernel, announce, reachable, waitApplied } = this.#options;
+    if (!replica.isMember(key.peer)) {
+      throw new TemporaryError('this router is no member of its home (yet): it may change nothing', {
+        hint: 'hedgerow peers shows whether it reaches the others; hedgerow home add on one of them admits it',
+      });
+    }
     const began = clock.monotonic();
     const elapsed = () => clock.monotonic() - began;
     const op = replica.author(key, run, {

@@ -71,7 +71,7 @@ export class Registers {
 
   /**
    * What a holder of `theirs` lacks of the peers of whom we are complete further than it is, in order of (gen, rev). Also
-   * what ran ahead of our own `upTo`: it may stand in the place of one that is not. Empty when only the mark is news.
+   * what ran ahead of our own `upTo`: it may stand in the place of one that is not.
    */
   since(theirs: ReadonlyMap<PeerKey, Stamp>): { peer: PeerKey; envelopes: Uint8Array[] }[] {
     const all: { peer: PeerKey; envelopes: Uint8Array[] }[] = [];
