@@ -10,6 +10,9 @@ import { paths } from './paths.ts';
 import { OVERLAY_PORT, type Router, routerAddress, type Topology } from './topology.ts';
 import { until } from './wait.ts';
 
+/** As an installed agent is run (src/cli/entry.ts): a small young generation saves memory. */
+const NODE_FLAGS = '--max-semi-space-size=1';
+
 const READY_MS = 20_000;
 const STOP_MS = 15_000;
 
@@ -42,7 +45,7 @@ export async function writeAgentFiles(house: Inside): Promise<void> {
   await house.sh(`${configs.join('\n')}
 cat > /run/lab/bin/hedgerow <<'SHIM'
 #!/bin/sh
-exec '${paths.node}' '${paths.hedgerow}' "$@"
+exec '${paths.node}' ${NODE_FLAGS} '${paths.hedgerow}' "$@"
 SHIM
 chmod +x /run/lab/bin/hedgerow`);
 }
@@ -62,7 +65,7 @@ export async function startAgent(
   if (agentPid(house, router)) throw new LabError(`the agent of ${router} runs already`);
   const dir = hostDir(router);
   const begun = performance.now();
-  const agent = `'${paths.node}' '${paths.hedgerow}' agent --config ${dir}/hedgerow.yaml`;
+  const agent = `'${paths.node}' ${NODE_FLAGS} '${paths.hedgerow}' agent --config ${dir}/hedgerow.yaml`;
   await house.must(router, [
     'bash',
     '-c',

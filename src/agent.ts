@@ -222,7 +222,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
         choice.role === 'enforcer'
           ? backend.describe()
           : { name: 'observer', detail: `only observing: ${choice.reason}` },
-      blockSet: () => decider.blockSet(),
+      blockSet: () => decider.latest,
       home: {
         read: () => readHomeFile(paths.home) ?? home,
         write: (file) => writeHomeFile(paths.home, file),

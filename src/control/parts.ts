@@ -30,7 +30,7 @@ export interface Parts {
   readonly directory: Directory;
   readonly crypto: Crypto;
   readonly home: HomeAccess;
-  /** What should be blocked here now. */
+  /** What was last decided to be blocked here. */
   readonly blockSet: () => BlockSet;
   /** The backend in use, and why. */
   readonly backend: { readonly name: string; readonly detail: string };

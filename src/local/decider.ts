@@ -1,4 +1,11 @@
-import type { Address, BlockSet, Mac, NodeId, Prefix } from '../policy/block-set.ts';
+import {
+  type Address,
+  type BlockSet,
+  emptyBlockSet,
+  type Mac,
+  type NodeId,
+  type Prefix,
+} from '../policy/block-set.ts';
 import type { Crypto, PeerKey } from '../policy/crypto.ts';
 import { decide } from '../policy/decide.ts';
 import type { Descriptor } from '../policy/descriptor.ts';
@@ -30,12 +37,18 @@ const READY_OWNERS = 64;
 /** Brings together what is wanted, what is seen and what this router is, and asks the policy what to block now. */
 export class Decider {
   readonly #options: DeciderOptions;
+  #latest = emptyBlockSet;
 
   constructor(options: DeciderOptions) {
     this.#options = options;
   }
 
-  /** The newest block set, decided afresh. */
+  /** What was decided last, for views: no more than a moment old, and free. */
+  get latest(): BlockSet {
+    return this.#latest;
+  }
+
+  /** Decides afresh. */
   blockSet(): BlockSet {
     const { replica, registers, cache, networks, maxAddresses } = this.#options;
     const interfaces = this.#options.interfaces();
@@ -47,7 +60,7 @@ export class Decider {
     );
     const persistent = this.persistentNodes();
     cache.refer(persistent);
-    return decide({
+    this.#latest = decide({
       live: replica.live.values(),
       descriptors: this.#descriptors(persistent, registers),
       segments: new Set(interfaces.lan.map((lan) => lan.segment)),
@@ -57,6 +70,7 @@ export class Decider {
       maxAddresses,
       readyOwners: READY_OWNERS,
     });
+    return this.#latest;
   }
 
   /** The nodes that a live record refers to. */

@@ -48,21 +48,24 @@ export function familyOf(address: Address | Prefix): Family {
 
 /** A quick answer to "is this address inside one of these prefixes?" */
 export class PrefixSet {
+  /** Prefixes of full length are looked up, the others are gone through. */
+  readonly #single = new Set<Address>();
   readonly #prefixes: { family: Family; bytes: number[]; length: number }[] = [];
 
   constructor(prefixes: Iterable<Prefix>) {
     for (const prefix of prefixes) {
-      const [base = '', length = '0'] = prefix.split('/');
-      this.#prefixes.push({
-        family: familyOf(base),
-        bytes: ipaddr.parse(base).toByteArray(),
-        length: Number(length),
-      });
+      const [base = '', bits = '0'] = prefix.split('/');
+      const family = familyOf(base);
+      const length = Number(bits);
+      if (length === (family === 4 ? 32 : 128)) this.#single.add(base);
+      else this.#prefixes.push({ family, bytes: ipaddr.parse(base).toByteArray(), length });
     }
   }
 
   /** The address must be canonical. */
   has(address: Address): boolean {
+    if (this.#single.has(address)) return true;
+    if (this.#prefixes.length === 0) return false;
     const family = familyOf(address);
     const bytes = ipaddr.parse(address).toByteArray();
     return this.#prefixes.some(
@@ -78,33 +81,31 @@ function sharesBits(a: readonly number[], b: readonly number[], length: number):
   return rest === 0 || ((a[whole] ?? 0) ^ (b[whole] ?? 0)) >> (8 - rest) === 0;
 }
 
-const NEVER_REMOTE = new PrefixSet([
-  '0.0.0.0/8',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '224.0.0.0/4',
-  '240.0.0.0/4',
-  '::/128',
-  '::1/128',
-  'fe80::/10',
-  'ff00::/8',
-]);
-const PRIVATE_V4 = new PrefixSet([
-  '10.0.0.0/8',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '100.64.0.0/10',
-  '169.254.0.0/16',
-]);
+const LINK_LOCAL_V6 = /^fe[89ab][0-9a-f]:/;
 
-/** True for addresses that no policy can be about: unspecified, loopback, link-local, multicast, broadcast, reserved. */
+/**
+ * True for addresses that no policy can be about: unspecified, loopback, link-local, multicast, broadcast, reserved.
+ * The address must be canonical: its text then tells, and this is asked for every address at every decision.
+ */
 export function isSpecial(address: Address): boolean {
-  return NEVER_REMOTE.has(address);
+  if (address.includes(':')) {
+    return (
+      address === '::' || address === '::1' || LINK_LOCAL_V6.test(address) || /^ff[0-9a-f]{2}:/.test(address)
+    );
+  }
+  const first = Number.parseInt(address, 10);
+  return first === 0 || first === 127 || first >= 224 || address.startsWith('169.254.');
 }
 
-/** True for addresses that mean something only inside their segment (RFC 1918, RFC 6598, link-local). */
+/** True for addresses that mean something only inside their segment (RFC 1918, RFC 6598, link-local). Canonical too. */
 export function isPrivate(address: Address): boolean {
-  return PRIVATE_V4.has(address) || (address.includes(':') && /^fe[89ab]/.test(address));
+  if (address.includes(':')) return LINK_LOCAL_V6.test(address);
+  const [first, second = 0] = address.split('.', 2).map(Number);
+  if (first === 10) return true;
+  if (first === 172) return second >= 16 && second < 32;
+  if (first === 192) return second === 168;
+  if (first === 100) return second >= 64 && second < 128;
+  return first === 169 && second === 254;
 }
 
 /** Canonical text of a domain name: lower case, no trailing dot, LDH and underscore labels; undefined for anything else. */
