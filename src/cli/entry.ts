@@ -7,5 +7,14 @@ if (major < 22) {
   process.exit(69);
 }
 enableCompileCache();
-const { main } = await import('./main.ts');
-await main(process.argv.slice(2));
+
+// The agent lives for months: it does not hold the parser of the command line for its one option (4 MB).
+const [verb, option, file, ...more] = process.argv.slice(2);
+const plain = option === undefined || (option === '--config' && file !== undefined && more.length === 0);
+if (verb === 'agent' && plain) {
+  const [{ serve }, { report }] = await Promise.all([import('./serve.ts'), import('./report.ts')]);
+  await serve(file).catch((error: unknown) => report(error, false));
+} else {
+  const { main } = await import('./main.ts');
+  await main(process.argv.slice(2));
+}

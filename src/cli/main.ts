@@ -1,6 +1,6 @@
 import yargs from 'yargs';
-import { HedgerowError, messageOf } from '../errors.ts';
-import { paint } from './output.ts';
+import { HedgerowError } from '../errors.ts';
+import { report } from './report.ts';
 import { agent } from './verbs/agent.ts';
 import { block } from './verbs/block.ts';
 import { devices } from './verbs/devices.ts';
@@ -13,9 +13,8 @@ import { restore } from './verbs/restore.ts';
 import { status } from './verbs/status.ts';
 import { unblock } from './verbs/unblock.ts';
 
-/** EX_USAGE and EX_SOFTWARE of sysexits(3). */
+/** EX_USAGE of sysexits(3). */
 const EX_USAGE = 64;
-const EX_SOFTWARE = 70;
 
 /** The command line: parses, runs one verb, sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -55,17 +54,4 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     report(error, argv.includes('--json'));
   }
-}
-
-function report(error: unknown, json: boolean): void {
-  const known = error instanceof HedgerowError ? error : undefined;
-  process.exitCode = known?.exitCode ?? EX_SOFTWARE;
-  if (json) {
-    const { name, hint } = known ?? { name: 'InternalError', hint: undefined };
-    process.stdout.write(`${JSON.stringify({ error: { name, message: messageOf(error), hint } })}\n`);
-    return;
-  }
-  process.stderr.write(`${paint('red', 'hedgerow:')} ${messageOf(error)}\n`);
-  if (known?.hint !== undefined) process.stderr.write(`  ${known.hint}\n`);
-  if (known === undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }
