@@ -16,6 +16,7 @@ import { type Change, diff, type Step } from './plan.ts';
 import { fillLines, type Look, narrow, removal, widen } from './resync.ts';
 import { compile, type Rulebook } from './rulebook.ts';
 import { assignSlots, type SlotMemory } from './slots.ts';
+import { withSpares } from './spares.ts';
 
 /** More lines than this go through one `ipset restore` of their own, which is faster from here on. */
 const SESSION_LINES = 2_000;
@@ -66,12 +67,12 @@ export class IpsetBackend implements Backend {
     const held = slots.load();
     const assigned = assignSlots(held, want.owners.keys());
     if (assigned !== held) slots.save(assigned);
-    const rulebook = compile(want, assigned, { wan });
+    const mirror = this.#mirror;
+    const rulebook = withSpares(compile(want, assigned, { wan }), mirror);
     if (rulebook.refused > 0)
       log.warn({ refused: rulebook.refused }, 'elements that are no addresses were left out');
 
     this.#epoch += 1;
-    const mirror = this.#mirror;
     this.#mirror = undefined;
     try {
       const done =

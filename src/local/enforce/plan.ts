@@ -140,7 +140,7 @@ export function createLine(name: string, { letter, family }: SetSpec): string {
 }
 
 /** The chains of the old shape may stay: they do all that the new ones would, and few of them are idle. */
-function lingers(now: Shape, want: Shape): boolean {
+export function lingers(now: Shape, want: Shape): boolean {
   const idle = [...now.slots].filter(([slot]) => !want.slots.has(slot));
   if (idle.length > LINGER || now.wan.join(' ') !== want.wan.join(' ')) return false;
   const idleMacs = new Set(idle.flatMap(([, { macs }]) => [...macs]));
