@@ -1,11 +1,13 @@
 /** Builds the agent and the CLI as minified bundles into dist/, with the native part of the store beside them. */
-import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
+/** Built here and then put in place, so that whoever starts meanwhile finds the old one whole. */
+const fresh = join(root, 'dist.new');
 
 /** Packages that are CommonJS expect these; every chunk gets them. */
 const COMMONJS = `import { createRequire as __createRequire } from 'node:module';
@@ -13,11 +15,11 @@ const require = __createRequire(import.meta.url);
 const __dirname = import.meta.dirname;
 const __filename = import.meta.filename;`;
 
-rmSync(dist, { recursive: true, force: true });
-mkdirSync(dist);
+rmSync(fresh, { recursive: true, force: true });
+mkdirSync(fresh);
 await build({
   entryPoints: { hedgerow: join(root, 'src/cli/entry.ts') },
-  outdir: dist,
+  outdir: fresh,
   bundle: true,
   splitting: true,
   minify: true,
@@ -30,10 +32,12 @@ await build({
   banner: { js: COMMONJS },
   logLevel: 'warning',
 });
-chmodSync(join(dist, 'hedgerow.js'), 0o755);
+chmodSync(join(fresh, 'hedgerow.js'), 0o755);
 
 const level = dirname(createRequire(import.meta.url).resolve('classic-level/package.json'));
 for (const platform of readdirSync(join(level, 'prebuilds'))) {
   if (!platform.startsWith('linux-')) continue;
-  cpSync(join(level, 'prebuilds', platform), join(dist, 'prebuilds', platform), { recursive: true });
+  cpSync(join(level, 'prebuilds', platform), join(fresh, 'prebuilds', platform), { recursive: true });
 }
+rmSync(dist, { recursive: true, force: true });
+renameSync(fresh, dist);

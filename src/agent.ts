@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import type { Clock } from './clock.ts';
 import { type Config, pathsOf } from './config.ts';
 import { Author } from './control/author.ts';
@@ -21,6 +21,7 @@ import { type Interfaces, readInterfaces } from './local/observe/interfaces.ts';
 import { Observer } from './local/observer.ts';
 import { resolveDomain } from './local/resolver.ts';
 import type { Log } from './log.ts';
+import { withAcquaintances } from './p2p/acquaintances.ts';
 import { AppliedLog } from './p2p/applied.ts';
 import { connectedAddresses, routerCard, segmentRouter } from './p2p/card.ts';
 import { foundHome } from './p2p/founding.ts';
@@ -30,7 +31,8 @@ import { Network } from './p2p/network.ts';
 import { Registers } from './policy/registers.ts';
 import { Replica } from './policy/replica.ts';
 import { type Service, startAll, stopAll } from './service.ts';
-import { type HomeFile, readHomeFile, writeHomeFile } from './store/home-file.ts';
+import type { HomeFile } from './store/home-file.ts';
+import { HomeKeeper } from './store/home-keeper.ts';
 import { restore } from './store/restore.ts';
 import { SlotsFile } from './store/slots-file.ts';
 import { openDatabase, Store } from './store/store.ts';
@@ -65,14 +67,15 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
   // What this router is, and what it remembers.
   mkdirSync(config.agent.stateDir, { recursive: true, mode: 0o700 });
   const key = loadPeerKey(config.agent.stateDir);
-  const home = readHomeFile(paths.home) ?? foundHome(key, (file) => writeHomeFile(paths.home, file));
+  const keeper = HomeKeeper.open(paths.home, paths.store, () => foundHome(key));
+  const home = keeper.read();
   const database = await openDatabase(paths.store);
   const store = new Store(database);
   let next: HomeFile | undefined;
+  let notices: Notices | undefined;
   try {
     // The policy: everything that is wanted. The store and all notices hang on admission.
     const appliedLog = new AppliedLog();
-    let notices: Notices | undefined;
     let cardsChanged = (): void => undefined;
     const replica = new Replica({
       genesis: home.genesis,
@@ -180,7 +183,15 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
     });
 
     // How news travels: policy and bindings reach the kernel at once, registers a moment later.
-    notices = new Notices({ clock, enforce: () => enforcer.notify(), publish: () => publisher.notify() });
+    notices = new Notices({
+      clock,
+      enforce: () => enforcer.notify(),
+      publish: () => {
+        publisher.notify();
+        keeper.write(withAcquaintances(keeper.read(), replica, registers, key.peer));
+      },
+      stop: () => publisher.stop(),
+    });
     const exclude = () => observer.exclude(decider.routerMacs());
     cardsChanged = exclude;
     exclude();
@@ -224,8 +235,8 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
           : { name: 'observer', detail: `only observing: ${choice.reason}` },
       blockSet: () => decider.latest,
       home: {
-        read: () => readHomeFile(paths.home) ?? home,
-        write: (file) => writeHomeFile(paths.home, file),
+        read: () => keeper.read(),
+        write: (file) => keeper.write(file),
         replace: (file) => {
           next = file;
           clock.after(50, () => again.abort(new Error('another home was joined')));
@@ -254,19 +265,15 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       'the agent is ready',
     );
     await aborted(life);
-    publisher.stop();
-    notices.stop();
     await stopAll(services, log);
   } catch (error) {
     if (!again.signal.aborted && !signal.aborted) throw error;
     log.debug({ error: messageOf(error) }, 'a life of the agent was cut short');
   } finally {
+    notices?.stop();
     await store.close();
   }
-  if (next !== undefined) {
-    renameSync(paths.store, `${paths.store}.left-${clock.now()}`);
-    writeHomeFile(paths.home, next);
-  }
+  if (next !== undefined) keeper.move(next, paths.store, clock.now());
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

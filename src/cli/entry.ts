@@ -1,12 +1,14 @@
 #!/usr/bin/env -S node --max-semi-space-size=1
-import { enableCompileCache } from 'node:module';
+import module from 'node:module';
 
 const [major = 0] = process.versions.node.split('.').map(Number);
 if (major < 22) {
   process.stderr.write(`Hedgerow needs Node 22 or later; this is ${process.version}.\n`);
   process.exit(69);
 }
-enableCompileCache();
+module.enableCompileCache();
+// Whoever reads us may have seen enough: `hedgerow flows | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 74));
 
 // The agent lives for months: it does not hold the parser of the command line for its one option (4 MB).
 const [verb, option, file, ...more] = process.argv.slice(2);

@@ -4,8 +4,10 @@ export interface NoticesOptions {
   readonly clock: Clock;
   /** Bring the kernel to the newest block set. */
   readonly enforce: () => void;
-  /** Bring our registers to what is known. */
+  /** Bring our registers, and what else follows from policy and registers, to what is known. */
   readonly publish: () => void;
+  /** There will be no more news. */
+  readonly stop: () => void;
 }
 
 /** So long a batch of foreign ops may hold back the kernel, milliseconds: a peer that drips must not. */
@@ -58,6 +60,7 @@ export class Notices {
     this.#hold?.clear();
     this.#publish.cancel();
     this.#follow.cancel();
+    this.#options.stop();
   }
 
   #release(): void {

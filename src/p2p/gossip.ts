@@ -105,6 +105,11 @@ export class Gossip {
       log.error({ what, bytes: envelope.length }, 'a message is too large for gossip');
       return;
     }
+    if (!overlay.running) {
+      // Before the start and after the end nobody hears it; sync will tell.
+      counters.add('gossip.not_running');
+      return;
+    }
     overlay.gossip.publish(topic, envelope).then(
       () => counters.add(`gossip.published_${what}s`),
       (error: unknown) => {

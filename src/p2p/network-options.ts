@@ -41,8 +41,8 @@ export function parseAddresses(key: string, texts: readonly string[]): PeerAddre
   return texts.map((text) => {
     const address = parseAddress(text);
     if (address !== undefined) return address;
-    throw new ConfigError(`overlay.${key}: not an address: ${text}`, {
-      hint: 'write host:port, [address]:port or a multiaddr such as /ip4/192.0.2.1/tcp/4710',
+    throw new ConfigError(`p2p.${key}: not an address: ${text}`, {
+      hint: 'write host:port, [address]:port or a multiaddr such as /ip4/192.0.2.1/tcp/4411',
     });
   });
 }

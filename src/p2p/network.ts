@@ -77,7 +77,10 @@ export class Network implements Service {
         if (result.outcome === 'failed') this.#facts.failed(peer, `sync: ${result.reason ?? 'failed'}`);
         // What came may be news to the others as well: they see our new digest and ask.
         if (result.opsIn + result.registersIn > 0) this.#alive.sayNow();
-        else if (result.outcome === 'done') this.#alive.sayNow(peer);
+        else if (result.outcome === 'done') {
+          this.#trust.told();
+          this.#alive.sayNow(peer);
+        }
       },
     });
     this.#alive = new Alive({

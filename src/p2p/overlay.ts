@@ -113,6 +113,10 @@ export class Overlay {
     await node.stop();
   }
 
+  get running(): boolean {
+    return this.#node !== undefined;
+  }
+
   get gossip(): GossipSub {
     return this.#running().services.gossip;
   }

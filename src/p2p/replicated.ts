@@ -17,6 +17,8 @@ export interface AdmitVerdict {
 /** What the overlay needs of the replica (policy/replica.ts). */
 export interface ReplicatedOps {
   readonly home: HomeId;
+  /** Ops held. */
+  readonly size: number;
   /** The recovery key is a member that is on no router. */
   readonly genesis: { readonly recovery: PeerKey };
   /** Over the heads of what counts, 64 hex digits. */

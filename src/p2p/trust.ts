@@ -1,21 +1,31 @@
 import type { PeerKey } from '../policy/crypto.ts';
 import type { ReplicatedOps } from './replicated.ts';
 
-/** Whom we talk to: members; and while our replica does not know ourselves yet, those that we were told to trust. */
+/**
+ * Whom we talk to: members; and while our replica cannot know them yet, those that we were told of. A router is in that
+ * state when it joins, and again when its store was lost (also a founder's, whose replica then knows itself alone).
+ */
 export class Trust {
   readonly #self: PeerKey;
   readonly #replica: ReplicatedOps;
   readonly #sponsors: readonly PeerKey[];
+  #ignorant: boolean;
 
   constructor(self: PeerKey, replica: ReplicatedOps, sponsors: readonly PeerKey[]) {
     this.#self = self;
     this.#replica = replica;
     this.#sponsors = sponsors;
+    this.#ignorant = replica.size === 0;
   }
 
-  /** Our replica does not know ourselves as a member: new here, or with an empty store. */
+  /** Our replica does not know ourselves as a member, or began empty and has not been told anything since. */
   joining(): boolean {
-    return !this.#replica.isMember(this.#self);
+    return this.#ignorant || !this.#replica.isMember(this.#self);
+  }
+
+  /** A whole sync was admitted: from here on the replica knows who is a member. */
+  told(): void {
+    this.#ignorant = false;
   }
 
   trusts(peer: PeerKey): boolean {

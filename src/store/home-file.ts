@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import * as z from 'zod';
 import { DataError } from '../errors.ts';
 import { fromHex, type PeerKey, toHex } from '../policy/crypto.ts';
@@ -31,6 +32,11 @@ const schema = z.object({
 /** Undefined when there is none. DataError when it is damaged or newer; it is never overwritten then. */
 export function readHomeFile(path: string): HomeFile | undefined {
   const bytes = readFileIfThere(path);
+  if (bytes !== undefined && (statSync(path).mode & 0o077) !== 0) {
+    throw new DataError(`${path} can be read by others, and holds a secret of the home`, {
+      hint: `chmod 600 ${path}`,
+    });
+  }
   return bytes === undefined ? undefined : parse(bytes.toString('utf8'), path);
 }
 
