@@ -17,8 +17,8 @@ const BY_NAME = 4;
 const MAX_CUTS = 256;
 const TIMEOUT_MS = 10_000;
 /** Starting a command takes a few milliseconds of the agent's time, which the next change should not have to wait for. */
-const QUIET_MS = 30;
-const MAX_WAIT_MS = 300;
+const QUIET_MS = 250;
+const MAX_WAIT_MS = 1_000;
 
 /** True for what `next` blocks and `before` did not. The answer for known pairs; `addedPairs` lists them. */
 export function newlyBlocked(before: BlockSet, next: BlockSet): (near: Address, far: Address) => boolean {
