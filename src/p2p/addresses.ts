@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
-import ipaddr from 'ipaddr.js';
+import { canonicalAddress, isPublic, isSpecial } from '../policy/address.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import { parsePeerId } from './identity.ts';
 
@@ -28,17 +28,16 @@ export function parseAddress(text: string): PeerAddress | undefined {
 export function isOutside(address: PeerAddress): boolean {
   const [, kind, host = ''] = address.text.split('/');
   if (kind === 'memory') return false;
-  if ((kind !== 'ip4' && kind !== 'ip6') || !ipaddr.isValid(host)) return true;
-  return ipaddr.process(host).range() === 'unicast';
+  const known = kind === 'ip4' || kind === 'ip6' ? canonicalAddress(host) : undefined;
+  return known === undefined || isPublic(known);
 }
 
-/** True for an address that another router can dial: not a wildcard, not loopback. */
+/** True for an address that another router can dial: not a wildcard, not loopback, not link-local. */
 export function isAnnounceable(text: string): boolean {
   const [, kind, host = ''] = text.split('/');
   if (kind !== 'ip4' && kind !== 'ip6') return true;
-  if (!ipaddr.isValid(host)) return false;
-  const range = ipaddr.process(host).range();
-  return range !== 'unspecified' && range !== 'loopback';
+  const known = canonicalAddress(host);
+  return known !== undefined && !isSpecial(known);
 }
 
 function fromHostPort(text: string): PeerAddress | undefined {

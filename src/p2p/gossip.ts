@@ -1,4 +1,4 @@
-import { type Message, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub';
+import type { Message } from '@chainsafe/libp2p-gossipsub';
 import type { PeerId } from '@libp2p/interface';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -7,7 +7,7 @@ import type { HomeId } from '../policy/identity.ts';
 import { MAX_OP_BYTES } from '../policy/op.ts';
 import { MAX_REGISTER_BYTES } from '../policy/register-codec.ts';
 import { peerKeyOf } from './identity.ts';
-import type { Overlay } from './overlay.ts';
+import type { GossipVerdict, Overlay } from './overlay.ts';
 import type { Counters } from './peer-view.ts';
 import type { ReplicatedOps, ReplicatedRegisters } from './replicated.ts';
 
@@ -21,15 +21,6 @@ export interface GossipOptions {
   /** Something came that could not be placed: the peer it came from has more. */
   readonly onBehind: (peer: PeerKey) => void;
 }
-
-/** What becomes of a gossiped message: relayed, dropped, or dropped and held against its sender. */
-export type GossipVerdict = 'accept' | 'ignore' | 'reject';
-
-const RESULTS = {
-  accept: TopicValidatorResult.Accept,
-  ignore: TopicValidatorResult.Ignore,
-  reject: TopicValidatorResult.Reject,
-} as const;
 
 /** The topics of a home. */
 export function topicsOf(home: HomeId): { readonly ops: string; readonly registers: string } {
@@ -72,21 +63,21 @@ export class Gossip {
   }
 
   start(): void {
-    const { gossip } = this.#options.overlay;
-    gossip.topicValidators.set(this.#topics.ops, (source, message) =>
+    const { overlay } = this.#options;
+    overlay.judge(this.#topics.ops, (source, message) =>
       this.#validate('op', MAX_OP_BYTES, source, message, (data, peer) => {
         const { relay, behind } = judgeOp(this.#options.replica.admit(data).verdict);
         if (behind) this.#options.onBehind(peer);
         return relay;
       }),
     );
-    gossip.topicValidators.set(this.#topics.registers, (source, message) =>
+    overlay.judge(this.#topics.registers, (source, message) =>
       this.#validate('register', MAX_REGISTER_BYTES, source, message, (data) =>
         judgeRegister(this.#options.registers.admit(data)),
       ),
     );
-    gossip.subscribe(this.#topics.ops);
-    gossip.subscribe(this.#topics.registers);
+    overlay.gossip.subscribe(this.#topics.ops);
+    overlay.gossip.subscribe(this.#topics.registers);
   }
 
   publishOp(envelope: Uint8Array): void {
@@ -125,7 +116,7 @@ export class Gossip {
     source: PeerId,
     message: Message,
     admit: (data: Uint8Array, peer: PeerKey) => GossipVerdict,
-  ): TopicValidatorResult {
+  ): GossipVerdict {
     const { trusted, counters } = this.#options;
     const peer = peerKeyOf(source);
     const from = message.type === 'signed' ? peerKeyOf(message.from) : undefined;
@@ -133,14 +124,14 @@ export class Gossip {
       counters.add('gossip.stranger');
       // A member that we do not know yet may have published it: the relay is not to blame.
       if (peer !== undefined && trusted(peer)) this.#options.onBehind(peer);
-      return TopicValidatorResult.Ignore;
+      return 'ignore';
     }
     if (message.data.length > max) {
       counters.add('gossip.too_large');
-      return TopicValidatorResult.Reject;
+      return 'reject';
     }
     const verdict = admit(message.data, peer);
     counters.add(`gossip.${what}_${verdict}`);
-    return RESULTS[verdict];
+    return verdict;
   }
 }

@@ -1,4 +1,4 @@
-import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub';
+import { type GossipSub, gossipsub, type Message, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub';
 import { type Identify, identify } from '@libp2p/identify';
 import type { Connection, Libp2p, MultiaddrConnection, PeerId, Stream } from '@libp2p/interface';
 import { noise } from '@libp2p/noise';
@@ -16,6 +16,15 @@ import type { SigningKey } from './keys.ts';
 
 /** How a libp2p transport is made; tests pass libp2p's memory transport. */
 export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number];
+
+/** What becomes of a gossiped message: relayed, dropped, or dropped and held against its sender. */
+export type GossipVerdict = 'accept' | 'ignore' | 'reject';
+
+const RESULTS = {
+  accept: TopicValidatorResult.Accept,
+  ignore: TopicValidatorResult.Ignore,
+  reject: TopicValidatorResult.Reject,
+} as const;
 
 export interface OverlayOptions {
   readonly key: SigningKey;
@@ -119,6 +128,11 @@ export class Overlay {
 
   get gossip(): GossipSub {
     return this.#running().services.gossip;
+  }
+
+  /** Every message on a topic is judged before it is relayed. */
+  judge(topic: string, verdict: (source: PeerId, message: Message) => GossipVerdict): void {
+    this.gossip.topicValidators.set(topic, (source, message) => RESULTS[verdict(source, message)]);
   }
 
   /** Multiaddrs with our peer id. */

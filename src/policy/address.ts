@@ -108,6 +108,11 @@ export function isPrivate(address: Address): boolean {
   return first === 169 && second === 254;
 }
 
+/** True for what is reachable from everywhere: none of the special purposes of the IANA registries (RFC 6890). */
+export function isPublic(address: Address): boolean {
+  return ipaddr.parse(address).range() === 'unicast';
+}
+
 /** Canonical text of a domain name: lower case, no trailing dot, LDH and underscore labels; undefined for anything else. */
 export function canonicalDomain(text: string): string | undefined {
   const name = text.toLowerCase().replace(/\.$/, '');

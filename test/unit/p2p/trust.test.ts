@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { generateKey } from '../../../src/p2p/keys.ts';
+import { createCrypto, generateKey } from '../../../src/p2p/keys.ts';
 import { Trust } from '../../../src/p2p/trust.ts';
+import { Replica } from '../../../src/policy/replica.ts';
 import { copy, House } from '../../p2p/house.ts';
 
 it('trusts members, not the recovery key, not ourselves, not strangers', () => {
@@ -13,7 +14,7 @@ it('trusts members, not the recovery key, not ourselves, not strangers', () => {
   expect(trust.trusts(generateKey().peer)).toBe(false);
 });
 
-it('trusts its sponsors only until it knows itself as a member', () => {
+it('trusts its sponsors only until it was told who is a member, and is one', () => {
   const house = new House();
   const [founder, second] = house.routers(2);
   if (founder === undefined || second === undefined) throw new Error('no routers');
@@ -23,7 +24,23 @@ it('trusts its sponsors only until it knows itself as a member', () => {
   expect(trust.joining()).toBe(true);
   expect(trust.others()).toEqual([founder.key.peer, second.key.peer, other].sort());
   house.admit(founder, joiner.key.peer);
+  trust.told();
+  expect(trust.joining()).toBe(true);
   copy(founder.replica, joiner.replica);
   expect(trust.joining()).toBe(false);
   expect(trust.others()).toEqual([founder.key.peer, second.key.peer].sort());
+});
+
+it('trusts them again when the store of a founder was lost, which knows itself from the genesis', () => {
+  const house = new House();
+  const [founder, second] = house.routers(2);
+  if (founder === undefined || second === undefined) throw new Error('no routers');
+  const empty = new Replica({ genesis: founder.replica.genesis, crypto: createCrypto() });
+  const trust = new Trust(founder.key.peer, empty, [second.key.peer]);
+  expect(trust.joining()).toBe(true);
+  expect(trust.others()).toEqual([second.key.peer]);
+  copy(second.replica, empty);
+  trust.told();
+  expect(trust.joining()).toBe(false);
+  expect(trust.others()).toEqual([second.key.peer]);
 });
