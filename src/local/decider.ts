@@ -38,6 +38,8 @@ const READY_OWNERS = 64;
 export class Decider {
   readonly #options: DeciderOptions;
   #latest = emptyBlockSet;
+  #persistent: ReadonlySet<NodeId> = new Set();
+  #persistentAt = -1;
 
   constructor(options: DeciderOptions) {
     this.#options = options;
@@ -74,9 +76,13 @@ export class Decider {
   }
 
   /** The nodes that a live record refers to. */
-  persistentNodes(): Set<NodeId> {
+  persistentNodes(): ReadonlySet<NodeId> {
     const { crypto, replica } = this.#options;
-    return referencedNodes(crypto, replica.home, replica.live.values());
+    if (this.#persistentAt !== replica.version) {
+      this.#persistentAt = replica.version;
+      this.#persistent = referencedNodes(crypto, replica.home, replica.live.values());
+    }
+    return this.#persistent;
   }
 
   /** The MACs of the other routers of the home, which are never devices. */

@@ -1,6 +1,7 @@
-import { isPrivate, isSpecial, PrefixSet } from './address.ts';
+import { isPrivate, isSpecial } from './address.ts';
 import type { Address, BlockSet, Mac, NodeId, Owner, Prefix, RecordId, Spared } from './block-set.ts';
 import type { Descriptor } from './descriptor.ts';
+import { guardCheck } from './guard.ts';
 import type { Record, Subject } from './records.ts';
 
 /** Everything that decides what this router blocks now. */
@@ -44,7 +45,7 @@ interface OwnerDraft {
 export function decide(situation: Situation): BlockSet {
   const { home, guard } = situation;
   const world = survey(situation);
-  const guarded = new PrefixSet(guard);
+  const guarded = guardCheck(guard);
   const owners = new Map<NodeId, OwnerDraft>();
   const everyone = new Map<Address, RecordId[]>();
   const spared: Spared[] = [];
@@ -54,7 +55,7 @@ export function decide(situation: Situation): BlockSet {
     for (const address of addresses) {
       const held = into.get(address);
       if (held !== undefined) held.push(record);
-      else if (guarded.has(address)) spared.push({ record, address, why: 'guard' });
+      else if (guarded(address)) spared.push({ record, address, why: 'guard' });
       else if (count >= situation.maxAddresses) spared.push({ record, address, why: 'cap' });
       else {
         into.set(address, [record]);

@@ -1,11 +1,11 @@
-import { canonicalPrefix, isPrivate, PrefixSet } from './address.ts';
+import { canonicalPrefix, isPrivate, isSpecial, PrefixSet } from './address.ts';
 import type { Address, Prefix } from './block-set.ts';
 
 /**
  * What is never blocked whatever the policy says: loopback, link-local control traffic, multicast, broadcast
  * (RFC 6890, RFC 4291). DHCP and neighbour discovery live there.
  */
-const ALWAYS: readonly Prefix[] = [
+const ALWAYS: ReadonlySet<Prefix> = new Set([
   '0.0.0.0/8',
   '127.0.0.0/8',
   '169.254.0.0/16',
@@ -15,7 +15,7 @@ const ALWAYS: readonly Prefix[] = [
   '::1/128',
   'fe80::/10',
   'ff00::/8',
-];
+]);
 
 /**
  * The guard: what always stays reachable. Addresses of members are taken only inside the home's prefixes, or a bad
@@ -27,7 +27,7 @@ export function guardOf(
   home: ReadonlySet<Prefix>,
 ): Set<Prefix> {
   const inside = new PrefixSet(home);
-  const guard = new Set(ALWAYS);
+  const guard = new Set<Prefix>(ALWAYS);
   const add = (address: Address): void => {
     const prefix = canonicalPrefix(address);
     if (prefix !== undefined) guard.add(prefix);
@@ -35,6 +35,15 @@ export function guardOf(
   for (const address of own) add(address);
   for (const address of members) if (inside.has(address)) add(address);
   return guard;
+}
+
+/**
+ * Answers whether an address is guarded. What is guarded always is told by the text alone (`isSpecial`); the rest are
+ * mostly single addresses: no address has to be parsed, and this is asked for every one at every decision.
+ */
+export function guardCheck(guard: ReadonlySet<Prefix>): (address: Address) => boolean {
+  const rest = new PrefixSet([...guard].filter((prefix) => !ALWAYS.has(prefix)));
+  return (address) => isSpecial(address) || rest.has(address);
 }
 
 /**
