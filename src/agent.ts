@@ -253,10 +253,15 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
     });
     const control = new ControlServer({ path: config.control.socket, groupId, methods, log });
 
-    // What earlier runs left in the kernel stays in force until the first notice after the interfaces are known.
-    const services: Service[] = [enforcer, observer, network, control];
+    // What earlier runs left in the kernel stays in force until the first notice, which comes once the interfaces are
+    // known; the overlay starts while the kernel is brought up to date.
+    const enforceNow: Service = {
+      name: 'first notice',
+      start: async () => notices?.changed(),
+      stop: async () => undefined,
+    };
+    const services: Service[] = [enforcer, observer, enforceNow, network, control];
     await startAll(services, life, log);
-    notices.changed();
     publisher.notify();
     await kernel.reached(appliedLog.version, SETTLE_MS);
     ready = clock.monotonic();

@@ -1,4 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -10,6 +19,7 @@ import {
   readHomeFile,
   writeHomeFile,
 } from '../../../src/store/home-file.ts';
+import { HomeKeeper } from '../../../src/store/home-keeper.ts';
 import { SlotsFile } from '../../../src/store/slots-file.ts';
 import { genesis, key } from '../../support/household.ts';
 
@@ -47,9 +57,32 @@ describe('the home file', () => {
       'damaged',
     ],
   ])('is refused and left alone: %s', (_, content, word) => {
-    writeFileSync(path, content);
+    writeFileSync(path, content, { mode: 0o600 });
     expect(() => readHomeFile(path)).toThrow(word);
     expect(readFileSync(path, 'utf8')).toBe(content);
+  });
+
+  it('is refused while others can read it', () => {
+    writeHomeFile(path, home);
+    chmodSync(path, 0o640);
+    expect(() => readHomeFile(path)).toThrow(
+      expect.objectContaining({ name: 'DataError', hint: `chmod 600 ${path}` }),
+    );
+  });
+
+  it('is kept in memory and on disk alike, and never replaced by a new one while a store is there', () => {
+    const store = join(folder, 'store');
+    const found = () => home;
+    const keeper = HomeKeeper.open(path, store, found);
+    keeper.write({ ...home, sponsors: [key(1).peer] });
+    expect(HomeKeeper.open(path, store, found).read().sponsors).toEqual([key(1).peer]);
+    mkdirSync(store);
+    rmSync(path);
+    expect(() => HomeKeeper.open(path, store, found)).toThrow(expect.objectContaining({ name: 'DataError' }));
+    expect(readHomeFile(path)).toBeUndefined();
+    keeper.move({ ...home, psk: 'ef'.repeat(32) }, store, 7);
+    expect(readHomeFile(path)?.psk).toBe('ef'.repeat(32));
+    expect(readdirSync(folder).sort()).toEqual(['home.json', 'store.left-7']);
   });
 
   it('travels as one line without the recovery key', () => {

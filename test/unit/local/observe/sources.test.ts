@@ -96,14 +96,17 @@ test('leases: names by MAC', () => {
   expect(parseLeases(odd.join('\n')).map(({ name }) => name)).toEqual(['forever']);
 });
 
-test('leases: read again and again; a missing file is said', async () => {
+test('leases: read again and again; a missing file is none, another failure is said', async () => {
   const clock = new FakeClock();
   const exec = new ScriptedExec(() => ({ code: 1, stderr: 'No such file or directory' }));
   const facts: HostNameFact[] = [];
   const source = new LeaseSource({ exec, clock, path: '/tmp/leases', onFact: (fact) => facts.push(fact) });
   await source.start(signal);
   await settle();
-  expect(source.health().lastError).toBe('cannot read the leases: No such file or directory');
+  expect(source.health()).toMatchObject({ running: true, lastError: undefined, counters: { leases: 0 } });
+  exec.set(() => ({ code: 1, stderr: 'Permission denied' }));
+  await clock.advance(60_000);
+  expect(source.health().lastError).toBe('cannot read the leases: Permission denied');
   exec.set(() => ({ stdout: fixture('neighbours/dnsmasq-dhcp.leases') }));
   await clock.advance(60_000);
   expect(facts[0]).toMatchObject({ name: 'kitchen-tv' });
