@@ -98,8 +98,9 @@ export async function chooseIptables(
     candidates.push({ iptables, ours: FAMILIES.some((family) => found[family].chains.has(ROOT)) });
   }
   candidates.sort((a, b) => Number(b.ours) - Number(a.ours));
-  for (const { iptables } of candidates) {
-    if (await attempt(probe(iptables, probeSet, signal).then(() => true))) return iptables;
+  for (const { iptables, ours } of candidates) {
+    // Where our chains stand it has been done already.
+    if (ours || (await attempt(probe(iptables, probeSet, signal).then(() => true)))) return iptables;
   }
   throw new UnavailableError(`no iptables works here: ${said.join('; ')}`, {
     hint: 'install iptables; the agent needs CAP_NET_ADMIN',
