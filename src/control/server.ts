@@ -8,10 +8,17 @@ import type { Log } from '../log.ts';
 import type { Service } from '../service.ts';
 import type { Method } from './methods.ts';
 
-/** A request or an answer longer than this ends the connection (bytes). */
-const MAX_LINE = 1024 * 1024;
+/**
+ * A request longer than this ends the connection (characters). The longest that there is, `home.join`, is far below; and
+ * a line of brackets takes 60 times its length while it is read.
+ */
+const MAX_LINE = 256 * 1024;
 const MAX_CONNECTIONS = 256;
 const MAX_OPEN_REQUESTS = 64;
+/** A client that has been told so often that it asks too much at a time is let go. */
+const MAX_REFUSED_REQUESTS = 256;
+/** A client is not read from while more than this waits to be read by it (bytes). */
+const PAUSE_UNREAD = 256 * 1024;
 /** A client that does not read its answers is let go beyond this (bytes). */
 const MAX_UNREAD = 16 * 1024 * 1024;
 
@@ -89,26 +96,28 @@ export class ControlServer implements Service {
     this.#sockets.add(socket);
     let rest = '';
     let open = 0;
+    let refused = 0;
     socket.setEncoding('utf8');
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('drain', () => socket.resume());
     socket.on('data', (text: string) => {
       const lines = (rest + text).split('\n');
       rest = lines.pop() ?? '';
       if (rest.length > MAX_LINE || lines.some((line) => line.length > MAX_LINE)) {
         this.counters.tooLong += 1;
-        socket.removeAllListeners('data').resume();
-        this.#answer(
-          socket,
-          failure(null, JSONRPCErrorCode.InvalidRequest, `a line is longer than ${MAX_LINE} bytes`),
-        );
-        socket.destroySoon();
+        this.#letGo(socket, `a line is longer than ${MAX_LINE} characters`);
         return;
       }
       for (const line of lines) {
         if (line.trim() === '') continue;
         if (open >= MAX_OPEN_REQUESTS) {
           this.counters.refusedRequests += 1;
+          refused += 1;
+          if (refused > MAX_REFUSED_REQUESTS) {
+            this.#letGo(socket, 'far too many requests at a time');
+            return;
+          }
           this.#answer(socket, failure(null, JSONRPCErrorCode.InvalidRequest, 'too many requests at a time'));
           continue;
         }
@@ -142,9 +151,17 @@ export class ControlServer implements Service {
     return response === null ? undefined : JSON.stringify(response);
   }
 
+  /** Answers nothing more but why. */
+  #letGo(socket: Socket, why: string): void {
+    socket.removeAllListeners('data').resume();
+    this.#answer(socket, failure(null, JSONRPCErrorCode.InvalidRequest, why));
+    socket.destroySoon();
+  }
+
   #answer(socket: Socket, text: string): void {
-    if (socket.destroyed) return;
+    if (socket.destroyed || socket.writableEnded) return;
     socket.write(`${text}\n`);
+    if (socket.writableLength > PAUSE_UNREAD) socket.pause();
     if (socket.writableLength > MAX_UNREAD) {
       this.counters.unread += 1;
       socket.destroy();

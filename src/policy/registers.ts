@@ -20,7 +20,11 @@ interface Shelf {
   readonly byKey: Map<string, Register>;
   /** Everything up to here is held. */
   upTo: Stamp;
+  /** The greatest stamp that was taken. */
+  newest: Stamp;
 }
+
+const NOTHING: Stamp = { gen: 0, rev: 0 };
 
 export interface RegistersOptions {
   readonly home: HomeId;
@@ -56,11 +60,15 @@ export class Registers {
     return this.#full;
   }
 
-  /** Per peer, up to where everything is held. */
+  /**
+   * Per peer, up to where everything is held. Without those of whom something of a later generation ran ahead: it may come
+   * from a life that the peer itself has forgotten, and then nobody but us can tell.
+   */
   vector(): ReadonlyMap<PeerKey, Stamp> {
-    return new Map(
-      [...this.#shelves].filter(([, shelf]) => shelf.upTo.rev > 0).map(([peer, shelf]) => [peer, shelf.upTo]),
+    const whole = [...this.#shelves].filter(
+      ([, { upTo, newest }]) => upTo.rev > 0 && newest.gen === upTo.gen,
     );
+    return new Map(whole.map(([peer, { upTo }]) => [peer, upTo]));
   }
 
   /** SHA-256 over the vector. */
@@ -70,17 +78,15 @@ export class Registers {
   }
 
   /**
-   * What a holder of `theirs` lacks of the peers of whom we are complete further than it is, in order of (gen, rev). Also
-   * what ran ahead of our own `upTo`: it may stand in the place of one that is not.
+   * What a holder of `theirs` lacks, of each peer in order of (gen, rev). Also what ran ahead of our own mark: it may
+   * stand in the place of one that is not.
    */
   since(theirs: ReadonlyMap<PeerKey, Stamp>): { peer: PeerKey; envelopes: Uint8Array[] }[] {
     const all: { peer: PeerKey; envelopes: Uint8Array[] }[] = [];
-    for (const [peer, shelf] of this.#shelves) {
-      const from = theirs.get(peer) ?? { gen: 0, rev: 0 };
-      if (compare(shelf.upTo, from) <= 0) continue;
-      const registers = [...shelf.byKey.values()]
-        .filter((register) => compare(register, from) > 0)
-        .sort(compare);
+    for (const [peer, { byKey, newest }] of this.#shelves) {
+      const from = theirs.get(peer) ?? NOTHING;
+      if (compare(newest, from) <= 0) continue;
+      const registers = [...byKey.values()].filter((register) => compare(register, from) > 0).sort(compare);
       all.push({ peer, envelopes: registers.map((register) => register.envelope) });
     }
     return all;
@@ -96,15 +102,18 @@ export class Registers {
 
   /**
    * Everything of this peer up to `upTo` has been admitted: an in-order sync ended. Never beyond the newest that is held,
-   * whatever a peer claims. Without `upTo` it is all that is held: our own, in the order in which we wrote them.
+   * whatever a peer claims. Without `upTo` it is all that is held: our own, in the order in which we wrote them. A peer
+   * begins a generation with all that it has to say: what it said in an older one ends with that.
    */
   advance(peer: PeerKey, upTo?: Stamp): void {
     const shelf = this.#shelves.get(peer);
     if (shelf === undefined) return;
-    let to: Stamp = { gen: 0, rev: 0 };
-    for (const { gen, rev } of shelf.byKey.values()) if (compare({ gen, rev }, to) > 0) to = { gen, rev };
-    if (upTo !== undefined && compare(upTo, to) < 0) to = { gen: upTo.gen, rev: upTo.rev };
-    if (compare(to, shelf.upTo) > 0) shelf.upTo = to;
+    const to = upTo !== undefined && compare(upTo, shelf.newest) < 0 ? upTo : shelf.newest;
+    if (compare(to, shelf.upTo) <= 0) return;
+    if (to.gen > shelf.upTo.gen) {
+      for (const [key, { gen }] of shelf.byKey) if (gen < to.gen) shelf.byKey.delete(key);
+    }
+    shelf.upTo = { gen: to.gen, rev: to.rev };
   }
 
   /** Writes the next register of our own. `about` undefined takes it back: the node is not described any more. */
@@ -139,7 +148,7 @@ export class Registers {
   #take(register: Register): RegisterVerdict {
     let shelf = this.#shelves.get(register.peer);
     if (shelf === undefined) {
-      shelf = { byKey: new Map(), upTo: { gen: 0, rev: 0 } };
+      shelf = { byKey: new Map(), upTo: NOTHING, newest: NOTHING };
       this.#shelves.set(register.peer, shelf);
     }
     const key = register.node ?? '';
@@ -150,8 +159,9 @@ export class Registers {
     }
     const { gen, rev } = register;
     if (gen === shelf.upTo.gen && rev === shelf.upTo.rev + 1) shelf.upTo = { gen, rev };
-    if (held !== undefined && compare(register, held) <= 0) return 'held';
+    if (gen < shelf.upTo.gen || (held !== undefined && compare(register, held) <= 0)) return 'held';
     shelf.byKey.set(key, register);
+    if (compare(register, shelf.newest) > 0) shelf.newest = { gen, rev };
     this.#version += 1;
     this.#options.onAdmitted?.(register);
     return 'ok';

@@ -26,6 +26,7 @@ export function restore(stored: Stored, replica: Replica, registers: Registers, 
   }
   // Ours are whole. Of the others' some may have come by gossip ahead of the rest: the next sync tells.
   registers.advance(self);
+  stored.settle();
 }
 
 function damaged(detail: string): DataError {

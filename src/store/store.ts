@@ -4,6 +4,8 @@ import type { HomeId } from '../policy/identity.ts';
 import type { Op } from '../policy/op.ts';
 import type { OpId } from '../policy/records.ts';
 import type { Register } from '../policy/register-codec.ts';
+import { AsItWas } from './as-it-was.ts';
+import { droppedSome, lacksCurrent, sealed, unsealed } from './damage.ts';
 
 /** What the store needs of a level database with text keys and binary values (abstract-level). */
 export interface Database {
@@ -12,6 +14,8 @@ export interface Database {
   batch(entries: Entry[], options: { sync?: boolean; keyEncoding?: string }): Promise<void>;
   iterator(range: { gte: string; lt: string }): AsyncIterable<[string, Uint8Array]>;
   keys(range: { limit: number }): AsyncIterable<string>;
+  /** What was read is whole. A database that is closed before this or a write is on disk as it was when it was opened. */
+  settle(): void;
   close(): Promise<void>;
 }
 
@@ -30,27 +34,50 @@ export interface Stored {
   /** Each chain in order; authors in no useful order. */
   readonly ops: readonly { readonly id: OpId; readonly envelope: Uint8Array }[];
   readonly registers: readonly Uint8Array[];
+  /** To be called when all of it was found to belong together. */
+  readonly settle: () => void;
 }
 
-/** Opens a store's database in a folder. DataError when LevelDB refuses it. */
+/** Opens a store's database in a folder. DataError when it is damaged; the folder is as before then. */
 export async function openDatabase(folder: string): Promise<Database> {
+  const damaged = (why: string, cause?: unknown) =>
+    new DataError(`the store in ${folder} cannot be opened: ${why}`, { cause, hint: HINT });
+  if (lacksCurrent(folder)) throw damaged('its file CURRENT is missing');
+  const before = new AsItWas(folder);
   const database = new ClassicLevel<string, Uint8Array>(folder, { valueEncoding: 'view' });
   try {
     await database.open();
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
     if (messageOf(cause).includes('lock')) {
+      before.leave();
       throw new DataError('the store is in use by another agent', {
         cause,
         hint: 'stop the other agent first',
       });
     }
-    throw new DataError(`the store in ${folder} cannot be opened: ${messageOf(cause)}`, {
-      cause,
-      hint: HINT,
-    });
+    before.putBack();
+    throw damaged(messageOf(cause), cause);
   }
-  return database;
+  const close = async () => {
+    await database.close();
+    before.putBack();
+  };
+  if (droppedSome(folder)) {
+    await close();
+    throw damaged('a part of its log cannot be read');
+  }
+  return {
+    get: (key) => database.get(key),
+    batch: (entries, options) => {
+      before.forget();
+      return database.batch(entries, options);
+    },
+    iterator: (range) => database.iterator(range),
+    keys: (range) => database.keys(range),
+    settle: () => before.forget(),
+    close,
+  };
 }
 
 /**
@@ -80,7 +107,7 @@ export class Store {
     if (meta === undefined) {
       const value = new TextEncoder().encode(JSON.stringify({ version: STORE_VERSION, home }));
       await this.#database.batch([{ type: 'put', key: `${KEYSPACE.meta}!store`, value }], { sync: true });
-      return { ops: [], registers: [] };
+      return { ops: [], registers: [], settle: () => this.#database.settle() };
     }
     if (meta.version > STORE_VERSION) {
       throw new DataError('the store was written by a newer Hedgerow', {
@@ -93,13 +120,13 @@ export class Store {
     const ops: { id: OpId; envelope: Uint8Array }[] = [];
     const registers: Uint8Array[] = [];
     try {
-      for await (const [key, envelope] of this.#range(KEYSPACE.ops))
-        ops.push({ id: key.slice(-64), envelope });
-      for await (const [, envelope] of this.#range(KEYSPACE.registers)) registers.push(envelope);
+      for await (const [key, value] of this.#range(KEYSPACE.ops))
+        ops.push({ id: key.slice(-64), envelope: unsealed(value) });
+      for await (const [, value] of this.#range(KEYSPACE.registers)) registers.push(unsealed(value));
     } catch (cause) {
       throw new DataError(`the store is damaged: ${messageOf(cause)}`, { cause, hint: HINT });
     }
-    return { ops, registers };
+    return { ops, registers, settle: () => this.#database.settle() };
   }
 
   /** Keeps an op. Written soon; `durable()` tells when. */
@@ -131,7 +158,7 @@ export class Store {
   }
 
   #put(key: string, value: Uint8Array): void {
-    this.#pending.push({ type: 'put', key, value });
+    this.#pending.push({ type: 'put', key, value: sealed(value) });
     if (this.#scheduled) return;
     this.#scheduled = true;
     // Not at once: whoever calls durable() right after it wants this very batch synced.
@@ -168,7 +195,12 @@ export class Store {
   }
 
   async #meta(): Promise<{ version: number; home: string } | undefined> {
-    const bytes = await this.#database.get(`${KEYSPACE.meta}!store`);
+    let bytes: Uint8Array | undefined;
+    try {
+      bytes = await this.#database.get(`${KEYSPACE.meta}!store`);
+    } catch (cause) {
+      throw new DataError(`the store is damaged: ${messageOf(cause)}`, { cause, hint: HINT });
+    }
     if (bytes === undefined) {
       for await (const _ of this.#database.keys({ limit: 1 })) {
         throw new DataError('the store is damaged: it does not say what it is', { hint: HINT });

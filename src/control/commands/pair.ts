@@ -69,8 +69,9 @@ function oriented(a: Match, b: Match): Pair {
     });
   }
   if (keyOf(a.subject) === keyOf(b.subject)) throw new UsageError(`${a.label} and ${b.label} are the same`);
-  if (pair.a.subject.kind === 'home' && near(pair.b)) {
-    throw new UsageError(`${b.label} cannot be blocked from the whole home yet`, {
+  const [device, whole] = pair.a.subject.kind === 'home' ? [pair.b, pair.a] : [pair.a, pair.b];
+  if (whole.subject.kind === 'home' && near(device)) {
+    throw new UsageError(`${device.label} cannot be blocked from the whole home yet`, {
       hint: 'name what it should not reach',
     });
   }

@@ -4,7 +4,7 @@ import type { NodeId } from '../../policy/block-set.ts';
 import type { PeerKey } from '../../policy/crypto.ts';
 import type { Descriptor } from '../../policy/descriptor.ts';
 import type { Register, RouterCard } from '../../policy/register-codec.ts';
-import { compare, type Registers, type Stamp } from '../../policy/registers.ts';
+import { compare, MAX_REGISTERS_PER_PEER, type Registers, type Stamp } from '../../policy/registers.ts';
 import type { NodeCache } from './node-cache.ts';
 
 export interface PublisherOptions {
@@ -18,26 +18,39 @@ export interface PublisherOptions {
   readonly card: () => RouterCard;
   /** A register was written: tell the others. */
   readonly onPublished: (register: Register) => void;
+  /** 0 ≤ random < 1; default Math.random. */
+  readonly random?: () => number;
 }
 
 /** A node is described at most once in this time, milliseconds. */
 const AT_MOST_EVERY_MS = 1_000;
 const CARD = '';
+/**
+ * A generation counts memories in its upper part and is chance in its lower, so that two lives that know nothing of each
+ * other never count their changes in the same one: what differs would look equal.
+ */
+const COUNT = 2 ** 16;
+/** A memory that began empty counts as none for so long, milliseconds: time to hear of an older self, which is greater. */
+const YOUNG_MS = 60_000;
 
 /**
  * Keeps this router's registers equal to what it knows of the persistent nodes and of itself. After a loss of its
  * store a router hears of its own older registers from the others: it takes them up again and goes on in a new
- * generation.
+ * generation, which it begins by saying everything anew.
  */
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #written = new Map<string, { at: number; text: string }>();
+  readonly #born: number;
   #last: Stamp;
   #timer: Timer | undefined;
   #stopped = false;
+  /** Persistent nodes that are not described because there are too many, as of the newest look. */
+  undescribed = 0;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    this.#born = options.clock.monotonic();
     this.#last = this.#highest();
     options.cache.restore(this.#described());
   }
@@ -47,21 +60,20 @@ export class Publisher {
     if (this.#stopped) return;
     this.#timer?.clear();
     this.#timer = undefined;
-    this.#adoptOlderSelf();
-    const { registers, key, clock } = this.#options;
-    const held = new Map(registers.of(key.peer).map((register) => [register.node ?? CARD, register]));
-    let next = Number.POSITIVE_INFINITY;
+    const now = this.#options.clock.monotonic();
+    let next = this.#grow(now);
+    const held = this.#held();
     for (const [id, about] of this.#wanted(held)) {
       const register = held.get(id);
       const written = this.#written.get(id);
       const same = sameAs(register, about) || written?.text === JSON.stringify(about);
-      if (same && register?.gen === this.#last.gen) continue;
+      if (same && register !== undefined) continue;
       const due = (written?.at ?? Number.NEGATIVE_INFINITY) + AT_MOST_EVERY_MS;
-      if (due > clock.monotonic()) next = Math.min(next, due);
+      if (due > now) next = Math.min(next, due);
       else this.#write(id, about);
     }
     if (next < Number.POSITIVE_INFINITY) {
-      this.#timer = clock.after(Math.max(0, next - clock.monotonic()), () => this.notify());
+      this.#timer = this.#options.clock.after(Math.max(0, next - now), () => this.notify());
     }
   }
 
@@ -70,35 +82,60 @@ export class Publisher {
     this.#timer?.clear();
   }
 
+  /** Begins a new generation when it is time to; answers when that will be. */
+  #grow(now: number): number {
+    const highest = this.#highest();
+    if (compare(highest, this.#last) > 0) {
+      this.#options.cache.restore(this.#described());
+      this.#begin(highest.gen);
+    } else if (this.#last.gen === 0) this.#begin(-COUNT);
+    if (this.#last.gen >= COUNT) return Number.POSITIVE_INFINITY;
+    const grown = this.#born + YOUNG_MS;
+    if (grown > now) return grown;
+    this.#begin(this.#last.gen);
+    return Number.POSITIVE_INFINITY;
+  }
+
+  #begin(after: number): void {
+    const { random = Math.random } = this.#options;
+    const count = Math.floor(after / COUNT) + 1;
+    this.#last = { gen: count * COUNT + 1 + Math.floor(random() * (COUNT - 1)), rev: 0 };
+    this.#written.clear();
+  }
+
+  /** What we have said in this generation. */
+  #held(): Map<string, Register> {
+    const { registers, key } = this.#options;
+    const ours = registers.of(key.peer).filter(({ gen }) => gen === this.#last.gen);
+    return new Map(ours.map((register) => [register.node ?? CARD, register]));
+  }
+
   /** What should be said; nodes that were described and are persistent no longer are taken back. */
   #wanted(held: ReadonlyMap<string, Register>): Map<string, Descriptor | RouterCard | undefined> {
     const wanted = new Map<string, Descriptor | RouterCard | undefined>([[CARD, this.#options.card()]]);
+    let room = MAX_REGISTERS_PER_PEER - held.size - (held.has(CARD) ? 0 : 1);
+    this.undescribed = 0;
     for (const id of this.#options.persistent()) {
       const descriptor = shareable(this.#options.cache.descriptor(id));
-      if (descriptor !== undefined || held.has(id)) wanted.set(id, descriptor);
+      if (held.has(id)) wanted.set(id, descriptor);
+      else if (descriptor !== undefined && room > 0) {
+        wanted.set(id, descriptor);
+        room -= 1;
+      } else if (descriptor !== undefined) this.undescribed += 1;
     }
-    for (const [id, register] of held) {
-      if (!wanted.has(id) && (register.descriptor !== undefined || register.gen !== this.#last.gen)) {
-        wanted.set(id, undefined);
-      }
+    for (const [id, { descriptor }] of held) {
+      if (!wanted.has(id) && descriptor !== undefined) wanted.set(id, undefined);
     }
     return wanted;
   }
 
   #write(id: string, about: Descriptor | RouterCard | undefined): void {
     const { registers, key, clock, onPublished } = this.#options;
-    this.#last = { gen: Math.max(1, this.#last.gen), rev: this.#last.rev + 1 };
+    this.#last = { gen: this.#last.gen, rev: this.#last.rev + 1 };
     const register = registers.author(key, this.#last, id === CARD ? undefined : id, about);
     if (about === undefined) this.#written.delete(id);
     else this.#written.set(id, { at: clock.monotonic(), text: JSON.stringify(about) });
     onPublished(register);
-  }
-
-  #adoptOlderSelf(): void {
-    const highest = this.#highest();
-    if (compare(highest, this.#last) <= 0) return;
-    this.#last = { gen: highest.gen + 1, rev: 0 };
-    this.#options.cache.restore(this.#described());
   }
 
   #highest(): Stamp {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { openControl } from '../../../src/control/client.ts';
 import type { Method } from '../../../src/control/methods.ts';
 import { ControlServer } from '../../../src/control/server.ts';

@@ -25,6 +25,7 @@ storeContract('memory-level', async () => {
     batch: (entries) => database.batch(entries),
     iterator: (range) => database.iterator(range),
     keys: (range) => database.keys(range),
+    settle: () => undefined,
     close: async () => undefined,
   };
   return {

@@ -1,0 +1,153 @@
+import { parseConfig } from '../../src/config.ts';
+import { Author } from '../../src/control/author.ts';
+import { Directory } from '../../src/control/directory.ts';
+import { KernelGate } from '../../src/control/kernel-gate.ts';
+import type { HomeAccess, Parts } from '../../src/control/parts.ts';
+import type { Enforcer } from '../../src/local/enforce/enforcer.ts';
+import { FlowTable } from '../../src/local/flows/flow-table.ts';
+import { NodeCache } from '../../src/local/nodes/node-cache.ts';
+import type { Observer } from '../../src/local/observer.ts';
+import type { Network } from '../../src/p2p/network.ts';
+import type { PeerView } from '../../src/p2p/peer-view.ts';
+import { type BlockSet, emptyBlockSet } from '../../src/policy/block-set.ts';
+import type { PeerKey } from '../../src/policy/crypto.ts';
+import type { Op } from '../../src/policy/op.ts';
+import { Registers } from '../../src/policy/registers.ts';
+import type { HomeFile } from '../../src/store/home-file.ts';
+import { FakeClock } from './fake-clock.ts';
+import { crypto, genesis, key, recovery, replica, run } from './household.ts';
+
+/** What a test changes about the parts, and sees of what commands did with them. */
+export interface FakeParts extends Parts {
+  readonly clock: FakeClock;
+  /** Ops that were announced to the others. */
+  readonly announced: readonly Uint8Array[];
+  /** Domains that were looked up. */
+  readonly asked: readonly string[];
+  /** The home file now, and what a join put in its place. */
+  readonly files: { own: HomeFile; replacedBy: HomeFile | undefined };
+  /** Routers of the home besides this one; those that are alive answer at once. */
+  readonly peers: Map<PeerKey, { state: PeerView['state']; applied: boolean }>;
+  /** Whether this router's kernel takes what is decided. */
+  kernel: { applies: boolean; enforcing: boolean };
+  /** What the resolver knows. */
+  readonly zone: Map<string, string[]>;
+}
+
+/**
+ * The parts of an agent with real policy and nodes, and a fake kernel and network, as commands see them. This router is
+ * the founder of its home (key 0) unless `self` says otherwise.
+ */
+export function fakeParts(self = key(0), onAdmitted: (op: Op) => void = () => undefined): FakeParts {
+  const clock = new FakeClock();
+  const announced: Uint8Array[] = [];
+  const asked: string[] = [];
+  const zone: FakeParts['zone'] = new Map();
+  const peers: FakeParts['peers'] = new Map();
+  const kernel = { applies: true, enforcing: true };
+  const files: FakeParts['files'] = {
+    own: {
+      genesis,
+      psk: 'ab'.repeat(32),
+      sponsors: [],
+      bootstrap: [],
+      recoverySeed: Buffer.from(recovery.seed).toString('hex'),
+    },
+    replacedBy: undefined,
+  };
+  const gate = new KernelGate(clock, () => home.version);
+  const home = replica((op) => {
+    if (kernel.applies) queueMicrotask(() => gate.applied(home.version));
+    onAdmitted(op);
+  });
+  const registers = new Registers({ home: home.home, crypto, isMember: (peer) => home.isMember(peer) });
+  const cache = new NodeCache({ home: home.home, crypto, clock });
+  const reachable = () => [...peers].filter(([, { state }]) => state === 'alive').map(([peer]) => peer);
+  const author = new Author({
+    replica: home,
+    key: self,
+    run: run(7),
+    clock,
+    kernel: gate,
+    durable: async () => undefined,
+    announce: (envelope) => announced.push(envelope),
+    reachable,
+    waitApplied: async (_, whom) =>
+      new Map(whom.map((peer) => [peer, { applied: peers.get(peer)?.applied === true, ms: 3.123 }])),
+  });
+  const homeAccess: HomeAccess = {
+    read: () => files.own,
+    write: (file) => {
+      files.own = file;
+    },
+    replace: (file) => {
+      files.replacedBy = file;
+    },
+  };
+  const health = () => ({
+    enforcing: kernel.enforcing,
+    backend: 'fake',
+    failures: 0,
+    lastError: undefined,
+    driftRepairs: 0,
+  });
+  let blocked: BlockSet = emptyBlockSet;
+  return {
+    config: parseConfig('agent: {name: attic}', 'test'),
+    clock,
+    key: self,
+    replica: home,
+    registers,
+    cache,
+    flows: new FlowTable({ clock }),
+    observer: {} as Observer,
+    enforcer: { health } as unknown as Enforcer,
+    network: {
+      peers: () => [...peers].map(([peer, { state }]) => ({ peer, state })),
+      addresses: () => ['/ip4/198.51.100.11/tcp/4411/p2p/self'],
+    } as unknown as Network,
+    author,
+    directory: new Directory(home, registers, cache),
+    crypto,
+    home: homeAccess,
+    blockSet: () => {
+      blocked = { ...blocked };
+      return blocked;
+    },
+    backend: { name: 'fake', detail: 'a test' },
+    resolve: async (domain) => {
+      asked.push(domain);
+      const addresses = zone.get(domain);
+      if (addresses !== undefined) cache.apply({ kind: 'answer', domain, chain: [], addresses, ttlS: 60 });
+    },
+    uptimeMs: () => clock.monotonic(),
+    readyMs: () => 0,
+    storeError: () => undefined,
+    announced,
+    asked,
+    files,
+    peers,
+    kernel,
+    zone,
+  };
+}
+
+/** A device is seen with this address. */
+export function see(parts: Parts, mac: string, address: string, name?: string): string {
+  parts.cache.apply({
+    kind: 'neighbour',
+    segment: 'attic/br-lan',
+    interface: 'br-lan',
+    address,
+    mac,
+    present: true,
+    fresh: true,
+  });
+  if (name !== undefined) parts.cache.apply({ kind: 'hostName', mac, name, source: 'lease' });
+  return parts.cache.deviceByMac(mac) ?? '';
+}
+
+/** A name was answered with these addresses. */
+export function answer(parts: Parts, domain: string, ...addresses: string[]): void {
+  parts.cache.apply({ kind: 'answer', domain, chain: [], addresses, ttlS: 60 });
+}

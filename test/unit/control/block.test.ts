@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import { block } from '../../../src/control/commands/block.ts';
+import { admitAll, key } from '../../support/household.ts';
+import { answer, fakeParts, see } from '../../support/parts.ts';
+import { blocks, house, how, TV, usage } from './two-devices.ts';
+
+describe('block', () => {
+  it('keeps what was typed: the device by its id, the domain as a domain', async () => {
+    const parts = house();
+    const view = await block(parts, { ...how, first: 'tv', second: 'Ads.Example', reason: 'homework' });
+    expect(blocks(parts)).toEqual([`${parts.tv}|ads.example`]);
+    expect(view).toMatchObject({ changed: true, dryRun: false, enforced: true, notes: [], alsoAffects: [] });
+    expect(view.policies).toHaveLength(1);
+    expect(view.policies[0]).toMatchObject({
+      by: 'anna',
+      a: { label: 'tv' },
+      b: { label: 'ads.example' },
+      reason: 'homework',
+    });
+    expect(parts.announced).toHaveLength(1);
+  });
+
+  it.each([
+    ['the device first', 'tv', 'ads.example'],
+    ['the device second', 'ads.example', 'tv'],
+  ])('puts the device first: %s', async (_, first, second) => {
+    const parts = house();
+    await block(parts, { ...how, first, second });
+    expect(blocks(parts)).toEqual([`${parts.tv}|ads.example`]);
+  });
+
+  it.each([
+    ['a domain alone', 'ads.example', undefined],
+    ['a domain and the home', 'ads.example', 'home'],
+    ['the home and a domain', 'home', 'ads.example'],
+  ])('means the whole home: %s', async (_, first, second) => {
+    const parts = house();
+    await block(parts, { ...how, first, second });
+    expect(blocks(parts)).toEqual(['home|ads.example']);
+  });
+
+  it('takes two devices', async () => {
+    const parts = house();
+    await block(parts, { ...how, first: 'tv', second: 'phone' });
+    expect(blocks(parts)).toEqual([`${parts.tv}|${parts.phone}`]);
+  });
+
+  it('does not block again what is blocked, in either order, and writes nothing', async () => {
+    const parts = house();
+    const first = await block(parts, { ...how, first: 'tv', second: 'phone' });
+    const size = parts.replica.size;
+    for (const [a, b] of [
+      ['tv', 'phone'],
+      ['phone', 'tv'],
+    ] as const) {
+      const view = await block(parts, { ...how, first: a, second: b });
+      expect(view).toMatchObject({ changed: false, policies: [{ id: first.policies[0]?.id }] });
+    }
+    expect(parts.replica.size).toBe(size);
+    expect(parts.announced).toHaveLength(1);
+  });
+
+  it('with --dry-run shows and writes nothing', async () => {
+    const parts = house();
+    const view = await block(parts, { ...how, dryRun: true, first: 'tv', second: 'ads.example' });
+    expect(view).toMatchObject({ changed: true, dryRun: true, policies: [], routers: [] });
+    expect(parts.replica.size).toBe(0);
+    expect(parts.announced).toEqual([]);
+  });
+
+  it.each([
+    [
+      'an unknown name',
+      'fridge',
+      'ads.example',
+      usage(/nothing here is called "fridge"/, 'hedgerow devices'),
+    ],
+    ['a device alone', 'tv', undefined, usage(/say what tv should not reach/, 'hedgerow block tv')],
+    ['the home alone', 'home', undefined, usage(/say what home should not reach/)],
+    ['twice the same', 'tv', TV, usage(/tv and tv are the same/)],
+    ['twice the home', 'home', 'home', usage(/home and home are the same/)],
+    ['two remotes', 'ads.example', '203.0.113.9', usage(/neither ads.example nor 203.0.113.9 is a device/)],
+    ['a device and the home', 'tv', 'home', usage(/tv cannot be blocked from the whole home/)],
+    ['the home and a device', 'home', 'tv', usage(/tv cannot be blocked from the whole home/)],
+  ])('refuses %s, and writes nothing', async (_, first, second, error) => {
+    const parts = house();
+    await expect(block(parts, { ...how, first, second })).rejects.toEqual(error);
+    expect(parts.replica.size).toBe(0);
+  });
+
+  it('refuses what is ambiguous, with all that it may be', async () => {
+    const parts = house();
+    const other = see(parts, '02:00:00:00:01:03', '192.168.1.40', 'TV');
+    const refusal = block(parts, { ...how, first: 'tv', second: 'ads.example' });
+    await expect(refusal).rejects.toEqual(usage(/"tv" may be .* or .*/, 'the beginning of the id'));
+    for (const id of [parts.tv, other]) await expect(refusal).rejects.toThrow(id.slice(0, 8));
+    expect(parts.replica.size).toBe(0);
+    await block(parts, { ...how, first: other.slice(0, 8), second: 'ads.example' });
+    expect(blocks(parts)).toEqual([`${other}|ads.example`]);
+  });
+
+  it('looks up a domain that nobody has seen, once, and says when that brings nothing', async () => {
+    const parts = house();
+    parts.zone.set('new.example', ['203.0.113.77']);
+    expect((await block(parts, { ...how, first: 'tv', second: 'new.example' })).notes).toEqual([]);
+    const nobody = await block(parts, { ...how, first: 'tv', second: 'nobody.example' });
+    expect(nobody.notes).toEqual([expect.stringContaining('no address is known for it yet')]);
+    await block(parts, { ...how, first: 'tv', second: 'ads.example' });
+    expect(parts.asked).toEqual(['new.example', 'nobody.example']);
+    expect(blocks(parts)).toHaveLength(3);
+  });
+
+  it('names what shares an address with it', async () => {
+    const parts = house();
+    answer(parts, 'video.example', '203.0.113.20');
+    answer(parts, 'other.example', '203.0.113.30');
+    const request = { ...how, first: 'tv', second: 'ads.example' };
+    expect((await block(parts, { ...request, dryRun: true })).alsoAffects).toEqual(['video.example']);
+    expect((await block(parts, request)).alsoAffects).toEqual(['video.example']);
+    const byAddress = await block(parts, { ...how, first: 'tv', second: '203.0.113.30' });
+    expect(byAddress.alsoAffects).toEqual(['other.example']);
+  });
+
+  it('tells what each router answered, in tenths of milliseconds, and who could not be asked', async () => {
+    const parts = house();
+    admitAll(parts.replica, [1, 2, 3]);
+    parts.peers.set(key(1).peer, { state: 'alive', applied: true });
+    parts.peers.set(key(2).peer, { state: 'alive', applied: false });
+    parts.peers.set(key(3).peer, { state: 'down', applied: false });
+    const card = { name: 'garage', prefixes: [], listens: [], macs: [] };
+    parts.registers.author(key(3), { gen: 1, rev: 1 }, undefined, card);
+    const view = await block(parts, { ...how, first: 'tv', second: 'ads.example' });
+    expect(view.routers.map(({ peer, applied, ms }) => [peer, applied, ms])).toEqual([
+      [key(0).peer, true, 0],
+      [key(1).peer, true, 3.1],
+      [key(2).peer, false, 3.1],
+    ]);
+    expect(view.unreachable).toEqual(['garage']);
+  });
+
+  it('says so when the kernel here does not take it', async () => {
+    const parts = house();
+    parts.kernel.applies = false;
+    const running = block(parts, { ...how, first: 'tv', second: 'ads.example' });
+    await parts.clock.advance(0);
+    await parts.clock.advance(2_000);
+    const late = await running;
+    expect(late).toMatchObject({ changed: true, enforced: false, routers: [{ applied: false, ms: 2_000 }] });
+    parts.kernel.applies = true;
+    parts.kernel.enforcing = false;
+    const observing = await block(parts, { ...how, first: 'phone', second: 'ads.example' });
+    expect(observing).toMatchObject({ enforced: false, routers: [{ applied: false }] });
+  });
+
+  it('does not wait for the others unless it is to', async () => {
+    const parts = house();
+    parts.peers.set(key(1).peer, { state: 'alive', applied: true });
+    const view = await block(parts, { ...how, wait: false, first: 'tv', second: 'ads.example' });
+    expect(view.routers.map(({ peer }) => peer)).toEqual([key(0).peer]);
+  });
+
+  it('is refused on a router that is no member, with what to do', async () => {
+    const parts = fakeParts(key(5));
+    see(parts, TV, '192.168.1.20', 'tv');
+    await expect(block(parts, { ...how, first: 'tv', second: '203.0.113.20' })).rejects.toMatchObject({
+      name: 'TemporaryError',
+      hint: expect.stringContaining('home add'),
+    });
+  });
+});
