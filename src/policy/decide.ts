@@ -129,7 +129,7 @@ function survey({ descriptors, segments, routerMacs }: Situation): World {
     if (descriptor.device) devices.add(descriptor.node);
     for (const mac of descriptor.macs) seen.macs.add(mac);
     for (const { address, segment } of descriptor.addresses) {
-      const here = segment === undefined ? !isPrivate(address) || !descriptor.device : segments.has(segment);
+      const here = segment === undefined ? !descriptor.device : segments.has(segment);
       if (isSpecial(address) || (!here && isPrivate(address))) continue;
       seen.addresses.add(address);
       if (descriptor.device) known.add(address);

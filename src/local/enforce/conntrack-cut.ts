@@ -97,6 +97,8 @@ export class ConntrackCut {
   }
 
   #begin(): void {
+    // The run that has just ended may have taken this change with it.
+    if (this.#before === this.#wanted) return;
     this.#running ??= this.#run();
   }
 

@@ -95,6 +95,7 @@ export class PlanFile {
   #begin(): void {
     this.#timer?.clear();
     this.#timer = undefined;
+    if (this.#wanted === undefined) return;
     this.#writing ??= this.#writeAll();
   }
 

@@ -91,6 +91,21 @@ describe('cutting', () => {
     await cut.stop();
   });
 
+  test('a change that was told twice does not end the cutting', async () => {
+    const clock = new FakeClock();
+    const exec = new ScriptedExec(() => ({}));
+    const cut = new ConntrackCut(exec, clock, silentLog);
+    const once = blockSet([tv(['203.0.113.7'])]);
+    for (const set of [once, once, blockSet([tv(['203.0.113.7', '203.0.113.8'])])]) {
+      cut.applied(set);
+      await clock.advance(250);
+    }
+    expect(exec.ran.map(({ argv }) => argv).at(-1)).toBe(
+      'conntrack -D -f ipv4 -s 203.0.113.8 -r 192.168.1.20',
+    );
+    await cut.stop();
+  });
+
   test('without conntrack it is tried once', async () => {
     const clock = new FakeClock();
     const exec = new ScriptedExec(() => undefined);

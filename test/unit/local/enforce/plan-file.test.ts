@@ -61,6 +61,8 @@ describe('keeping', () => {
     await clock.advance(1_000);
     await file.flush();
     expect(await read()).toBe('third');
+    // A flush with nothing to write is none, and what follows is written all the same.
+    await file.flush();
     newest = 'fourth';
     file.keep('two', current);
     await file.flush();
