@@ -76,6 +76,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
   try {
     // The policy: everything that is wanted. The store and all notices hang on admission.
     const appliedLog = new AppliedLog();
+    const run = randomHex(16);
     let cardsChanged = (): void => undefined;
     const replica = new Replica({
       genesis: home.genesis,
@@ -84,6 +85,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
         if (restored) store.putOp(op);
         appliedLog.admitted(op.id);
         notices?.changed();
+        if (op.run === run) notices?.decided();
       },
     });
     const registers = new Registers({
@@ -191,6 +193,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
         keeper.write(withAcquaintances(keeper.read(), replica, registers, key.peer));
       },
       stop: () => publisher.stop(),
+      waitForHome: replica.size === 0 && home.sponsors.length > 0,
     });
     const exclude = () => observer.exclude(decider.routerMacs());
     cardsChanged = exclude;
@@ -206,7 +209,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
     const author = new Author({
       replica,
       key,
-      run: randomHex(16),
+      run,
       clock,
       kernel,
       durable: () => store.durable(),
@@ -234,6 +237,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
           ? backend.describe()
           : { name: 'observer', detail: `only observing: ${choice.reason}` },
       blockSet: () => decider.latest,
+      holding: () => notices?.holding ?? false,
       home: {
         read: () => keeper.read(),
         write: (file) => keeper.write(file),
@@ -262,7 +266,8 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
     };
     const services: Service[] = [enforcer, observer, enforceNow, network, control];
     await startAll(services, life, log);
-    publisher.notify();
+    // Now it is known where the overlay listens.
+    notices.changed();
     await kernel.reached(appliedLog.version, SETTLE_MS);
     ready = clock.monotonic();
     log.info(

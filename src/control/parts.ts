@@ -30,6 +30,8 @@ export interface Parts {
   readonly directory: Directory;
   readonly crypto: Crypto;
   readonly home: HomeAccess;
+  /** This router knows nothing yet and waits for the others; what was blocked stays blocked. */
+  readonly holding: () => boolean;
   /** What was last decided to be blocked here. */
   readonly blockSet: () => BlockSet;
   /** The backend in use, and why. */

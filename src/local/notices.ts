@@ -8,7 +8,15 @@ export interface NoticesOptions {
   readonly publish: () => void;
   /** There will be no more news. */
   readonly stop: () => void;
+  /** Nothing is known here although there is a home: its store was lost, or it has just joined. */
+  readonly waitForHome: boolean;
 }
+
+/**
+ * So long a router that knows nothing waits for the others before it believes that nothing is blocked, milliseconds.
+ * What an earlier run left in its kernel stays in force meanwhile.
+ */
+const MAX_WAIT_MS = 60_000;
 
 /** So long a batch of foreign ops may hold back the kernel, milliseconds: a peer that drips must not. */
 const MAX_HOLD_MS = 2_000;
@@ -22,20 +30,39 @@ export class Notices {
   readonly #publish: Coalesce;
   readonly #follow: Coalesce;
   #batches = 0;
+  /** The kernel is left as it is until this. */
   #hold: Timer | undefined;
+  /** No batch holds anything back any more. */
   #released = false;
+  /** The others have told what they know, also of an earlier life of this router; or there is nobody to ask. */
+  #told: boolean;
+  #ignorance: Timer | undefined;
 
   constructor(options: NoticesOptions) {
     this.#options = options;
-    const { clock } = options;
-    this.#publish = new Coalesce(options.publish, { clock, quietMs: 20, maxMs: 200 });
-    this.#follow = new Coalesce(options.enforce, { clock, quietMs: 200, maxMs: 1_000 });
+    const { clock, waitForHome } = options;
+    this.#publish = new Coalesce(() => this.#say(), { clock, quietMs: 20, maxMs: 200 });
+    this.#follow = new Coalesce(() => this.#enforce(), { clock, quietMs: 200, maxMs: 1_000 });
+    this.#told = !waitForHome;
+    if (!waitForHome) return;
+    this.#ignorance = clock.after(MAX_WAIT_MS, () => this.#tell());
+    this.#hold = clock.after(MAX_WAIT_MS, () => this.#release());
+  }
+
+  /** The kernel is left as it is for now. */
+  get holding(): boolean {
+    return this.#hold !== undefined;
   }
 
   /** The policy, a register, or an address of a persistent node changed. */
   changed(): void {
-    if (this.#hold === undefined) this.#options.enforce();
+    this.#enforce();
     this.#publish.notify();
+  }
+
+  /** A person changed the policy here: that bites at once, whatever is waited for. */
+  decided(): void {
+    if (this.holding) this.#release();
   }
 
   /** Something else was seen. */
@@ -48,19 +75,27 @@ export class Notices {
    * was away would act on what was lifted meanwhile; within {@link MAX_HOLD_MS}. Later ones hold nothing back.
    */
   batch(edge: 'begin' | 'end'): void {
-    if (this.#released) return;
     this.#batches += edge === 'begin' ? 1 : -1;
-    if (edge === 'begin' && this.#batches === 1) {
-      this.#hold = this.#options.clock.after(MAX_HOLD_MS, () => this.#release());
-    } else if (this.#batches === 0) this.#release();
+    if (edge === 'begin' && !this.#released) {
+      this.#hold ??= this.#options.clock.after(MAX_HOLD_MS, () => this.#release());
+    } else if (edge === 'end' && this.#batches === 0 && !(this.#told && this.#released)) this.#tell();
   }
 
   /** Drops what is waiting. */
   stop(): void {
     this.#hold?.clear();
+    this.#ignorance?.clear();
     this.#publish.cancel();
     this.#follow.cancel();
     this.#options.stop();
+  }
+
+  /** First what our registers of an earlier life tell, or addresses would be missing; then the kernel. */
+  #tell(): void {
+    this.#ignorance?.clear();
+    this.#told = true;
+    this.#say();
+    this.#release();
   }
 
   #release(): void {
@@ -68,5 +103,14 @@ export class Notices {
     this.#hold?.clear();
     this.#hold = undefined;
     this.#options.enforce();
+  }
+
+  /** What was said before an earlier life is known could never be told from what that had said. */
+  #say(): void {
+    if (this.#told) this.#options.publish();
+  }
+
+  #enforce(): void {
+    if (!this.holding) this.#options.enforce();
   }
 }

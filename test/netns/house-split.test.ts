@@ -3,7 +3,7 @@ import { ask } from '../../lab/ask.ts';
 import { admit, allAlive } from '../../lab/home.ts';
 import type { House } from '../../lab/house-api.ts';
 import { timeUntil, until } from '../../lab/wait.ts';
-import { block, digests, EVERY_WAY, raiseHome, unblock, ways } from './home.ts';
+import { block, digests, EVERY_WAY, raiseHome, stream, unblock, ways } from './home.ts';
 
 interface Policy {
   id: string;
@@ -71,6 +71,9 @@ describe('a home whose routers were apart', () => {
       await until('all to agree', async () => new Set(await digests(house)).size === 1);
       const written = await policies('kitchen');
       const [before] = await digests(house);
+      const leak = `wiped_${router}`;
+      await house.count(leak, 'ip daddr 203.0.113.20 udp dport 7');
+      const stop = await stream(house, device, 500, ['203.0.113.20,7']);
       await house.kill(router, 'SIGKILL');
       await house.sh(`rm -rf /run/lab/${router}/state/store /run/lab/${router}/state/slots`);
       await house.start(router);
@@ -80,6 +83,10 @@ describe('a home whose routers were apart', () => {
         'the names to be here',
         async () => JSON.stringify(await policies(router)) === JSON.stringify(written),
       );
+
+      // It did not take its empty store for a home without blocks.
+      await stop();
+      expect((await house.counts())[leak]).toBe(0);
 
       // What it writes now counts on all routers, beside what it wrote in its former life.
       await block(house, router, device, 'video.example');

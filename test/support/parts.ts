@@ -110,6 +110,7 @@ export function fakeParts(self = key(0), onAdmitted: (op: Op) => void = () => un
     directory: new Directory(home, registers, cache),
     crypto,
     home: homeAccess,
+    holding: () => false,
     blockSet: () => {
       blocked = { ...blocked };
       return blocked;

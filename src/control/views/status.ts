@@ -56,7 +56,9 @@ export function statusView(parts: Parts): StatusView {
 
 function problems(parts: Parts, enforcement: EnforcerHealth, observation: ObserverHealth): string[] {
   const found: string[] = [];
-  if (!enforcement.enforcing) {
+  if (parts.holding()) {
+    found.push('this router waits for the others to tell what is blocked; what was blocked stays blocked');
+  } else if (!enforcement.enforcing) {
     found.push(`nothing is enforced on this router: ${enforcement.lastError ?? parts.backend.detail}`);
   }
   if (observation.lan.length === 0)

@@ -32,6 +32,8 @@ const CARD = '';
 const COUNT = 2 ** 16;
 /** A memory that began empty counts as none for so long, milliseconds: time to hear of an older self, which is greater. */
 const YOUNG_MS = 60_000;
+/** So long the rest of what an older self had said is waited for, milliseconds; a sync brings it in one go. */
+const REST_MS = 5_000;
 
 /**
  * Keeps this router's registers equal to what it knows of the persistent nodes and of itself. After a loss of its
@@ -43,6 +45,7 @@ export class Publisher {
   readonly #written = new Map<string, { at: number; text: string }>();
   readonly #born: number;
   #last: Stamp;
+  #olderSince: number | undefined;
   #timer: Timer | undefined;
   #stopped = false;
   /** Persistent nodes that are not described because there are too many, as of the newest look. */
@@ -61,6 +64,11 @@ export class Publisher {
     this.#timer?.clear();
     this.#timer = undefined;
     const now = this.#options.clock.monotonic();
+    const wait = this.#older(now);
+    if (wait > 0) {
+      this.#timer = this.#options.clock.after(wait, () => this.notify());
+      return;
+    }
     let next = this.#grow(now);
     const held = this.#held();
     for (const [id, about] of this.#wanted(held)) {
@@ -82,13 +90,27 @@ export class Publisher {
     this.#timer?.clear();
   }
 
+  /**
+   * Takes up what an older self had said, once all of it is here: a new generation ends the older one, and what came
+   * later would be lost. Answers how long to wait for the rest, milliseconds.
+   */
+  #older(now: number): number {
+    const { registers, key, cache } = this.#options;
+    const highest = this.#highest();
+    if (compare(highest, this.#last) <= 0) return 0;
+    this.#olderSince ??= now;
+    const whole = registers.vector().get(key.peer);
+    const wait = this.#olderSince + REST_MS - now;
+    if (wait > 0 && (whole === undefined || compare(whole, highest) < 0)) return wait;
+    this.#olderSince = undefined;
+    cache.restore(this.#described());
+    this.#begin(highest.gen);
+    return 0;
+  }
+
   /** Begins a new generation when it is time to; answers when that will be. */
   #grow(now: number): number {
-    const highest = this.#highest();
-    if (compare(highest, this.#last) > 0) {
-      this.#options.cache.restore(this.#described());
-      this.#begin(highest.gen);
-    } else if (this.#last.gen === 0) this.#begin(-COUNT);
+    if (this.#last.gen === 0) this.#begin(-COUNT);
     if (this.#last.gen >= COUNT) return Number.POSITIVE_INFINITY;
     const grown = this.#born + YOUNG_MS;
     if (grown > now) return grown;

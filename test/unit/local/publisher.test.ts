@@ -197,6 +197,7 @@ describe('a router that lost its store', () => {
     expect(reborn.gen).toBeLessThan(COUNT);
     reborn.answer('ads.example', '203.0.113.21');
     for (const envelope of envelopes(router)) reborn.registers.admit(envelope);
+    reborn.registers.advance(P.peer);
     reborn.publisher.notify();
     // At once, and the remembered together with what it has seen since.
     expect(reborn.heard()).toEqual(['1 card attic', '2 192.168.1.20', '3 203.0.113.20 203.0.113.21']);
@@ -206,6 +207,33 @@ describe('a router that lost its store', () => {
     expect(reborn.heard()).toEqual([]);
   });
 
+  it('waits until all of its older self is here, or what comes later would be lost; but not for ever', async () => {
+    const { router, tv, ads } = await former();
+    const all = envelopes(router);
+    const reborn = new Router();
+    reborn.persistent.add(tv).add(ads);
+    reborn.publisher.notify();
+    reborn.heard();
+    reborn.registers.admit(all[0] ?? new Uint8Array(0));
+    reborn.publisher.notify();
+    expect(reborn.heard()).toEqual([]);
+    for (const envelope of all) reborn.registers.admit(envelope);
+    reborn.registers.advance(P.peer);
+    reborn.publisher.notify();
+    expect(reborn.heard()).toEqual(['1 card attic', '2 192.168.1.20', '3 203.0.113.20']);
+
+    const cutOff = new Router();
+    cutOff.persistent.add(tv);
+    cutOff.publisher.notify();
+    cutOff.registers.admit(all.at(-1) ?? new Uint8Array(0));
+    cutOff.heard();
+    cutOff.publisher.notify();
+    expect(cutOff.heard()).toEqual([]);
+    await cutOff.clock.advance(5_000);
+    expect(cutOff.heard()).not.toEqual([]);
+    expect(cutOff.gen).toBeGreaterThan(router.gen);
+  });
+
   it('lets what nothing refers to any more end with the old generation', async () => {
     const { router, ads } = await former();
     const reborn = new Router(envelopes(router).slice(0, 0));
@@ -213,6 +241,7 @@ describe('a router that lost its store', () => {
     reborn.publisher.notify();
     reborn.heard();
     for (const envelope of envelopes(router)) reborn.registers.admit(envelope);
+    reborn.registers.advance(P.peer);
     reborn.publisher.notify();
     expect(reborn.heard()).toEqual(['1 card attic', '2 203.0.113.20']);
     expect(reborn.registers.of(P.peer).map(({ gen }) => gen)).toEqual([reborn.gen, reborn.gen]);
