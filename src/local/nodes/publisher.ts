@@ -46,6 +46,8 @@ export class Publisher {
   readonly #born: number;
   #last: Stamp;
   #olderSince: number | undefined;
+  /** The version of the registers that was last taken up into the cache. */
+  #restoredAt = -1;
   #timer: Timer | undefined;
   #stopped = false;
   /** Persistent nodes that are not described because there are too many, as of the newest look. */
@@ -99,11 +101,15 @@ export class Publisher {
     const highest = this.#highest();
     if (compare(highest, this.#last) <= 0) return 0;
     this.#olderSince ??= now;
+    // What is here already counts at once: the kernel is waiting for these addresses. Once, for the cache tells us of it.
+    if (this.#restoredAt !== registers.version) {
+      this.#restoredAt = registers.version;
+      cache.restore(this.#described());
+    }
     const whole = registers.vector().get(key.peer);
     const wait = this.#olderSince + REST_MS - now;
     if (wait > 0 && (whole === undefined || compare(whole, highest) < 0)) return wait;
     this.#olderSince = undefined;
-    cache.restore(this.#described());
     this.#begin(highest.gen);
     return 0;
   }
