@@ -1,6 +1,6 @@
 /** One agent of a house as a process: started by hand, so that every moment of its start can be told. */
 import { readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connects } from '../lab/agents.ts';
 import { LabError } from '../lab/error.ts';
 import type { House } from '../lab/house-api.ts';
 import { hostDir } from '../lab/network.ts';
@@ -58,7 +58,7 @@ export class AgentProcess {
       `the control socket of ${router}`,
       () => {
         if (ended !== undefined) throw new LabError(`the agent of ${router} ended:\n${ended}`);
-        return accepts(path);
+        return connects(path);
       },
       { ...READY, signal },
     );
@@ -99,17 +99,4 @@ export async function onlyChild(pid: number): Promise<number> {
   const child = Number.parseInt(await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8'), 10);
   if (!child) throw new LabError(`process ${pid} has no child`);
   return child;
-}
-
-function accepts(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path, timeout: 1000 });
-    const end = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.on('connect', () => end(true));
-    socket.on('timeout', () => end(false));
-    socket.on('error', () => end(false));
-  });
 }

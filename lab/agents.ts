@@ -111,7 +111,8 @@ export function agentPid(house: Inside, router: string): number | undefined {
   return pid && existsSync(house.outside(`/proc/${pid}`)) ? pid : undefined;
 }
 
-function connects(path: string): Promise<boolean> {
+/** Whether somebody accepts on a unix socket, within a second. */
+export function connects(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path, timeout: 1000 });
     const end = (answer: boolean) => {
