@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { block, unblock } from './commands/block.ts';
 import { addMember, createHome, joinHome, parsePeerKey } from './commands/home.ts';
+import type { Method, Offer } from './offer.ts';
 import type { Parts } from './parts.ts';
 import { flowsView } from './views/flows.ts';
 import { homeView } from './views/home.ts';
@@ -8,12 +9,6 @@ import { nodesView } from './views/nodes.ts';
 import { peersView } from './views/peers.ts';
 import { policiesView } from './views/policies.ts';
 import { statusView } from './views/status.ts';
-
-/** A command or a view, as every door offers it: its parameters are checked before it runs. */
-export interface Method {
-  readonly params: z.ZodType;
-  run(params: unknown): Promise<unknown>;
-}
 
 const subject = z.string().min(1).max(255);
 const change = {
@@ -26,7 +21,7 @@ const nothing = z.strictObject({});
 /** Every command and view by its name; the CLI's verbs are the same words. */
 export function methodsOf(parts: Parts): ReadonlyMap<string, Method> {
   const methods = new Map<string, Method>();
-  const offer = <T>(name: string, params: z.ZodType<T>, run: (params: T) => unknown): void => {
+  const offer: Offer = (name, params, run) => {
     methods.set(name, { params, run: async (given) => run(params.parse(given ?? {})) });
   };
   offer('status', nothing, () => statusView(parts));

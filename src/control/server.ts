@@ -6,7 +6,7 @@ import { ZodError } from 'zod';
 import { HedgerowError, messageOf, UnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Service } from '../service.ts';
-import type { Method } from './methods.ts';
+import type { Method } from './offer.ts';
 
 /**
  * A request longer than this ends the connection (characters). The longest that there is, `home.join`, is far below; and

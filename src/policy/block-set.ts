@@ -9,7 +9,7 @@ export type NodeId = string;
 /** `<op id, 64 hex digits>/<index>`. */
 export type RecordId = string;
 
-/** The records that want an address blocked; never empty. */
+/** The records that want it so; never empty. */
 export type Wanted = readonly RecordId[];
 
 /** A device for which something is blocked. The unit that a backend enforces for. */
@@ -20,12 +20,32 @@ export interface Owner {
   readonly macs: ReadonlySet<Mac>;
   /** Far addresses blocked for this device. */
   readonly remotes: ReadonlyMap<Address, Wanted>;
+  /** Networks blocked for this device; prefixes may lie inside each other. */
+  readonly networks: ReadonlyMap<Prefix, Wanted>;
+  /** Everything outside the home's prefixes is blocked for it. */
+  readonly internet: Wanted | undefined;
+  /** Everything inside the home's prefixes is blocked for it. */
+  readonly lan: Wanted | undefined;
+  /** Far addresses that pass all the same, whatever else is blocked, for everyone too. No address is in `remotes` as well. */
+  readonly exceptions: ReadonlyMap<Address, Wanted>;
+  /** Networks that pass although a wider network, `internet` or `lan` is blocked; blocked addresses in them stay blocked. */
+  readonly exceptedNetworks: ReadonlyMap<Prefix, Wanted>;
 }
+
+/** An owner for which nothing is blocked, to be filled in. */
+export const freeOwner = {
+  remotes: new Map(),
+  networks: new Map(),
+  internet: undefined,
+  lan: undefined,
+  exceptions: new Map(),
+  exceptedNetworks: new Map(),
+} satisfies Partial<Owner>;
 
 /** Why something that a policy covers is not in the block set. */
 export interface Spared {
   readonly record: RecordId;
-  readonly address: Address;
+  readonly address: Address | Prefix;
   readonly why: 'guard' | 'cap';
 }
 

@@ -1,5 +1,15 @@
 import { isPrivate, isSpecial } from './address.ts';
-import type { Address, BlockSet, Mac, NodeId, Owner, Prefix, RecordId, Spared } from './block-set.ts';
+import {
+  type Address,
+  type BlockSet,
+  freeOwner,
+  type Mac,
+  type NodeId,
+  type Owner,
+  type Prefix,
+  type RecordId,
+  type Spared,
+} from './block-set.ts';
 import type { Descriptor } from './descriptor.ts';
 import { guardCheck } from './guard.ts';
 import type { Record, Subject } from './records.ts';
@@ -86,7 +96,10 @@ export function decide(situation: Situation): BlockSet {
 
   return {
     owners: new Map(
-      [...owners].map(([id, { remotes }]): [NodeId, Owner] => [id, { id, remotes, ...world.node(id) }]),
+      [...owners].map(([id, { remotes }]): [NodeId, Owner] => [
+        id,
+        { ...freeOwner, id, remotes, ...world.node(id) },
+      ]),
     ),
     everyone,
     home,

@@ -16,8 +16,12 @@ export interface Op {
   readonly prev: OpId | undefined;
   /** The author's wall clock, Unix milliseconds: for the audit only. */
   readonly at: number;
+  /** Whether the author trusted that clock: for the audit only. */
+  readonly trusted: boolean;
   /** The person or the door: for the audit only. */
   readonly by: string;
+  /** The op whose inverse this is: for the audit, and so that it is not undone twice. */
+  readonly undoes: OpId | undefined;
   /** The records that this op retires. */
   readonly over: readonly RecordId[];
   /** The records that this op adds; the record with index i has the id `<op id>/<i>`. */
@@ -28,7 +32,9 @@ export interface Op {
 /** What an author decides about an op; the rest follows from the actor. */
 export interface Draft {
   readonly at: number;
+  readonly trusted?: boolean | undefined;
   readonly by: string;
+  readonly undoes?: OpId | undefined;
   readonly over: readonly RecordId[];
   readonly add: readonly Record[];
 }
@@ -60,6 +66,8 @@ export function encodeOp(
     .text(8, draft.by)
     .each(9, [...new Set(draft.over)].sort(byBytes).map(encodeRecordId))
     .each(10, draft.add.map(encodeRecord))
+    .number(11, draft.trusted === true ? 1 : 0)
+    .bytes(12, draft.undoes === undefined ? undefined : fromHex(draft.undoes))
     .finish();
   const envelope = seal(body, sign(concat(SIGNED, body)));
   if (envelope.length > MAX_OP_BYTES)
@@ -120,6 +128,8 @@ function decodeBody(
     add.push(record);
   }
   if (add.length > 0xffff) return 'too many records';
+  // Of another form than we know it is a later version's: kept, and nothing to us.
+  const undoes = from.bytes(12, 32);
   const op: Op = {
     id: toHex(crypto.sha256(body)),
     peer: toHex(peer),
@@ -127,7 +137,9 @@ function decodeBody(
     seq,
     prev: prev === undefined ? undefined : toHex(prev),
     at: from.number(7),
+    trusted: from.number(11) === 1,
     by,
+    undoes: undoes === undefined ? undefined : toHex(undoes),
     over,
     add,
     envelope,

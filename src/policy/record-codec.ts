@@ -34,6 +34,7 @@ const SUBJECTS = {
 
 const EMPTY = new Uint8Array(0);
 const MAX_NAME_BYTES = 200;
+const MAX_ZONE_BYTES = 64;
 
 /** The canonical bytes of a record. Unknown records are never authored, so they have none: RangeError. */
 export function encodeRecord(record: Record): Uint8Array {
@@ -209,21 +210,24 @@ function encodeTerms(terms: Terms): Uint8Array | undefined {
     .number(2, terms.until)
     .each(3, windows)
     .text(4, terms.reason)
+    .text(5, terms.zone)
     .finish();
   return bytes.length === 0 ? undefined : bytes;
 }
 
 /** Terms of a newer version (unknown fields) make the whole record unknown: half of a term is not a term. */
 function decodeTerms(from: Message | undefined): Terms | undefined {
-  if (from === undefined || from.fields.some((field) => field.tag > 4)) return undefined;
+  if (from === undefined || from.fields.some((field) => field.tag > 5)) return undefined;
   const windows = all(from.each(3).map(decodeWindow));
   const reason = from.text(4, MAX_NAME_BYTES);
-  if (windows === undefined || reason === undefined) return undefined;
+  const zone = from.text(5, MAX_ZONE_BYTES);
+  if (windows === undefined || reason === undefined || zone === undefined) return undefined;
   return {
     ...(from.has(1) ? { for: from.number(1) } : {}),
     ...(from.has(2) ? { until: from.number(2) } : {}),
     ...(windows.length > 0 ? { windows } : {}),
     ...(reason === '' ? {} : { reason }),
+    ...(zone === '' ? {} : { zone }),
   };
 }
 

@@ -19,7 +19,7 @@ export type Subject =
   | { readonly kind: 'internet' }
   | { readonly kind: 'router'; readonly peer: PeerKey };
 
-/** One window of a schedule, in the home's time zone; it runs over midnight when `to` ≤ `from`. */
+/** One window of a schedule, in the zone of its terms; it runs over midnight when `to` ≤ `from`. */
 export interface Window {
   /** Bit 0 is Monday. */
   readonly days: number;
@@ -35,6 +35,8 @@ export interface Terms {
   /** Unix milliseconds; only from an author whose clock was trusted. */
   readonly until?: number | undefined;
   readonly windows?: readonly Window[] | undefined;
+  /** The IANA time zone of the windows, for example `Europe/Amsterdam`; UTC without one. */
+  readonly zone?: string | undefined;
   readonly reason?: string | undefined;
 }
 
@@ -52,7 +54,9 @@ export type Record =
       readonly a: Subject;
       readonly b: Subject;
       readonly terms: Terms;
-      /** Retired `same` edges around the subjects that the author knew. */
+      /**
+       * What the author knew to be taken apart around the subjects: retired `same` and `in` records, live `distinct` ones.
+       */
       readonly apart: readonly RecordId[];
     }
   | { readonly kind: 'allow'; readonly a: Subject; readonly b: Subject; readonly terms: Terms }

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { openControl } from '../../../src/control/client.ts';
-import type { Method } from '../../../src/control/methods.ts';
+import type { Method } from '../../../src/control/offer.ts';
 import { ControlServer } from '../../../src/control/server.ts';
 import { UsageError } from '../../../src/errors.ts';
 import { silentLog } from '../../../src/log.ts';

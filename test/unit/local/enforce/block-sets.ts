@@ -1,10 +1,11 @@
-import type { BlockSet, Owner, RecordId } from '../../../../src/policy/block-set.ts';
+import { type BlockSet, freeOwner, type Owner, type RecordId } from '../../../../src/policy/block-set.ts';
 
 const WANTED: readonly RecordId[] = [`${'0'.repeat(64)}/0`];
 
 /** An owner written shortly; ids are padded to 32 digits. */
 export function owner(id: string, addresses: string[], remotes: string[], macs: string[] = []): Owner {
   return {
+    ...freeOwner,
     id: id.padStart(32, '0'),
     addresses: new Set(addresses),
     macs: new Set(macs),
