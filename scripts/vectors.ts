@@ -1,14 +1,28 @@
-/** Writes test/fixtures/protocol/vectors.json. Only for a new version of the format: the old vectors must go on to hold. */
+/**
+ * Writes test/vectors: vectors.json (bytes), fold.json (what counts), deciding.json (what is blocked). Only for a new version of the format: the old vectors must go on to hold.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { toHex } from '../src/policy/crypto.ts';
+import { decide } from '../src/policy/decide.ts';
 import { encodeGenesis, homeIdOf } from '../src/policy/genesis.ts';
 import { addressNodeId, deviceId, domainNodeId } from '../src/policy/identity.ts';
 import { encodeOp } from '../src/policy/op.ts';
 import { encodeRecord } from '../src/policy/record-codec.ts';
 import { Replica } from '../src/policy/replica.ts';
+import {
+  blockedPairs,
+  membership,
+  policy,
+  same,
+  situation,
+  things,
+  written,
+} from '../test/property/deciding.ts';
+import { fold } from '../test/support/fold-vector.ts';
 import { crypto, genesis, key } from '../test/support/household.ts';
-import { vectorOps, vectorRecords } from '../test/support/vectors.ts';
+import { foldStories, vectorOps, vectorRecords } from '../test/support/vectors.ts';
 
 const home = homeIdOf(genesis, crypto);
 const replica = new Replica({ genesis, crypto });
@@ -32,6 +46,26 @@ const vectors = {
   digest: replica.digest,
   live: [...replica.live.keys()].sort(),
 };
-const folder = join(import.meta.dirname, '../test/fixtures/protocol');
+const folds = foldStories().map(({ name, envelopes }) => fold(name, envelopes));
+
+/** What lives, what was retired (edges that blocks may hold on to), and which device is then cut from which address. */
+const deciding = fc.sample(
+  fc.tuple(
+    fc.array(policy, { minLength: 1, maxLength: 5 }),
+    fc.array(fc.oneof(membership, same), { maxLength: 3 }),
+    fc.array(same, { maxLength: 1 }),
+  ),
+  { numRuns: 200, seed: 20_261_121 },
+);
+const decisions = deciding.map(([policies, edges, gone]) => {
+  const [live, retired] = [written([...policies, ...edges]), written(gone, 'g')];
+  return { live, retired, blocked: [...blockedPairs(decide(situation(live, retired)))].sort() };
+});
+
+const folder = join(import.meta.dirname, '../test/vectors');
 mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, 'vectors.json'), `${JSON.stringify(vectors, undefined, 2)}\n`);
+const write = (file: string, value: unknown) =>
+  writeFileSync(join(folder, file), `${JSON.stringify(value, undefined, 1)}\n`);
+write('vectors.json', vectors);
+write('fold.json', folds);
+write('deciding.json', { nodes: things, decisions });

@@ -46,6 +46,25 @@ export function familyOf(address: Address | Prefix): Family {
   return address.includes(':') ? 6 : 4;
 }
 
+/** The first and the last address of a canonical prefix (of an address: itself), as numbers. */
+export function rangeOf(prefix: Address | Prefix): { readonly first: bigint; readonly last: bigint } {
+  const [base = '', length] = prefix.split('/');
+  const width = familyOf(base) === 4 ? 32 : 128;
+  let first = 0n;
+  for (const byte of ipaddr.parse(base).toByteArray()) first = (first << 8n) | BigInt(byte);
+  const rest = width - (length === undefined ? width : Number(length));
+  return { first, last: first + (1n << BigInt(rest)) - 1n };
+}
+
+/** The canonical prefix of so many bits that begins at this address. */
+export function prefixOf(first: bigint, length: number, family: Family): Prefix {
+  const bytes: number[] = [];
+  for (let left = family === 4 ? 4 : 16, rest = first; left > 0; left--, rest >>= 8n)
+    bytes.unshift(Number(rest & 0xffn));
+  const text = ipaddr.fromByteArray(bytes);
+  return `${family === 4 ? text.toString() : (text as ipaddr.IPv6).toRFC5952String()}/${length}`;
+}
+
 /** A quick answer to "is this address inside one of these prefixes?" */
 export class PrefixSet {
   /** Prefixes of full length are looked up, the others are gone through. */

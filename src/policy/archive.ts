@@ -9,3 +9,17 @@ export interface Archive {
 
 /** So many ops make a page: what the fold needs of them, kept beside their bytes, so that a start does not read these. */
 export const PAGE_OPS = 1_024;
+
+/** An archive in memory, for a replica without a store. */
+export class MemoryArchive implements Archive {
+  readonly #envelopes: Uint8Array[] = [];
+
+  /** The bytes of the next op. */
+  push(envelope: Uint8Array): void {
+    this.#envelopes.push(envelope);
+  }
+
+  read(n: number): Uint8Array | undefined {
+    return this.#envelopes[n];
+  }
+}

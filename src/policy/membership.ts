@@ -28,8 +28,8 @@ export interface Membership {
 export interface MembershipOps {
   /** Ops of this peer with `admit`, `evict` or `leave` in them, in any order. */
   of(peer: PeerKey): readonly Op[];
-  /** The op itself and everything before it in its chain. */
-  under(head: Head): ReadonlySet<OpId>;
+  /** Of a held op of this peer: it is one of these heads or before one, leads to one that is not held yet, or neither. */
+  under(peer: PeerKey, heads: readonly Head[]): (op: OpId) => 'stands' | 'leads' | 'cut';
 }
 
 interface Draft {
@@ -69,11 +69,14 @@ export function foldMembership(genesis: Genesis, ops: MembershipOps): Membership
 
   for (let next = takeSenior(turns); next !== undefined; next = takeSenior(turns)) {
     const cut = evictions.get(next.peer);
-    const allowed = cut === undefined ? undefined : union(cut.map((head) => ops.under(head)));
+    const standing = cut === undefined ? () => 'stands' as const : ops.under(next.peer, cut);
     for (const op of [...ops.of(next.peer)].sort(byChain)) {
-      if (allowed !== undefined && !allowed.has(op.id)) continue;
+      const stands = standing(op.id);
+      if (stands === 'cut') continue;
       for (const record of op.add) {
         if (record.kind !== 'admit' && record.kind !== 'evict') continue;
+        // What may turn out not to count must not make anybody's blocks fall.
+        if (record.kind === 'evict' && stands === 'leads') continue;
         adminOps.add(op.id);
         if (record.kind === 'admit') enter(record.peer, next.depth + 1, record.admin, op.id);
         else evictions.set(record.peer, [...(evictions.get(record.peer) ?? []), ...record.heads]);
@@ -120,10 +123,4 @@ function takeSenior(turns: Draft[]): Draft | undefined {
 function byChain(x: Op, y: Op): number {
   if (x.run !== y.run) return x.run < y.run ? -1 : 1;
   return x.seq - y.seq || (x.id < y.id ? -1 : 1);
-}
-
-function union(sets: readonly ReadonlySet<OpId>[]): Set<OpId> {
-  const all = new Set<OpId>();
-  for (const set of sets) for (const id of set) all.add(id);
-  return all;
 }

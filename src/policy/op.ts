@@ -47,7 +47,8 @@ export const MAX_OP_BYTES = 32_768;
 export const OP_VERSION = 1;
 
 const SIGNED = utf8('hedgerow-op/1\0');
-const MAX_BY_BYTES = 200;
+/** So long may the name of a person or a door be, UTF-8. */
+export const MAX_BY_BYTES = 200;
 
 /** Makes and signs an op. RangeError when it would be larger than {@link MAX_OP_BYTES}. */
 export function encodeOp(
@@ -87,12 +88,14 @@ export function decodeOp(envelope: Uint8Array, home: HomeId, crypto: Crypto): De
   return { ok: true, op: op.op };
 }
 
-/** Reads an op that this agent had verified and stored: only its hash is checked, against `id`. Never throws. */
-export function decodeStoredOp(envelope: Uint8Array, id: OpId, crypto: Crypto): Decoded {
+/** Reads an op that this agent had verified and stored: only its hash is checked, where `id` is known. Never throws. */
+export function decodeStoredOp(envelope: Uint8Array, id: OpId | undefined, crypto: Crypto): Decoded {
   const outer = unseal(envelope);
   const op = outer === undefined ? 'not an envelope' : decodeBody(outer.body, envelope, crypto);
   if (typeof op === 'string') return refuse(op);
-  return op.op.id === id ? { ok: true, op: op.op } : refuse('not the op that its name says');
+  return id === undefined || op.op.id === id
+    ? { ok: true, op: op.op }
+    : refuse('not the op that its name says');
 }
 
 function decodeBody(

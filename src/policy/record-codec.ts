@@ -5,7 +5,7 @@ import { fromHex, toHex } from './crypto.ts';
 import type { Head, Record, Subject, Terms, Window } from './records.ts';
 
 /** Field numbers of the kinds inside a record; never reused. */
-const KINDS = {
+export const KINDS = {
   block: 1,
   allow: 2,
   ignore: 3,
@@ -31,6 +31,13 @@ const SUBJECTS = {
   internet: 9,
   router: 10,
 } as const;
+/** Those subjects that are text. */
+const IN_WORDS: ReadonlySet<number> = new Set([
+  SUBJECTS.domain,
+  SUBJECTS.pattern,
+  SUBJECTS.network,
+  SUBJECTS.group,
+]);
 
 const EMPTY = new Uint8Array(0);
 const MAX_NAME_BYTES = 200;
@@ -171,7 +178,8 @@ function decodeSubject(from: Message | undefined): Subject | undefined {
   const tag = from?.fields[0]?.tag;
   if (from === undefined || tag === undefined || from.fields.length !== 1) return undefined;
   const bytes = from.bytes(tag);
-  const text = from.text(tag, 255);
+  // Not for the others: to find that an id is no text costs more than all the rest.
+  const text = IN_WORDS.has(tag) ? from.text(tag, 255) : undefined;
   switch (tag) {
     case SUBJECTS.device:
       return bytes?.length === 16 ? { kind: 'device', id: toHex(bytes) } : undefined;

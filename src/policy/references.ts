@@ -1,25 +1,34 @@
 import type { NodeId, RecordId } from './block-set.ts';
-import type { Crypto } from './crypto.ts';
-import { domainNodeId, type HomeId } from './identity.ts';
+import type { Edges } from './classes.ts';
 import type { Record, Subject } from './records.ts';
 
+/** What the policy refers to: the persistent nodes by id, and patterns whose matches are persistent too. */
+export interface References {
+  readonly ids: Set<NodeId>;
+  readonly suffixes: Set<string>;
+}
+
 /**
- * The persistent nodes: those that a live record refers to, by id or by domain. They are never aged out, and their
- * descriptors are told to the other routers.
+ * What live records refer to, by id, by domain or by pattern, and the ends of edges, over which blocks reach further. What
+ * is referred to is never aged out, and its descriptors are told to the other routers.
  */
-export function referencedNodes(
-  crypto: Crypto,
-  home: HomeId,
+export function referencesOf(
   live: Iterable<{ readonly id: RecordId; readonly record: Record }>,
-): Set<NodeId> {
-  const nodes = new Set<NodeId>();
+  edges: Edges,
+  idOfDomain: (domain: string) => NodeId,
+): References {
+  const references: References = { ids: new Set(), suffixes: new Set() };
   for (const { record } of live) {
     for (const subject of subjectsOf(record)) {
-      if (subject.kind === 'device' || subject.kind === 'remote') nodes.add(subject.id);
-      else if (subject.kind === 'domain') nodes.add(domainNodeId(crypto, home, subject.domain));
+      if (subject.kind === 'device' || subject.kind === 'remote') references.ids.add(subject.id);
+      else if (subject.kind === 'domain') references.ids.add(idOfDomain(subject.domain));
+      else if (subject.kind === 'pattern') references.suffixes.add(subject.suffix);
     }
   }
-  return nodes;
+  for (const { record } of edges.values()) {
+    if (record.kind !== 'in') references.ids.add(record.x).add(record.y);
+  }
+  return references;
 }
 
 /** The subjects that a record refers to. */

@@ -2,6 +2,7 @@ import type { NodeId } from './block-set.ts';
 import { type Crypto, fromHex, type PeerKey, toHex } from './crypto.ts';
 import type { Descriptor } from './descriptor.ts';
 import type { HomeId } from './identity.ts';
+import { News } from './news.ts';
 import { decodeRegister, encodeRegister, type Register, type RouterCard } from './register-codec.ts';
 
 /** Where one stands in a peer's registers: its generation, then the number of its changes. */
@@ -43,6 +44,7 @@ export interface RegistersOptions {
 export class Registers {
   readonly #options: RegistersOptions;
   readonly #shelves = new Map<PeerKey, Shelf>();
+  readonly #news = new News<string>();
   #version = 0;
   #full = 0;
 
@@ -55,18 +57,24 @@ export class Registers {
     return this.#version;
   }
 
+  /** The nodes that were described anew or no longer since the last call, as `<peer> <node>`; undefined: too many. */
+  takeChanged(): ReadonlySet<string> | undefined {
+    return this.#news.take();
+  }
+
   /** Registers refused because their peer describes too many nodes. */
   get refusedFull(): number {
     return this.#full;
   }
 
   /**
-   * Per peer, up to where everything is held. Without those of whom something of a later generation ran ahead: it may come
-   * from a life that the peer itself has forgotten, and then nobody but us can tell.
+   * Per member, up to where everything is held. Without those of whom something of a later generation ran ahead: it may
+   * come from a life that the peer itself has forgotten, and then nobody but us can tell. What somebody said who is no
+   * member any more is taken by nobody, so that two routers that differ in it are equal.
    */
   vector(): ReadonlyMap<PeerKey, Stamp> {
     const whole = [...this.#shelves].filter(
-      ([, { upTo, newest }]) => upTo.rev > 0 && newest.gen === upTo.gen,
+      ([peer, { upTo, newest }]) => upTo.rev > 0 && newest.gen === upTo.gen && this.#options.isMember(peer),
     );
     return new Map(whole.map(([peer, { upTo }]) => [peer, upTo]));
   }
@@ -85,7 +93,7 @@ export class Registers {
     const all: { peer: PeerKey; envelopes: Uint8Array[] }[] = [];
     for (const [peer, { byKey, newest }] of this.#shelves) {
       const from = theirs.get(peer) ?? NOTHING;
-      if (compare(newest, from) <= 0) continue;
+      if (compare(newest, from) <= 0 || !this.#options.isMember(peer)) continue;
       const registers = [...byKey.values()].filter((register) => compare(register, from) > 0).sort(compare);
       all.push({ peer, envelopes: registers.map((register) => register.envelope) });
     }
@@ -111,7 +119,11 @@ export class Registers {
     const to = upTo !== undefined && compare(upTo, shelf.newest) < 0 ? upTo : shelf.newest;
     if (compare(to, shelf.upTo) <= 0) return;
     if (to.gen > shelf.upTo.gen) {
-      for (const [key, { gen }] of shelf.byKey) if (gen < to.gen) shelf.byKey.delete(key);
+      for (const [key, { gen }] of shelf.byKey) {
+        if (gen >= to.gen) continue;
+        shelf.byKey.delete(key);
+        this.#news.add(`${peer} ${key}`);
+      }
     }
     shelf.upTo = { gen: to.gen, rev: to.rev };
   }
@@ -140,6 +152,19 @@ export class Registers {
     for (const shelf of this.#shelves.values()) yield* shelf.byKey.values();
   }
 
+  /** What a peer says of a node. */
+  register(peer: PeerKey, node: NodeId): Register | undefined {
+    return this.#shelves.get(peer)?.byKey.get(node);
+  }
+
+  /** What the members say of a node. */
+  *describing(node: NodeId): Iterable<Descriptor> {
+    for (const [peer, { byKey }] of this.#shelves) {
+      const descriptor = byKey.get(node)?.descriptor;
+      if (descriptor !== undefined && this.#options.isMember(peer)) yield descriptor;
+    }
+  }
+
   /** What a router says of itself. */
   card(peer: PeerKey): RouterCard | undefined {
     return this.#shelves.get(peer)?.byKey.get('')?.card;
@@ -161,6 +186,7 @@ export class Registers {
     if (gen === shelf.upTo.gen && rev === shelf.upTo.rev + 1) shelf.upTo = { gen, rev };
     if (gen < shelf.upTo.gen || (held !== undefined && compare(register, held) <= 0)) return 'held';
     shelf.byKey.set(key, register);
+    this.#news.add(`${register.peer} ${key}`);
     if (compare(register, shelf.newest) > 0) shelf.newest = { gen, rev };
     this.#version += 1;
     this.#options.onAdmitted?.(register);

@@ -1,18 +1,29 @@
+import { type Archive, MemoryArchive, PAGE_OPS } from './archive.ts';
 import type { RecordId } from './block-set.ts';
-import { type ActorHeads, type Chain, Chains, lacking } from './chains.ts';
-import { type Crypto, fromHex, type PeerKey, toHex } from './crypto.ts';
+import type { ActorHeads } from './chains.ts';
+import { Contents, type Edge, type Live } from './contents.ts';
+import { type Crypto, type PeerKey, toHex } from './crypto.ts';
+import { headsOf, missing } from './delta.ts';
+import { Digests } from './digests.ts';
+import { Fold } from './fold.ts';
 import { type Genesis, homeIdOf } from './genesis.ts';
 import type { HomeId } from './identity.ts';
-import { bySeniority, foldMembership, type Member, type Membership, sameMembership } from './membership.ts';
-import { type Decoded, type Draft, decodeOp, decodeStoredOp, encodeOp, type Op } from './op.ts';
-import type { OpId, Record, RunId } from './records.ts';
-
-/** A record that holds: added by a counted op, retired by none. */
-export interface Live<R extends Record = Record> {
-  readonly id: RecordId;
-  readonly op: Op;
-  readonly record: R;
-}
+import { Ledger, NOT_HELD } from './ledger.ts';
+import { decodePage, encodePage } from './ledger-page.ts';
+import { bySeniority, type Member } from './membership.ts';
+import { Memberships } from './memberships.ts';
+import {
+  type Decoded,
+  type Draft,
+  decodeOp,
+  decodeStoredOp,
+  encodeOp,
+  MAX_OP_BYTES,
+  type Op,
+  unseal,
+} from './op.ts';
+import { OpReader } from './op-reader.ts';
+import type { OpId, RunId } from './records.ts';
 
 /**
  * What became of an op. `ok`: it is new and stored. `held`: it was here. `gap`: the op before it is not here.
@@ -24,11 +35,20 @@ export type Verdict =
   | { readonly verdict: 'held' | 'gap' | 'stranger' | 'cut' }
   | { readonly verdict: 'rubbish'; readonly why: string };
 
+export type Resumed = { readonly ok: true } | { readonly ok: false; readonly why: string };
+
 export interface ReplicaOptions {
   readonly genesis: Genesis;
   readonly crypto: Crypto;
-  /** Told of every op that was admitted, after it was folded: the store and the notices hang here. */
-  readonly onAdmitted?: (op: Op) => void;
+  /** Where the bytes of admitted ops are to be found; in memory without one. */
+  readonly archive?: Archive | undefined;
+  /**
+   * Told of every op that was admitted, and of its number, after it was folded: the store and the notices hang here. An
+   * archive must have its bytes when this returns.
+   */
+  readonly onAdmitted?: (op: Op, n: number) => void;
+  /** Ops to a page, {@link PAGE_OPS} but for tests. */
+  readonly pageOps?: number;
 }
 
 /** This agent's copy of the home's ops and what they fold to. Admission and fold are one synchronous step (P18). */
@@ -36,73 +56,79 @@ export class Replica {
   readonly home: HomeId;
   readonly genesis: Genesis;
   readonly #crypto: Crypto;
-  readonly #onAdmitted: (op: Op) => void;
-  readonly #chains = new Chains();
-  readonly #adminOps = new Map<PeerKey, Op[]>();
-  #membership: Membership;
-  #live = new Map<RecordId, Live>();
-  #retired = new Map<RecordId, OpId>();
-  #counted = new Set<OpId>();
-  readonly #digests = new Map<PeerKey, string>();
-  #digest: string | undefined;
-  #version = 0;
+  readonly #archive: Archive;
+  readonly #memory: MemoryArchive | undefined;
+  readonly #onAdmitted: (op: Op, n: number) => void;
+  readonly #pageOps: number;
+  readonly #ledger = new Ledger();
+  readonly #fold = new Fold(this.#ledger);
+  readonly #contents: Contents;
+  readonly #reader: OpReader;
+  readonly #memberships: Memberships;
+  readonly #digests: Digests;
 
   constructor(options: ReplicaOptions) {
     this.genesis = options.genesis;
     this.#crypto = options.crypto;
     this.home = homeIdOf(options.genesis, options.crypto);
+    this.#memory = options.archive === undefined ? new MemoryArchive() : undefined;
+    this.#archive = options.archive ?? this.#memory ?? new MemoryArchive();
     this.#onAdmitted = options.onAdmitted ?? (() => undefined);
-    this.#membership = this.#foldMembership();
+    this.#pageOps = options.pageOps ?? PAGE_OPS;
+    this.#reader = new OpReader(this.#ledger, this.#archive, options.crypto);
+    this.#contents = new Contents(this.#ledger, this.#fold, (n) => this.#reader.read(n));
+    this.#memberships = new Memberships(options.genesis, this.#ledger);
+    this.#digests = new Digests(this.#ledger, options.crypto);
   }
 
   /** Grows with every admitted op. */
   get version(): number {
-    return this.#version;
+    return this.#ledger.size;
   }
 
   /** Ops held, counted or not. */
   get size(): number {
-    return this.#chains.size;
+    return this.#ledger.size;
   }
 
   /** The records that hold now. Read it at once or copy it: it changes with the next admission. */
   get live(): ReadonlyMap<RecordId, Live> {
-    return this.#live;
+    return this.#contents.live;
+  }
+
+  /** Grows when `live` changes. */
+  get liveVersion(): number {
+    return this.#contents.liveVersion;
+  }
+
+  /** Every counted `same`, `distinct` and `in` record, also the retired ones. Like `live`, it changes. */
+  edges(): ReadonlyMap<RecordId, Edge> {
+    return this.#contents.edges;
+  }
+
+  /** Grows when `edges()` changes. */
+  get edgesVersion(): number {
+    return this.#contents.edgesVersion;
+  }
+
+  /** Records that hold or tie and are in neither of the two, because the archive has lost what they say. */
+  get unreadable(): number {
+    return this.#contents.unreadable;
   }
 
   /** SHA-256 over the digests of all peers with counted ops, in order of their keys. */
   get digest(): string {
-    this.#digest ??= this.#hash([...this.peerDigests()].sort(byKey).map(([peer, digest]) => peer + digest));
-    return this.#digest;
+    return this.#digests.whole;
   }
 
   /** Of each peer with counted ops: SHA-256 over its actors and their heads, sorted. */
   peerDigests(): ReadonlyMap<PeerKey, string> {
-    for (const peer of this.#chains.peers()) {
-      if (this.#digests.has(peer)) continue;
-      const actors = [...this.#chains.of(peer)].filter((chain) => chain.heads.size > 0);
-      if (actors.length === 0) continue;
-      const lines = actors.map(
-        (chain) =>
-          chain.run +
-          chain.heads.size.toString(16).padStart(8, '0') +
-          [...chain.heads.keys()].sort().join(''),
-      );
-      this.#digests.set(peer, this.#hash(lines.sort()));
-    }
-    return this.#digests;
+    return this.#digests.byPeer();
   }
 
   /** The heads of what counts of these peers, actor by actor. */
   heads(peers: Iterable<PeerKey>): ActorHeads[] {
-    const all: ActorHeads[] = [];
-    for (const peer of peers) {
-      for (const chain of this.#chains.of(peer)) {
-        const heads = [...chain.heads.values()].map((op) => ({ id: op.id, seq: op.seq }));
-        if (heads.length > 0) all.push({ peer, run: chain.run, heads });
-      }
-    }
-    return all;
+    return headsOf(this.#ledger, peers);
   }
 
   /**
@@ -111,59 +137,106 @@ export class Replica {
    * admitted here, ask again for those.
    */
   missing(theirs: readonly ActorHeads[], peers: Iterable<PeerKey>): { send: OpId[]; deferred: PeerKey[] } {
-    const heads = new Map(theirs.map((actor) => [actor.peer + actor.run, actor.heads]));
-    const send: OpId[] = [];
-    const deferred = new Set<PeerKey>();
-    for (const peer of [...peers].sort((x, y) => bySeniority(this.#seniority(x), this.#seniority(y)))) {
-      for (const chain of this.#chains.of(peer)) {
-        const { ops, ahead } = lacking(chain, heads.get(peer + chain.run) ?? [], this.#chains);
-        for (const op of ops) send.push(op.id);
-        if (ahead) deferred.add(peer);
-      }
-    }
-    return { send, deferred: [...deferred] };
+    const seniority = (peer: PeerKey) => this.member(peer) ?? { depth: Number.MAX_SAFE_INTEGER, peer };
+    const inTurn = [...peers].sort((x, y) => bySeniority(seniority(x), seniority(y)));
+    return missing(this.#ledger, theirs, inTurn);
   }
 
-  /** The bytes of a held op. */
+  /** The bytes of a held op; undefined also when the archive cannot read them. */
   envelope(id: OpId): Uint8Array | undefined {
-    return this.#chains.get(id)?.envelope;
+    const n = this.#ledger.find(id);
+    return n === NOT_HELD ? undefined : this.#archive.read(n);
   }
 
+  /** A held op, read from the archive; undefined also when that cannot be done. */
   op(id: OpId): Op | undefined {
-    return this.#chains.get(id);
+    const n = this.#ledger.find(id);
+    return n === NOT_HELD ? undefined : this.#reader.read(n);
+  }
+
+  /** True when the op is here, without reading it. */
+  holds(id: OpId): boolean {
+    return this.#ledger.find(id) !== NOT_HELD;
+  }
+
+  /** The newest admitted ops, at most `limit`, newest first; only those admitted before the op `before`, if it is given. */
+  *recent(limit: number, before?: OpId): Generator<Op, void, undefined> {
+    const end = before === undefined ? this.size : this.#ledger.find(before);
+    for (let n = end - 1; n >= Math.max(0, end - limit); n--) {
+      const op = this.#reader.read(n);
+      if (op !== undefined) yield op;
+    }
   }
 
   counts(id: OpId): boolean {
-    return this.#counted.has(id);
+    const n = this.#ledger.find(id);
+    return n !== NOT_HELD && this.#fold.counts(n);
   }
 
-  /** A counted op that retired a record (of several, the one with the least id); undefined while it lives. */
-  retiredBy(id: RecordId): OpId | undefined {
-    return this.#retired.get(id);
+  /**
+   * A counted op that retired a record (of several, the one with the least id); undefined while it lives. Looks through
+   * the names that all ops retire, so it is for people, not for loops.
+   */
+  retiredBy(record: RecordId): OpId | undefined {
+    const [id = '', index] = record.split('/');
+    const retirers = this.#ledger.retirersOf(id, Number(index)).filter((n) => this.#fold.retires(n));
+    return retirers.map((n) => this.#ledger.idOf(n)).sort()[0];
   }
 
   members(): readonly Member[] {
-    return [...this.#membership.members.values()];
+    return [...this.#memberships.now.members.values()];
   }
 
   member(peer: PeerKey): Member | undefined {
-    return this.#membership.members.get(peer);
+    return this.#memberships.now.members.get(peer);
   }
 
   /** Admitted, not evicted, not gone by itself: one to talk to. */
   isMember(peer: PeerKey): boolean {
-    const member = this.#membership.members.get(peer);
+    const member = this.member(peer);
     return member !== undefined && member.evicted === undefined && !member.left;
   }
 
-  /** Verifies and joins an op, from wherever it came. One signature check; synchronous. */
+  /** Verifies and joins an op, from wherever it came. One signature check, none for what is held; synchronous. */
   admit(envelope: Uint8Array): Verdict {
+    const outer = envelope.length > MAX_OP_BYTES ? undefined : unseal(envelope);
+    if (outer !== undefined && this.holds(toHex(this.#crypto.sha256(outer.body)))) return { verdict: 'held' };
     return this.#join(decodeOp(envelope, this.home, this.#crypto));
   }
 
-  /** Joins an op of our own store, which was verified when it was first admitted: only its hash is checked. */
-  restore(id: OpId, envelope: Uint8Array): Verdict {
-    return this.#join(decodeStoredOp(envelope, id, this.#crypto));
+  /** Joins an op of our own store, which was verified when it was first admitted. In the order of its admission. */
+  restore(envelope: Uint8Array): Verdict {
+    return this.#join(decodeStoredOp(envelope, undefined, this.#crypto));
+  }
+
+  /**
+   * At the start, before anything else: takes up whole pages of our own store, the first one first. Of these ops only
+   * those are read from the archive whose contents are wanted. Not ok: the replica is of no use.
+   */
+  resume(pages: readonly Uint8Array[]): Resumed {
+    if (this.size > 0) return { ok: false, why: 'a replica with ops cannot resume' };
+    this.#ledger.reserve(pages.length * this.#pageOps);
+    for (const page of pages) {
+      const entries = decodePage(page, this.size, this.#pageOps);
+      if (entries === undefined) return { ok: false, why: 'a page is malformed' };
+      for (const entry of entries) {
+        if (this.#ledger.findIn(entry.ids, entry.at) !== NOT_HELD)
+          return { ok: false, why: 'an op is there twice' };
+        this.#fold.added(this.#ledger.append(entry));
+      }
+    }
+    if (!this.#memberships.resume((n) => this.#reader.read(n))) {
+      return { ok: false, why: 'an op about the members cannot be read' };
+    }
+    this.#foldAnew();
+    if (this.unreadable > 0) return { ok: false, why: `${this.unreadable} records cannot be read` };
+    return { ok: true };
+  }
+
+  /** The page with the ops from `index` × page size on, for the store to keep; undefined while it is not whole. */
+  page(index: number): Uint8Array | undefined {
+    const first = index * this.#pageOps;
+    return first + this.#pageOps <= this.size ? encodePage(this.#ledger, first, this.#pageOps) : undefined;
   }
 
   /**
@@ -171,10 +244,12 @@ export class Replica {
    * a lost or restored store can never make two ops of one name.
    */
   author(key: { peer: PeerKey; sign(message: Uint8Array): Uint8Array }, run: RunId, draft: Draft): Op {
-    const chain = this.#chains.actor(key.peer, run);
-    const prev = chain?.ops.at(-1);
-    const actor = { home: this.home, peer: key.peer, run, seq: (prev?.seq ?? 0) + 1, prev: prev?.id };
-    const verdict = this.admit(encodeOp(actor, draft, key.sign));
+    const newest = this.#ledger.chains.actor(key.peer, run)?.newest;
+    const [seq, prev] =
+      newest === undefined ? [1] : [this.#ledger.seqOf(newest) + 1, this.#ledger.idOf(newest)];
+    const verdict = this.admit(
+      encodeOp({ home: this.home, peer: key.peer, run, seq, prev }, draft, key.sign),
+    );
     if (verdict.verdict !== 'ok')
       throw new RangeError(`our own change was not admitted: ${JSON.stringify(verdict)}`);
     return verdict.op;
@@ -183,122 +258,39 @@ export class Replica {
   #join(decoded: Decoded): Verdict {
     if (!decoded.ok) return { verdict: 'rubbish', why: decoded.why };
     const { op } = decoded;
-    if (this.#chains.get(op.id) !== undefined) return { verdict: 'held' };
-    const member = this.#membership.members.get(op.peer);
+    if (this.holds(op.id)) return { verdict: 'held' };
+    const member = this.member(op.peer);
     if (member === undefined) return { verdict: 'stranger' };
-    if (member.evicted !== undefined && !this.#mayStillCount(op, member)) return { verdict: 'cut' };
-    if (!this.#chains.connects(op)) return { verdict: 'gap' };
-    const chain = this.#chains.add(op);
-    this.#version += 1;
-    this.#fold(op, chain, member);
-    this.#onAdmitted(op);
+    if (member.evicted !== undefined && !this.#memberships.mayStillCount(op, member))
+      return { verdict: 'cut' };
+    if (!this.#ledger.connects(op)) return { verdict: 'gap' };
+    const n = this.#ledger.add(op);
+    this.#fold.added(n);
+    this.#reader.admitted(n, op);
+    this.#memory?.push(op.envelope);
+    this.#count(n, op, member);
+    this.#onAdmitted(op, n);
     return { verdict: 'ok', op };
   }
 
-  /**
-   * Of an evicted member: under a named head, or on the way to one that is not here yet, or in a chain with an admin op
-   * that only a senior could cut.
-   */
-  #mayStillCount(op: Op, member: Member): boolean {
-    if (member.admin && !this.#cutBySenior(member)) return true;
-    return (member.evicted ?? []).some((head) => {
-      if (head.run !== op.run || op.seq > head.seq) return false;
-      return this.#chains.get(head.id) === undefined || this.#chains.under(head).has(op.id);
-    });
-  }
-
-  #cutBySenior(member: Member): boolean {
-    return this.members().some((other) => {
-      if (bySeniority(other, member) >= 0) return false;
-      const ops = this.#adminOps.get(other.peer) ?? [];
-      return ops.some(
-        (op) =>
-          this.#membership.adminOps.has(op.id) &&
-          op.add.some((record) => record.kind === 'evict' && record.peer === member.peer),
-      );
-    });
-  }
-
-  #fold(op: Op, chain: Chain, member: Member): void {
-    let whole = member.evicted !== undefined;
-    if (
-      op.add.some((record) => record.kind === 'admit' || record.kind === 'evict' || record.kind === 'leave')
-    ) {
-      this.#adminOps.set(op.peer, [...(this.#adminOps.get(op.peer) ?? []), op]);
-      const before = this.#membership;
-      this.#membership = this.#foldMembership();
-      whole ||= !sameMembership(before, this.#membership);
+  #count(n: number, op: Op, member: Member): void {
+    if (this.#memberships.joined(op)) this.#foldAnew();
+    else if (member.evicted === undefined) {
+      this.#fold.count(n);
+      this.#contents.counted(n, op);
+      this.#digests.changed(this.#ledger.chainOf(n));
+    } else if (member.evicted.some((head) => head.id === op.id)) this.#foldAnew();
+    else if (this.#memberships.leads(op, member)) {
+      this.#fold.count(n, true);
+      this.#contents.counted(n, op);
+      this.#digests.changed(this.#ledger.chainOf(n));
     }
-    if (whole) this.#refold();
-    else this.#count(op, chain);
   }
 
-  #foldMembership(): Membership {
-    return foldMembership(this.genesis, {
-      of: (peer) => this.#adminOps.get(peer) ?? [],
-      under: (head) => this.#chains.under(head),
-    });
+  /** The whole fold, anew: what counts may have changed. */
+  #foldAnew(): void {
+    this.#fold.anew(this.#memberships.now);
+    this.#contents.anew();
+    this.#digests.allChanged();
   }
-
-  /** The incremental step: one more counted op at the end of its chain. */
-  #count(op: Op, chain: Chain): void {
-    this.#counted.add(op.id);
-    if (op.prev !== undefined) chain.heads.delete(op.prev);
-    chain.heads.set(op.id, op);
-    this.#apply(op);
-    this.#digests.delete(op.peer);
-    this.#digest = undefined;
-  }
-
-  #apply(op: Op): void {
-    for (const id of op.over) {
-      const other = this.#retired.get(id);
-      if (other === undefined || op.id < other) this.#retired.set(id, op.id);
-      this.#live.delete(id);
-    }
-    op.add.forEach((record, index) => {
-      const id = `${op.id}/${index}`;
-      if (!this.#retired.has(id)) this.#live.set(id, { id, op, record });
-    });
-  }
-
-  /** The whole fold, anew: membership has changed and with it what counts. */
-  #refold(): void {
-    this.#live = new Map();
-    this.#retired = new Map();
-    this.#counted = new Set();
-    this.#digests.clear();
-    this.#digest = undefined;
-    for (const peer of this.#chains.peers()) {
-      const member = this.#membership.members.get(peer);
-      const under =
-        member?.evicted === undefined ? undefined : this.#chains.ancestors(member.evicted.map((h) => h.id));
-      for (const chain of this.#chains.of(peer)) {
-        chain.heads.clear();
-        const covered = new Set<OpId>();
-        for (const op of chain.ops) {
-          const counts = member !== undefined && (under?.has(op.id) ?? true);
-          if (counts || this.#membership.adminOps.has(op.id)) this.#counted.add(op.id);
-        }
-        for (const op of [...chain.ops].reverse()) {
-          const counts = this.#counted.has(op.id);
-          if (counts && !covered.has(op.id)) chain.heads.set(op.id, op);
-          if ((counts || covered.has(op.id)) && op.prev !== undefined) covered.add(op.prev);
-        }
-      }
-    }
-    for (const op of this.#chains.all()) if (this.#counted.has(op.id)) this.#apply(op);
-  }
-
-  #seniority(peer: PeerKey): { depth: number; peer: PeerKey } {
-    return this.#membership.members.get(peer) ?? { depth: Number.MAX_SAFE_INTEGER, peer };
-  }
-
-  #hash(lines: readonly string[]): string {
-    return toHex(this.#crypto.sha256(...lines.map((line) => fromHex(line) ?? new Uint8Array(0))));
-  }
-}
-
-function byKey([x]: readonly [string, unknown], [y]: readonly [string, unknown]): number {
-  return x < y ? -1 : x > y ? 1 : 0;
 }

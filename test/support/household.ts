@@ -1,4 +1,5 @@
 import { createCrypto, keyFromSeed, type SigningKey } from '../../src/p2p/keys.ts';
+import type { Archive } from '../../src/policy/archive.ts';
 import type { Genesis } from '../../src/policy/genesis.ts';
 import type { Op } from '../../src/policy/op.ts';
 import type { Record, Subject } from '../../src/policy/records.ts';
@@ -11,8 +12,8 @@ export function testKey(n: number): SigningKey {
   return keyFromSeed(crypto.sha256(new TextEncoder().encode(`test key ${n}`)));
 }
 
-/** Keys 0 … 9; key 0 founds the home. */
-export const keys: readonly SigningKey[] = Array.from({ length: 10 }, (_, n) => testKey(n));
+/** Keys 0 … 47; key 0 founds the home. */
+export const keys: readonly SigningKey[] = Array.from({ length: 48 }, (_, n) => testKey(n));
 export const recovery = testKey(100);
 export const genesis: Genesis = { recovery: recovery.peer, founder: key(0).peer, nonce: '00'.repeat(16) };
 
@@ -22,8 +23,8 @@ export function key(n: number): SigningKey {
   return found;
 }
 
-export function replica(onAdmitted?: (op: Op) => void): Replica {
-  return new Replica({ genesis, crypto, ...(onAdmitted ? { onAdmitted } : {}) });
+export function replica(onAdmitted?: (op: Op, n: number) => void, archive?: Archive): Replica {
+  return new Replica({ genesis, crypto, archive, ...(onAdmitted ? { onAdmitted } : {}) });
 }
 
 /** A run id from a number. */

@@ -1,6 +1,6 @@
-import type { Genesis } from '../../src/policy/genesis.ts';
-import { homeIdOf } from '../../src/policy/genesis.ts';
+import { type Genesis, homeIdOf } from '../../src/policy/genesis.ts';
 import { decodeOp, type Op } from '../../src/policy/op.ts';
+import { type Judgement, judgeOps, type Spares } from '../sim/oracle.ts';
 import { crypto, type SyncSide } from './household.ts';
 
 /** Ways to get it wrong; each must be caught by a law (policy.md, "Laws"). */
@@ -11,23 +11,37 @@ export interface Mutations {
   strangersStored?: boolean;
   /** Of two ops with one predecessor only the one with the lower hash counts. */
   lowerHashWins?: boolean;
+  /** Of an evicted peer everything up to the highest number that is named of a run counts. */
+  evictionBySeq?: boolean;
+  /** What somebody writes who is evicted here already is refused for good, also the eviction of its evictor. */
+  firstEvictionWins?: boolean;
+  /** Ops of which no record holds are not handed on. */
+  deadOpsTrimmed?: boolean;
+  /** An op is shown when its retirements are in and its records are not. */
+  shownByHalves?: boolean;
 }
 
+type Heads = { peer: string; run: string; heads: { id: string; seq: number }[] }[];
+
+const upToSeq: Spares = (op, head) => op.run === head.run && op.seq <= head.seq;
+
 /**
- * The policy's text written down a second time, as naively as possible: a set of ops, everything folded anew at each
- * question. The oracle for the real replica; with a mutation it is the wrong program that the laws have to catch.
- * Evictions are left to the tests of membership.
+ * The policy's text written down a second time, as naively as possible: a set of ops, judged anew by the oracle at each
+ * question. With a mutation it is the wrong program that the laws have to catch.
  */
 export class ModelReplica implements SyncSide {
   readonly #home: string;
   readonly #genesis: Genesis;
   readonly #mutations: Mutations;
+  readonly #onAdmitted: () => void;
   readonly #ops = new Map<string, Op>();
+  #judgement: Judgement | undefined;
 
-  constructor(genesis: Genesis, mutations: Mutations = {}) {
+  constructor(genesis: Genesis, mutations: Mutations = {}, onAdmitted: () => void = () => undefined) {
     this.#genesis = genesis;
     this.#home = homeIdOf(genesis, crypto);
     this.#mutations = mutations;
+    this.#onAdmitted = onAdmitted;
   }
 
   admit(envelope: Uint8Array): { verdict: string } {
@@ -35,28 +49,25 @@ export class ModelReplica implements SyncSide {
     if (!decoded.ok) return { verdict: 'rubbish' };
     const { op } = decoded;
     if (this.#ops.has(op.id)) return { verdict: 'held' };
-    if (!this.#members().has(op.peer) && this.#mutations.strangersStored !== true)
-      return { verdict: 'stranger' };
+    const { known, members } = this.#judge();
+    if (!known.has(op.peer) && this.#mutations.strangersStored !== true) return { verdict: 'stranger' };
     if (op.prev !== undefined && !this.#ops.has(op.prev)) return { verdict: 'gap' };
-    this.#ops.set(op.id, op);
+    if (this.#mutations.firstEvictionWins === true && !members.has(op.peer)) return { verdict: 'cut' };
+    if (this.#mutations.shownByHalves === true) this.#store({ ...op, add: [] });
+    this.#store(op);
     return { verdict: 'ok' };
   }
 
-  counted(): Op[] {
-    const members = this.#members();
-    return [...this.#ops.values()].filter((op) => {
-      if (!members.has(op.peer) && this.#mutations.strangersStored !== true) return false;
-      return this.#mutations.lowerHashWins !== true || this.#chosen(op);
-    });
+  isMember(peer: string): boolean {
+    return this.#judge().members.has(peer);
   }
 
-  liveIds(): string[] {
-    const counted = this.counted();
-    const retired = new Set(counted.flatMap((op) => op.over));
-    return counted
-      .flatMap((op) => op.add.map((_, index) => `${op.id}/${index}`))
-      .filter((id) => !retired.has(id))
-      .sort();
+  counts(id: string): boolean {
+    return this.#judge().counted.has(id);
+  }
+
+  liveIds(): readonly string[] {
+    return this.#judge().live;
   }
 
   get digest(): string {
@@ -64,15 +75,15 @@ export class ModelReplica implements SyncSide {
   }
 
   peerDigests(): ReadonlyMap<string, string> {
-    const peers = new Set(this.counted().map((op) => op.peer));
+    const peers = new Set(this.#counted().map((op) => op.peer));
     return new Map([...peers].map((peer) => [peer, JSON.stringify(this.heads([peer]))]));
   }
 
-  heads(peers: Iterable<string>): { peer: string; run: string; heads: { id: string; seq: number }[] }[] {
-    const counted = this.counted();
-    const actors = new Map<string, { peer: string; run: string; heads: { id: string; seq: number }[] }>();
+  heads(peers: Iterable<string>): Heads {
+    const counted = this.#counted();
+    const actors = new Map<string, Heads[number]>();
     const wanted = new Set(peers);
-    const followed = new Set(counted.map((op) => op.prev));
+    const followed = new Set(counted.flatMap((op) => this.#before(op)));
     for (const op of counted) {
       if (!wanted.has(op.peer) || followed.has(op.id)) continue;
       const actor = actors.get(op.peer + op.run) ?? { peer: op.peer, run: op.run, heads: [] };
@@ -88,10 +99,7 @@ export class ModelReplica implements SyncSide {
     return [...actors.values()].sort((x, y) => (x.peer + x.run < y.peer + y.run ? -1 : 1));
   }
 
-  missing(
-    theirs: ReturnType<ModelReplica['heads']>,
-    peers: Iterable<string>,
-  ): { send: string[]; deferred: string[] } {
+  missing(theirs: Heads, peers: Iterable<string>): { send: string[]; deferred: string[] } {
     const wanted = new Set(peers);
     const has = new Set<string>();
     if (this.#mutations.highestSeqVector === true) {
@@ -102,14 +110,18 @@ export class ModelReplica implements SyncSide {
     } else {
       for (const { heads } of theirs) {
         for (const { id } of heads) {
-          for (let op = this.#ops.get(id); op !== undefined; op = this.#ops.get(op.prev ?? ''))
-            has.add(op.id);
+          const op = this.#ops.get(id);
+          if (op !== undefined) for (const one of [id, ...this.#before(op)]) has.add(one);
         }
       }
     }
-    const members = [...this.#members().keys()];
-    const lacking = this.counted().filter((op) => wanted.has(op.peer) && !has.has(op.id));
-    lacking.sort((x, y) => members.indexOf(x.peer) - members.indexOf(y.peer) || x.seq - y.seq);
+    const counted = this.#counted();
+    const needed = new Set(counted.flatMap((op) => [op.id, ...this.#before(op)]));
+    const lacking = [...this.#ops.values()].filter(
+      (op) => needed.has(op.id) && wanted.has(op.peer) && !has.has(op.id) && !this.#isTrimmed(op),
+    );
+    const elders = [...this.#judge().known];
+    lacking.sort((x, y) => elders.indexOf(x.peer) - elders.indexOf(y.peer) || x.seq - y.seq);
     return { send: lacking.map((op) => op.id), deferred: [] };
   }
 
@@ -117,20 +129,47 @@ export class ModelReplica implements SyncSide {
     return this.#ops.get(id)?.envelope;
   }
 
-  /** Members in the order in which they can be admitted, without evictions. */
-  #members(): Map<string, true> {
-    const members = new Map<string, true>([
-      [this.#genesis.recovery, true],
-      [this.#genesis.founder, true],
-    ]);
-    for (let size = 0; size !== members.size; ) {
-      size = members.size;
-      for (const op of this.#ops.values()) {
-        if (!members.has(op.peer)) continue;
-        for (const record of op.add) if (record.kind === 'admit') members.set(record.peer, true);
-      }
-    }
-    return members;
+  #store(op: Op): void {
+    this.#ops.set(op.id, op);
+    this.#judgement = undefined;
+    this.#onAdmitted();
+  }
+
+  #judge(): Judgement {
+    this.#judgement ??= this.#judgeAnew();
+    return this.#judgement;
+  }
+
+  #judgeAnew(): Judgement {
+    const { lowerHashWins, evictionBySeq, strangersStored } = this.#mutations;
+    const ops = [...this.#ops.values()].filter((op) => lowerHashWins !== true || this.#chosen(op));
+    const judgement = judgeOps(this.#genesis, ops, ...(evictionBySeq === true ? [upToSeq] : []));
+    if (strangersStored !== true) return judgement;
+    const strangers = ops.filter((op) => !judgement.known.has(op.peer));
+    const lifted = new Set(strangers.flatMap(({ over }) => over));
+    return {
+      ...judgement,
+      counted: judgement.counted.union(new Set(strangers.map(({ id }) => id))),
+      live: judgement.live.filter((id) => !lifted.has(id)),
+    };
+  }
+
+  #counted(): Op[] {
+    return [...this.#ops.values()].filter((op) => this.counts(op.id));
+  }
+
+  /** The ops before it in its chain. */
+  #before(op: Op): string[] {
+    const ids: string[] = [];
+    for (let prev = op.prev; prev !== undefined; prev = this.#ops.get(prev)?.prev) ids.push(prev);
+    return ids;
+  }
+
+  #isTrimmed(op: Op): boolean {
+    const live = new Set(this.liveIds());
+    return (
+      this.#mutations.deadOpsTrimmed === true && !op.add.some((_, index) => live.has(`${op.id}/${index}`))
+    );
   }
 
   /** Mutation: neither the op nor one before it loses against a fork with a lower hash. */

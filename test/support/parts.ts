@@ -3,16 +3,20 @@ import { Author } from '../../src/control/author.ts';
 import { Directory } from '../../src/control/directory.ts';
 import { KernelGate } from '../../src/control/kernel-gate.ts';
 import type { HomeAccess, Parts } from '../../src/control/parts.ts';
+import { StoreCare } from '../../src/control/store-care.ts';
 import type { Enforcer } from '../../src/local/enforce/enforcer.ts';
 import { FlowTable } from '../../src/local/flows/flow-table.ts';
 import { NodeCache } from '../../src/local/nodes/node-cache.ts';
 import type { Observer } from '../../src/local/observer.ts';
 import type { Network } from '../../src/p2p/network.ts';
 import type { PeerView } from '../../src/p2p/peer-view.ts';
-import { type BlockSet, emptyBlockSet } from '../../src/policy/block-set.ts';
+import { type BlockSet, emptyBlockSet, type NodeId, type RecordId } from '../../src/policy/block-set.ts';
+import { Classes } from '../../src/policy/classes.ts';
 import type { PeerKey } from '../../src/policy/crypto.ts';
 import type { Op } from '../../src/policy/op.ts';
 import { Registers } from '../../src/policy/registers.ts';
+import { Sightings } from '../../src/policy/sightings.ts';
+import { forceOf, lasting } from '../../src/policy/terms.ts';
 import type { HomeFile } from '../../src/store/home-file.ts';
 import { FakeClock } from './fake-clock.ts';
 import { crypto, genesis, key, recovery, replica, run } from './household.ts';
@@ -32,14 +36,37 @@ export interface FakeParts extends Parts {
   kernel: { applies: boolean; enforcing: boolean };
   /** What the resolver knows. */
   readonly zone: Map<string, string[]>;
+  /** Nodes that are the same. */
+  readonly classes: NodeId[][];
+  /** What `apart` answers. */
+  readonly known: { apart: readonly RecordId[] };
+  /** Whether this router trusts its clock. */
+  readonly time: { trusted: boolean };
 }
 
 /**
  * The parts of an agent with real policy and nodes, and a fake kernel and network, as commands see them. This router is
  * the founder of its home (key 0) unless `self` says otherwise.
  */
-export function fakeParts(self = key(0), onAdmitted: (op: Op) => void = () => undefined): FakeParts {
+export function fakeParts(
+  self = key(0),
+  onAdmitted: (op: Op) => void = () => undefined,
+  limits = { policies: 5_000, changesPerHour: 30, burst: 300 },
+): FakeParts {
   const clock = new FakeClock();
+  const classes: NodeId[][] = [];
+  // What people said; a test adds what would be derived.
+  let said: { version: number; classes: Classes } | undefined;
+  const identity = () => {
+    if (said?.version !== home.edgesVersion) {
+      const sightings = new Sightings({ segments: new Set(), routerMacs: new Set() });
+      said = { version: home.edgesVersion, classes: new Classes(home.edges(), sightings) };
+    }
+    return said.classes;
+  };
+  const classOf = (id: NodeId) => classes.find((ids) => ids.includes(id)) ?? [...identity().shown(id)];
+  const known: FakeParts['known'] = { apart: [] };
+  const time = { trusted: true };
   const announced: Uint8Array[] = [];
   const asked: string[] = [];
   const zone: FakeParts['zone'] = new Map();
@@ -68,6 +95,8 @@ export function fakeParts(self = key(0), onAdmitted: (op: Op) => void = () => un
     key: self,
     run: run(7),
     clock,
+    clockTrusted: () => time.trusted,
+    limits,
     kernel: gate,
     durable: async () => undefined,
     announce: (envelope) => announced.push(envelope),
@@ -93,7 +122,7 @@ export function fakeParts(self = key(0), onAdmitted: (op: Op) => void = () => un
   });
   let blocked: BlockSet = emptyBlockSet;
   return {
-    config: parseConfig('agent: {name: attic}', 'test'),
+    config: parseConfig('{agent: {name: attic}, home: {timeZone: UTC}}', 'test'),
     clock,
     key: self,
     replica: home,
@@ -104,13 +133,25 @@ export function fakeParts(self = key(0), onAdmitted: (op: Op) => void = () => un
     enforcer: { health } as unknown as Enforcer,
     network: {
       peers: () => [...peers].map(([peer, { state }]) => ({ peer, state })),
+      progress: () => undefined,
       addresses: () => ['/ip4/198.51.100.11/tcp/4411/p2p/self'],
     } as unknown as Network,
     author,
-    directory: new Directory(home, registers, cache),
+    directory: new Directory(home, registers, cache, classOf),
     crypto,
     home: homeAccess,
     holding: () => false,
+    anticipate: () => undefined,
+    apart: () => known.apart,
+    identity,
+    classOf,
+    force: ({ op, record }) => {
+      if (record.kind !== 'block' && record.kind !== 'allow') return lasting;
+      // In the tests a router sees what it writes at once.
+      const elapsedS = (clock.now() - op.at) / 1000;
+      return forceOf(record.kind, record.terms, { wall: clock.now(), trusted: time.trusted, elapsedS });
+    },
+    clockTrust: () => ({ trusted: time.trusted, why: time.trusted ? 'a test says so' : 'nobody agrees' }),
     blockSet: () => {
       blocked = { ...blocked };
       return blocked;
@@ -123,6 +164,10 @@ export function fakeParts(self = key(0), onAdmitted: (op: Op) => void = () => un
     },
     uptimeMs: () => clock.monotonic(),
     readyMs: () => 0,
+    care: new StoreCare(async function* () {
+      yield { done: 0, of: 0 };
+      return { ok: true, counts: {}, wrong: [], mended: [] };
+    }, AbortSignal.timeout(60_000)),
     storeError: () => undefined,
     announced,
     asked,
@@ -130,6 +175,9 @@ export function fakeParts(self = key(0), onAdmitted: (op: Op) => void = () => un
     peers,
     kernel,
     zone,
+    classes,
+    known,
+    time,
   };
 }
 

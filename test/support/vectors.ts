@@ -1,6 +1,7 @@
-import type { Draft } from '../../src/policy/op.ts';
+import { type Draft, encodeOp } from '../../src/policy/op.ts';
 import type { OpId, Record, Subject } from '../../src/policy/records.ts';
-import { blockOf, device, domain, key, run } from './household.ts';
+import type { Replica } from '../../src/policy/replica.ts';
+import { admitAll, blockOf, device, domain, key, replica, run } from './household.ts';
 
 const X = '0a'.repeat(16);
 const Y = '0b'.repeat(16);
@@ -26,6 +27,16 @@ export const vectorRecords: readonly { name: string; record: Record }[] = [
         windows: [{ days: 31, from: 1260, to: 420 }],
         reason: 'bedtime',
       },
+      apart: [],
+    },
+  },
+  {
+    name: 'block scheduled in a zone',
+    record: {
+      kind: 'block',
+      a: device(1),
+      b: { kind: 'internet' },
+      terms: { windows: [{ days: 96, from: 1380, to: 480 }], zone: 'Europe/Amsterdam' },
       apart: [],
     },
   },
@@ -56,7 +67,7 @@ export const vectorRecords: readonly { name: string; record: Record }[] = [
 
 const FIRST: OpId = 'd18f0e6a1ff0ae1f4b2c36b3a4c7d4d4d4a1c1a2e9f0b6d7c8e9fa0b1c2d3e4f';
 
-/** Three ops of the founder: an admission with a name, a block, and the change of a block. */
+/** Ops of the founder: an admission with a name, a block, the change of a block, and an undo by a trusted clock. */
 export const vectorOps: readonly {
   actor: { peer: string; run: string; seq: number; prev: OpId | undefined };
   draft: Draft;
@@ -91,4 +102,84 @@ export const vectorOps: readonly {
       add: [{ kind: 'block', a: device(3), b: domain('a.example'), terms: {}, apart: [] }],
     },
   },
+  {
+    actor: { peer: key(0).peer, run: run(4), seq: 1, prev: undefined },
+    draft: { at: 1_700_000_002_000, trusted: true, by: 'ada', undoes: FIRST, over: [`${FIRST}/1`], add: [] },
+  },
 ];
+
+/** What happens in the homes of test/vectors/fold.json: forks, evictions, leaving, and what was written under them. */
+export interface FoldVector {
+  readonly name: string;
+  /** In an order in which they can be admitted. */
+  readonly envelopes: readonly string[];
+  readonly members: readonly {
+    peer: string;
+    admin: boolean;
+    depth: number;
+    evicted: boolean;
+    left: boolean;
+  }[];
+  readonly counted: readonly string[];
+  readonly live: readonly string[];
+  readonly digest: string;
+}
+
+/** Some homes, each as the envelopes that were written in it. */
+export function foldStories(): { name: string; envelopes: Uint8Array[] }[] {
+  return [
+    { name: 'a fork: both count', envelopes: fork() },
+    { name: 'an eviction: what its author had seen goes on counting', envelopes: eviction() },
+    { name: 'mutual evictions: the senior wins', envelopes: mutualEvictions() },
+    { name: 'somebody leaves: what was written counts', envelopes: leaving() },
+  ];
+}
+
+function story(): { all: Uint8Array[]; home: Replica } {
+  const all: Uint8Array[] = [];
+  return { all, home: replica((op) => all.push(op.envelope)) };
+}
+
+const say = (add: readonly Record[], over: readonly string[] = []): Draft => ({
+  at: 1,
+  by: 'ada',
+  over,
+  add,
+});
+
+function fork(): Uint8Array[] {
+  const { all, home } = story();
+  const first = home.author(key(0), run(1), say([blockOf(1, 'a.example')]));
+  home.author(key(0), run(1), say([blockOf(2, 'b.example')], [`${first.id}/0`]));
+  const actor = { home: home.home, peer: first.peer, run: first.run, seq: 2, prev: first.id };
+  home.admit(encodeOp(actor, say([blockOf(3, 'c.example')]), key(0).sign));
+  return all;
+}
+
+function eviction(): Uint8Array[] {
+  const { all, home } = story();
+  admitAll(home, [1]);
+  const seen = home.author(key(1), run(2), say([blockOf(1, 'a.example')]));
+  home.author(key(1), run(2), say([blockOf(2, 'b.example')]));
+  const heads = [{ run: seen.run, seq: seen.seq, id: seen.id }];
+  home.author(key(0), run(1), say([{ kind: 'evict', peer: key(1).peer, heads }]));
+  return all;
+}
+
+function mutualEvictions(): Uint8Array[] {
+  const { all, home } = story();
+  admitAll(home, [1, 2]);
+  const twin = replica();
+  for (const envelope of all) twin.admit(envelope);
+  home.author(key(1), run(2), say([{ kind: 'evict', peer: key(2).peer, heads: [] }]));
+  const other = twin.author(key(2), run(3), say([{ kind: 'evict', peer: key(1).peer, heads: [] }]));
+  home.admit(other.envelope);
+  return [...new Set([...all, other.envelope])];
+}
+
+function leaving(): Uint8Array[] {
+  const { all, home } = story();
+  admitAll(home, [1]);
+  home.author(key(1), run(2), say([blockOf(1, 'a.example'), { kind: 'leave' }]));
+  return all;
+}

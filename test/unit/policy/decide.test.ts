@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { decide, isEnforceable, type Situation } from '../../../src/policy/decide.ts';
+import { decide, type Situation } from '../../../src/policy/decide.ts';
 import type { Descriptor } from '../../../src/policy/descriptor.ts';
 import { guardOf, homePrefixes } from '../../../src/policy/guard.ts';
 import type { Record, Subject } from '../../../src/policy/records.ts';
+import { isEnforceable } from '../../../src/policy/rules.ts';
 
 const TV = '11'.repeat(16);
 const PHONE = '22'.repeat(16);
@@ -156,10 +157,34 @@ describe('decide', () => {
     expect([...decide(situation([record], { readyOwners: 1 })).owners.keys()]).toEqual([PHONE]);
   });
 
-  it('leaves alone what this version cannot enforce', () => {
-    const wide = block(device(TV), { kind: 'internet' });
-    expect(isEnforceable(wide)).toBe(false);
-    expect(decide(situation([wide])).owners.size).toBe(0);
+  it('leaves alone what no device stands on a side of', () => {
+    for (const record of [
+      block(adsDomain, { kind: 'internet' }),
+      block(adsDomain, { kind: 'network', prefix: '203.0.113.0/24' }),
+      block(device(TV), { kind: 'router', peer: 'aa'.repeat(32) }),
+      block({ kind: 'home' }, { kind: 'home' }),
+      { kind: 'unknown', tag: 99 } as const,
+    ]) {
+      expect(isEnforceable(record), JSON.stringify(record)).toBe(false);
+      expect(decide(situation([record])).owners.size).toBe(0);
+    }
+  });
+
+  it('cuts a device from the internet or from the others, and expands what is for all of the home', () => {
+    const internet = decide(situation([block(device(TV), { kind: 'internet' })])).owners.get(TV);
+    expect(internet).toMatchObject({ internet: ['r/0'], lan: undefined, remotes: new Map() });
+    for (const all of [{ kind: 'lan' }, { kind: 'home' }] as const) {
+      const lan = decide(situation([block(all, device(TV))]));
+      expect([...lan.owners.keys()]).toEqual([TV]);
+      expect(lan.owners.get(TV)).toMatchObject({ internet: undefined, lan: ['r/0'] });
+    }
+    const everybody = decide(
+      situation([block({ kind: 'home' }, { kind: 'network', prefix: '203.0.113.0/24' })]),
+    );
+    expect([...everybody.owners.values()].map(({ networks }) => [...networks.keys()])).toEqual([
+      ['203.0.113.0/24'],
+      ['203.0.113.0/24'],
+    ]);
   });
 });
 

@@ -112,6 +112,17 @@ describe('membership', () => {
     }
   });
 
+  it('knows whom an evicted admin had admitted when the eviction comes first and the named head last', () => {
+    const source = replica();
+    const admitted = admitAll(source, [1]);
+    const last = source.author(key(0), run(1), draft([blockOf(1, 'a.example')]));
+    const evicted = source.author(recovery, run(9), draft([evict(source, key(0).peer)]));
+    const late = replica();
+    for (const op of [evicted, ...admitted, last]) expect(late.admit(op.envelope).verdict).toBe('ok');
+    expect(late.isMember(key(1).peer)).toBe(true);
+    expect(late.digest).toBe(source.digest);
+  });
+
   it('lets the recovery key evict a stolen founder and admit another', () => {
     const home = replica();
     admitAll(home, [1]);

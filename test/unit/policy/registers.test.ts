@@ -54,6 +54,19 @@ function written(revs: number, gen = 1): Registers {
 const upTo = (of: Registers): Stamp | undefined => of.vector().get(P.peer);
 
 describe('registers', () => {
+  it('are equal between two routers that differ in what somebody said who is no member any more', () => {
+    const members = new Set([P.peer, key(1).peer]);
+    const options = { home: HOME, crypto, isMember: (peer: string) => members.has(peer) };
+    const [heard, deaf] = [new Registers(options), new Registers(options)];
+    heard.admit(envelope(1, 1, 1, key(1)));
+    for (const one of [heard, deaf]) one.admit(envelope(1, 1));
+    for (const { peer } of [P, key(1)]) for (const one of [heard, deaf]) one.advance(peer);
+    expect(heard.digest).not.toBe(deaf.digest);
+    members.delete(key(1).peer);
+    expect(heard.digest).toBe(deaf.digest);
+    expect(heard.since(new Map()).map(({ peer }) => peer)).toEqual([P.peer]);
+  });
+
   it('take the greater (gen, rev) of a node, from members only', () => {
     const told: string[] = [];
     const home = registers(({ gen, rev }) => told.push(`${gen}.${rev}`));

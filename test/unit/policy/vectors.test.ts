@@ -2,18 +2,21 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../../../src/policy/crypto.ts';
+import { decide } from '../../../src/policy/decide.ts';
 import { encodeGenesis, homeIdOf } from '../../../src/policy/genesis.ts';
 import { addressNodeId, deviceId, domainNodeId } from '../../../src/policy/identity.ts';
 import { decodeOp, encodeOp } from '../../../src/policy/op.ts';
 import { encodeRecord } from '../../../src/policy/record-codec.ts';
 import { Replica } from '../../../src/policy/replica.ts';
+import { blockedPairs, situation, type Written } from '../../property/deciding.ts';
+import { fold } from '../../support/fold-vector.ts';
 import { crypto, genesis, key } from '../../support/household.ts';
-import { vectorOps, vectorRecords } from '../../support/vectors.ts';
+import { type FoldVector, vectorOps, vectorRecords } from '../../support/vectors.ts';
 
 /** Written once with scripts/vectors.ts; another implementation can be held against them (docs/protocol.md). */
-const vectors = JSON.parse(
-  readFileSync(join(import.meta.dirname, '../../fixtures/protocol/vectors.json'), 'utf8'),
-) as {
+const read = (file: string): unknown =>
+  JSON.parse(readFileSync(join(import.meta.dirname, '../../vectors', file), 'utf8'));
+const vectors = read('vectors.json') as {
   genesis: string;
   home: string;
   nodes: Record<string, string>;
@@ -56,5 +59,31 @@ describe('the test vectors of the protocol', () => {
     }
     expect(replica.digest).toBe(vectors.digest);
     expect([...replica.live.keys()].sort()).toEqual(vectors.live);
+  });
+});
+
+describe('the vectors of the fold', () => {
+  const folds = read('fold.json') as FoldVector[];
+
+  it.each(folds)('hold: $name', ({ name, envelopes, ...wanted }) => {
+    const bytes = envelopes.map((hex) => fromHex(hex) ?? new Uint8Array(0));
+    expect(fold(name, bytes)).toMatchObject(wanted);
+  });
+
+  it('are of homes that tell something', () => {
+    expect(folds.some(({ members }) => members.some(({ evicted }) => evicted))).toBe(true);
+    expect(folds.some(({ envelopes, counted }) => counted.length < envelopes.length)).toBe(true);
+  });
+});
+
+describe('the vectors of deciding', () => {
+  const { decisions } = read('deciding.json') as {
+    decisions: { live: Written[]; retired: Written[]; blocked: string[] }[];
+  };
+
+  it('hold', () => {
+    for (const { live, retired, blocked } of decisions)
+      expect([...blockedPairs(decide(situation(live, retired)))].sort()).toEqual(blocked);
+    expect(decisions.filter(({ blocked }) => blocked.length > 0).length).toBeGreaterThan(50);
   });
 });
