@@ -25,6 +25,7 @@ export default defineConfig({
       },
       oneAtATime('p2p', 1),
       oneAtATime('netns', 2),
+      oneAtATime('durability', 3),
     ],
   },
 });

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import * as z from 'zod';
 import { DataError } from '../errors.ts';
 import { fromHex, type PeerKey, toHex } from '../policy/crypto.ts';
@@ -27,6 +28,8 @@ const schema = z.object({
   sponsors: z.array(HEX64).max(100),
   bootstrap: z.array(z.string().max(200)).max(100),
   recoverySeed: HEX64.optional(),
+  /** {@link sumOf} the rest; older files do not have it. */
+  sum: z.string().optional(),
 });
 
 /** Undefined when there is none. DataError when it is damaged or newer; it is never overwritten then. */
@@ -43,7 +46,8 @@ export function readHomeFile(path: string): HomeFile | undefined {
 export function writeHomeFile(path: string, home: HomeFile): void {
   const { genesis, ...rest } = home;
   const content = { homeVersion: 1, genesis: toHex(encodeGenesis(genesis)), ...rest };
-  replaceFile(path, `${JSON.stringify(content, undefined, 2)}\n`);
+  const whole = { ...content, sum: sumOf(home) };
+  replaceFile(path, `${JSON.stringify(whole, undefined, 2)}\n`);
 }
 
 /** What `home add` prints for the router that joins: everything of the home file but the recovery key. */
@@ -86,8 +90,16 @@ function parse(text: string, where: string): HomeFile {
     ? decodeGenesis(fromHex(parsed.data.genesis) ?? new Uint8Array(0))
     : undefined;
   if (!parsed.success || genesis === undefined) throw damaged(where, parsed.error);
-  const { psk, sponsors, bootstrap, recoverySeed } = parsed.data;
-  return { genesis, psk, sponsors, bootstrap, ...(recoverySeed === undefined ? {} : { recoverySeed }) };
+  const { psk, sponsors, bootstrap, recoverySeed, sum } = parsed.data;
+  const home = { genesis, psk, sponsors, bootstrap, ...(recoverySeed === undefined ? {} : { recoverySeed }) };
+  if ((sum ?? sumOf(home)) !== sumOf(home)) throw damaged(where, undefined);
+  return home;
+}
+
+/** A CRC-32 over what the file says, 8 hex digits: with one flipped digit of a key it would be another home, or alone. */
+function sumOf({ genesis, psk, sponsors, bootstrap, recoverySeed }: HomeFile): string {
+  const text = JSON.stringify([toHex(encodeGenesis(genesis)), psk, sponsors, bootstrap, recoverySeed ?? '']);
+  return crc32(text).toString(16).padStart(8, '0');
 }
 
 function damaged(where: string, cause: unknown): DataError {

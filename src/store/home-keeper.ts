@@ -1,5 +1,5 @@
 import { existsSync, renameSync } from 'node:fs';
-import { DataError } from '../errors.ts';
+import { DataError, TemporaryError } from '../errors.ts';
 import { type HomeFile, readHomeFile, writeHomeFile } from './home-file.ts';
 
 /** Keeps the home file of this router, in memory and on disk alike. */
@@ -38,6 +38,15 @@ export class HomeKeeper {
     if (JSON.stringify(file) === JSON.stringify(this.#file)) return;
     writeHomeFile(this.#path, file);
     this.#file = file;
+  }
+
+  /** As {@link write}, for what is only convenient to know: a disk that takes nothing is tried again the next time. */
+  remember(file: HomeFile): void {
+    try {
+      this.write(file);
+    } catch (error) {
+      if (!(error instanceof TemporaryError)) throw error;
+    }
   }
 
   /** Another home takes the place of ours: its file, and an empty store; ours is put aside under a name with `stamp`. */

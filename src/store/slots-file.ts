@@ -1,20 +1,24 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import type { NodeId } from '../policy/block-set.ts';
-import { readFileIfThere } from './files.ts';
+import { readFileIfThere, whyNotWritable } from './files.ts';
 
 /**
  * Which slot of the kernel's sets belongs to which owner. It must be known before the kernel hears of it and survive
  * the process, not the machine (after a reboot the kernel is empty): so it is written at once and not synced.
- * A damaged file is as good as none: the next resync gives out slots anew.
+ * A damaged file is as good as none: the next resync gives out slots anew. On a disk that takes nothing they are known
+ * until the process ends: blocking does not wait for a disk.
  */
 export class SlotsFile {
   readonly #path: string;
+  /** What could not be written. */
+  #unwritten: ReadonlyMap<NodeId, number> | undefined;
 
   constructor(path: string) {
     this.#path = path;
   }
 
   load(): ReadonlyMap<NodeId, number> {
+    if (this.#unwritten !== undefined) return this.#unwritten;
     const text = readFileIfThere(this.#path)?.toString('utf8') ?? '';
     const slots = new Map<NodeId, number>();
     for (const line of text.split('\n')) {
@@ -26,9 +30,15 @@ export class SlotsFile {
 
   save(slots: ReadonlyMap<NodeId, number>): void {
     const temporary = `${this.#path}.new`;
-    writeFileSync(temporary, [...slots].map(([owner, slot]) => `${owner} ${slot}\n`).join(''), {
-      mode: 0o600,
-    });
-    renameSync(temporary, this.#path);
+    try {
+      writeFileSync(temporary, [...slots].map(([owner, slot]) => `${owner} ${slot}\n`).join(''), {
+        mode: 0o600,
+      });
+      renameSync(temporary, this.#path);
+      this.#unwritten = undefined;
+    } catch (error) {
+      if (whyNotWritable(error) === undefined) throw error;
+      this.#unwritten = slots;
+    }
   }
 }

@@ -1,150 +1,122 @@
-import { ClassicLevel } from 'classic-level';
-import { DataError, messageOf } from '../errors.ts';
+import { messageOf } from '../errors.ts';
+import { type Archive, PAGE_OPS } from '../policy/archive.ts';
 import type { HomeId } from '../policy/identity.ts';
 import type { Op } from '../policy/op.ts';
-import type { OpId } from '../policy/records.ts';
 import type { Register } from '../policy/register-codec.ts';
-import { AsItWas } from './as-it-was.ts';
-import { droppedSome, lacksCurrent, sealed, unsealed } from './damage.ts';
-
-/** What the store needs of a level database with text keys and binary values (abstract-level). */
-export interface Database {
-  get(key: string): Promise<Uint8Array | undefined>;
-  /** `sync`: resolve only when it is on disk. A database in memory ignores it. */
-  batch(entries: Entry[], options: { sync?: boolean; keyEncoding?: string }): Promise<void>;
-  iterator(range: { gte: string; lt: string }): AsyncIterable<[string, Uint8Array]>;
-  keys(range: { limit: number }): AsyncIterable<string>;
-  /** What was read is whole. A database that is closed before this or a write is on disk as it was when it was opened. */
-  settle(): void;
-  close(): Promise<void>;
-}
-
-/** Keyspaces: numbered, never reused. */
-const KEYSPACE = { meta: '0', ops: '1', registers: '2' } as const;
-const STORE_VERSION = 1;
-const HINT =
-  'move the folder away and start again: the other routers hand back everything, also what this one wrote (docs/operations.md)';
-
-type Entry = { type: 'put'; key: string; value: Uint8Array };
+import { sealed, unsealed } from './damage.ts';
+import type { Database, Entry } from './database.ts';
+import { KEYSPACE, noteKey, opKey, pageKey, registerKey } from './keyspaces.ts';
+import { type Contents, readContents, readContentsOfVersion1 } from './load.ts';
+import { metaEntry, readVersion } from './meta.ts';
 
 const SYNCED: Entry = { type: 'put', key: `${KEYSPACE.meta}!synced`, value: new Uint8Array(0) };
 
 /** What a store held when it was opened. */
-export interface Stored {
-  /** Each chain in order; authors in no useful order. */
-  readonly ops: readonly { readonly id: OpId; readonly envelope: Uint8Array }[];
-  readonly registers: readonly Uint8Array[];
-  /** To be called when all of it was found to belong together. */
-  readonly settle: () => void;
+export interface Stored extends Pick<Contents, 'pages' | 'tail' | 'unordered' | 'registers'> {
+  /**
+   * To be called when all of it was found to belong together; nothing is written before. From here on the store keeps
+   * every page that `pageOf` can give it, once its ops are written.
+   */
+  readonly settle: (pageOf: PageSource) => void;
 }
 
-/** Opens a store's database in a folder. DataError when it is damaged; the folder is as before then. */
-export async function openDatabase(folder: string): Promise<Database> {
-  const damaged = (why: string, cause?: unknown) =>
-    new DataError(`the store in ${folder} cannot be opened: ${why}`, { cause, hint: HINT });
-  if (lacksCurrent(folder)) throw damaged('its file CURRENT is missing');
-  const before = new AsItWas(folder);
-  const database = new ClassicLevel<string, Uint8Array>(folder, { valueEncoding: 'view' });
-  try {
-    await database.open();
-  } catch (error) {
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    if (messageOf(cause).includes('lock')) {
-      before.leave();
-      throw new DataError('the store is in use by another agent', {
-        cause,
-        hint: 'stop the other agent first',
-      });
-    }
-    before.putBack();
-    throw damaged(messageOf(cause), cause);
-  }
-  const close = async () => {
-    await database.close();
-    before.putBack();
-  };
-  if (droppedSome(folder)) {
-    await close();
-    throw damaged('a part of its log cannot be read');
-  }
-  return {
-    get: (key) => database.get(key),
-    batch: (entries, options) => {
-      before.forget();
-      return database.batch(entries, options);
-    },
-    iterator: (range) => database.iterator(range),
-    keys: (range) => database.keys(range),
-    settle: () => before.forget(),
-    close,
-  };
-}
+/** The bytes of the page with that index, 0, 1, 2 …; undefined while it is not whole. */
+export type PageSource = (index: number) => Uint8Array | undefined;
 
 /**
  * The home's ops and registers on disk. A subscriber: nothing waits for it but the announcement of an op of our own
- * (`durable()`). Writes are grouped: while one batch is being written, the next one collects.
+ * (`durable()`). Writes are grouped: while one batch is being written, the next one collects. What cannot be written waits
+ * in memory, in order, and is read from there.
  */
-export class Store {
+export class Store implements Archive {
   readonly #database: Database;
-  #pending: Entry[] = [];
+  readonly #pageOps: number;
+  #pageOf: PageSource = () => undefined;
+  /** Ops that are written, and those that wait for it too. */
+  #writtenOps = 0;
+  #ops = 0;
+  /** Pages that are written or wait for it. */
+  #pages = 0;
+  /** By key; the newest word on a key is the one that counts. */
+  #pending = new Map<string, Entry>();
+  #beingWritten: ReadonlyMap<string, Entry> = new Map();
+  #settled = false;
   #sync = false;
   #scheduled = false;
   #writing: Promise<void> | undefined;
   #lastError: string | undefined;
+  #unreadable = 0;
 
-  constructor(database: Database) {
+  /** @param pageOps ops to a page, {@link PAGE_OPS} but for tests */
+  constructor(database: Database, pageOps = PAGE_OPS) {
     this.#database = database;
+    this.#pageOps = pageOps;
   }
 
   /** Why the newest write failed; undefined when it did not. */
   get lastError(): string | undefined {
-    return this.#lastError;
+    return this.#lastError ?? this.#database.problem?.();
   }
 
-  /** Reads everything, after a check that the store is of this home and of no newer version. DataError otherwise. */
+  /** Reads of ops and notes that failed. */
+  get unreadable(): number {
+    return this.#unreadable;
+  }
+
+  /**
+   * Reads what a start needs, after a check that the store is of this home and of no newer version. DataError otherwise.
+   * A store of version 1 becomes one of version 2 in one batch, when its ops are put in their order and it is settled.
+   */
   async load(home: HomeId): Promise<Stored> {
-    const meta = await this.#meta();
-    if (meta === undefined) {
-      const value = new TextEncoder().encode(JSON.stringify({ version: STORE_VERSION, home }));
-      await this.#database.batch([{ type: 'put', key: `${KEYSPACE.meta}!store`, value }], { sync: true });
-      return { ops: [], registers: [], settle: () => this.#database.settle() };
+    const version = await readVersion(this.#database, home);
+    if (version === undefined) {
+      await this.#database.batch([metaEntry(home)], { sync: true });
+      this.#settled = true;
     }
-    if (meta.version > STORE_VERSION) {
-      throw new DataError('the store was written by a newer Hedgerow', {
-        hint: 'update Hedgerow on this router',
-      });
-    }
-    if (meta.home !== home) {
-      throw new DataError('the store belongs to another home', { hint: HINT });
-    }
-    const ops: { id: OpId; envelope: Uint8Array }[] = [];
-    const registers: Uint8Array[] = [];
-    try {
-      for await (const [key, value] of this.#range(KEYSPACE.ops))
-        ops.push({ id: key.slice(-64), envelope: unsealed(value) });
-      for await (const [, value] of this.#range(KEYSPACE.registers)) registers.push(unsealed(value));
-    } catch (cause) {
-      throw new DataError(`the store is damaged: ${messageOf(cause)}`, { cause, hint: HINT });
-    }
-    return { ops, registers, settle: () => this.#database.settle() };
+    const contents =
+      version === 1
+        ? await readContentsOfVersion1(this.#database)
+        : await readContents(this.#database, this.#pageOps);
+    this.#pages = contents.pages.length;
+    this.#ops = this.#pages * this.#pageOps + contents.tail.length;
+    this.#writtenOps = this.#ops;
+    for (const key of contents.obsolete) this.#pending.set(key, { type: 'del', key });
+    if (version === 1) this.#pending.set(metaEntry(home).key, metaEntry(home));
+    return { ...contents, settle: (pageOf) => this.#settle(pageOf) };
   }
 
-  /** Keeps an op. Written soon; `durable()` tells when. */
-  putOp(op: Op): void {
-    const seq = op.seq.toString(16).padStart(14, '0');
-    this.#put(`${KEYSPACE.ops}!${op.peer}!${op.run}!${seq}!${op.id}`, op.envelope);
+  /** Keeps op number `n`, if it is not one that `load()` gave. Written soon; `durable()` tells when. */
+  putOp(n: number, op: Op): void {
+    if (n < this.#ops) return;
+    this.#ops = n + 1;
+    this.#put(opKey(n), op.envelope);
   }
 
-  /** Keeps a register in place of the older one of the same peer and node. */
+  /** The envelope of an op that was put or loaded; undefined when it cannot be read, which is counted. */
+  read(n: number): Uint8Array | undefined {
+    return this.#get(opKey(n));
+  }
+
+  /** Keeps a register in place of the older one of the same peer and node; those that `load()` gave are there. */
   putRegister(register: Register): void {
-    this.#put(`${KEYSPACE.registers}!${register.peer}!${register.node ?? ''}`, register.envelope);
+    if (this.#settled) this.#put(registerKey(register.peer, register.node), register.envelope);
+  }
+
+  /** Keeps a few bytes under a name, for whoever needs them after a restart. */
+  putNote(name: string, bytes: Uint8Array): void {
+    this.#put(noteKey(name), bytes);
+  }
+
+  /** What was kept under a name; undefined when there is nothing or it cannot be read. */
+  note(name: string): Uint8Array | undefined {
+    return this.#get(noteKey(name));
   }
 
   /** Resolves when everything put so far is on disk, synced. Rejects when it could not be written. */
   async durable(): Promise<void> {
     this.#sync = true;
     // An empty batch is not written at all: something must be, for the log to be synced up to it.
-    if (this.#pending.length === 0) this.#pending.push(SYNCED);
+    if (this.#pending.size === 0) this.#pending.set(SYNCED.key, SYNCED);
     await this.#flush();
   }
 
@@ -157,8 +129,47 @@ export class Store {
     }
   }
 
+  #settle(pageOf: PageSource): void {
+    this.#pageOf = pageOf;
+    this.#settled = true;
+    this.#database.settle();
+    this.#putPages();
+    if (this.#pending.size > 0) this.#schedule();
+  }
+
   #put(key: string, value: Uint8Array): void {
-    this.#pending.push({ type: 'put', key, value: sealed(value) });
+    this.#pending.set(key, { type: 'put', key, value: sealed(value) });
+    this.#schedule();
+  }
+
+  /** The pages whose ops are written: a page must never be on disk without them. */
+  #putPages(): void {
+    while ((this.#pages + 1) * this.#pageOps <= this.#writtenOps) {
+      const page = this.#pageOf(this.#pages);
+      if (page === undefined) return;
+      this.#put(pageKey(this.#pages), page);
+      this.#pages += 1;
+    }
+  }
+
+  #get(key: string): Uint8Array | undefined {
+    const waiting = this.#pending.get(key) ?? this.#beingWritten.get(key);
+    try {
+      const bytes =
+        waiting === undefined
+          ? this.#database.getSync(key)
+          : waiting.type === 'put'
+            ? waiting.value
+            : undefined;
+      return bytes === undefined ? undefined : unsealed(bytes);
+    } catch (error) {
+      this.#unreadable += 1;
+      this.#lastError = messageOf(error);
+      return undefined;
+    }
+  }
+
+  #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     // Not at once: whoever calls durable() right after it wants this very batch synced.
@@ -173,12 +184,14 @@ export class Store {
 
   async #flush(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
-    if (this.#pending.length === 0) return;
+    if (!this.#settled || this.#pending.size === 0) return;
     const batch = this.#pending;
     const sync = this.#sync;
-    this.#pending = [];
+    const ops = this.#ops;
+    this.#beingWritten = batch;
+    this.#pending = new Map();
     this.#sync = false;
-    const write = this.#database.batch(batch, { sync });
+    const write = this.#database.batch([...batch.values()], { sync });
     this.#writing = write.then(
       () => undefined,
       () => undefined,
@@ -186,39 +199,14 @@ export class Store {
     try {
       await write;
       this.#lastError = undefined;
+      this.#writtenOps = ops;
     } catch (error) {
-      this.#pending = [...batch, ...this.#pending];
+      this.#pending = new Map([...batch, ...this.#pending]);
       throw error;
     } finally {
+      this.#beingWritten = new Map();
       this.#writing = undefined;
     }
-  }
-
-  async #meta(): Promise<{ version: number; home: string } | undefined> {
-    let bytes: Uint8Array | undefined;
-    try {
-      bytes = await this.#database.get(`${KEYSPACE.meta}!store`);
-    } catch (cause) {
-      throw new DataError(`the store is damaged: ${messageOf(cause)}`, { cause, hint: HINT });
-    }
-    if (bytes === undefined) {
-      for await (const _ of this.#database.keys({ limit: 1 })) {
-        throw new DataError('the store is damaged: it does not say what it is', { hint: HINT });
-      }
-      return undefined;
-    }
-    try {
-      const meta: unknown = JSON.parse(new TextDecoder().decode(bytes));
-      if (typeof meta === 'object' && meta !== null && 'version' in meta && 'home' in meta) {
-        return { version: Number(meta.version), home: String(meta.home) };
-      }
-    } catch (cause) {
-      throw new DataError('the store is damaged: it does not say what it is', { cause, hint: HINT });
-    }
-    throw new DataError('the store is damaged: it does not say what it is', { hint: HINT });
-  }
-
-  #range(keyspace: string): AsyncIterable<[string, Uint8Array]> {
-    return this.#database.iterator({ gte: `${keyspace}!`, lt: `${keyspace}"` });
+    this.#putPages();
   }
 }

@@ -12,8 +12,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Registers } from '../../../src/policy/registers.ts';
+import { openDatabase } from '../../../src/store/database.ts';
 import { restore } from '../../../src/store/restore.ts';
-import { openDatabase, Store } from '../../../src/store/store.ts';
+import { Store } from '../../../src/store/store.ts';
 import { admitAll, blockOf, crypto, key, replica, run } from '../../support/household.ts';
 
 const MEMBERS = [1];
@@ -24,7 +25,7 @@ let whole = '';
 /** A store with one log, as a crash leaves it, or with one table, as a clean restart does. */
 async function write(folder: string): Promise<void> {
   const store = new Store(await openDatabase(folder));
-  const home = replica((op) => store.putOp(op));
+  const home = replica((op, n) => store.putOp(n, op));
   await store.load(home.home);
   admitAll(home, MEMBERS);
   for (let n = 0; n < BLOCKS; n++) {
@@ -38,7 +39,7 @@ async function write(folder: string): Promise<void> {
 async function open(folder: string): Promise<number> {
   const store = new Store(await openDatabase(folder));
   try {
-    const home = replica();
+    const home = replica(undefined, store);
     const registers = new Registers({ home: home.home, crypto, isMember: () => true });
     restore(await store.load(home.home), home, registers, key(0).peer);
     return home.size;
@@ -118,11 +119,35 @@ describe('a damaged store is refused and left byte for byte as it was', () => {
 });
 
 describe('opening a store', () => {
-  it('takes the torn end that a power cut leaves', async () => {
+  it('takes the torn end that a power cut leaves behind what was synced', async () => {
     const folder = join(base, 'torn');
     cpSync(whole, folder, { recursive: true });
-    change(folder, /\.log$/, (of) => of.subarray(0, of.length - 20));
-    expect(await open(folder)).toBe(MEMBERS.length + BLOCKS - 1);
+    change(folder, /\.log$/, (of) => Buffer.concat([of, of.subarray(0, 20)]));
+    expect(await open(folder)).toBe(MEMBERS.length + BLOCKS);
+  });
+
+  it.each([
+    ['the log', /\.log$/, 'has lost its end'],
+    ['the manifest', /^MANIFEST/, 'has lost its end'],
+  ])('refuses %s without the end that was synced', async (name, pick, why) => {
+    const folder = join(base, `without the end of ${name}`);
+    cpSync(whole, folder, { recursive: true });
+    change(folder, pick, (of) => of.subarray(0, of.length - 1));
+    await expect(open(folder)).rejects.toMatchObject({ message: expect.stringContaining(why) });
+  });
+
+  it('refuses a store without its log', async () => {
+    const folder = join(base, 'without log');
+    cpSync(whole, folder, { recursive: true });
+    for (const name of readdirSync(folder)) if (name.endsWith('.log')) rmSync(join(folder, name));
+    await expect(open(folder)).rejects.toMatchObject({ message: expect.stringContaining('is missing') });
+  });
+
+  it('asks no witness that is torn itself', async () => {
+    const folder = join(base, 'torn witness');
+    cpSync(whole, folder, { recursive: true });
+    change(folder, /^WITNESS$/, (of) => of.subarray(0, of.length >> 1));
+    expect(await open(folder)).toBe(MEMBERS.length + BLOCKS);
   });
 
   it('that was cut short leaves the files as they were before it for the next time', async () => {
@@ -151,8 +176,8 @@ describe('opening a store', () => {
   it('of a running agent changes nothing for it', async () => {
     const folder = join(base, 'running');
     const store = new Store(await openDatabase(folder));
-    const home = replica((op) => store.putOp(op));
-    (await store.load(home.home)).settle();
+    const home = replica((op, n) => store.putOp(n, op));
+    (await store.load(home.home)).settle((index) => home.page(index));
     admitAll(home, MEMBERS);
     await store.durable();
     await expect(openDatabase(folder)).rejects.toMatchObject({ message: expect.stringContaining('in use') });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { MemoryLevel } from 'memory-level';
 import { describe, expect, it } from 'vitest';
-import { type Database, openDatabase } from '../../../src/store/store.ts';
+import { type Database, openDatabase } from '../../../src/store/database.ts';
 import { type StoreUnderTest, storeContract } from '../../contract/store.ts';
 
 type Raw = Pick<MemoryLevel<string, Uint8Array>, 'iterator' | 'put' | 'del'>;
@@ -22,6 +22,7 @@ storeContract('memory-level', async () => {
   const database = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view' });
   const kept: Database = {
     get: (key) => database.get(key),
+    getSync: (key) => database.getSync(key),
     batch: (entries) => database.batch(entries),
     iterator: (range) => database.iterator(range),
     keys: (range) => database.keys(range),
