@@ -5,16 +5,23 @@ import {
   type Mac,
   type NodeId,
   type Prefix,
+  type RecordId,
 } from '../policy/block-set.ts';
+import { Classes } from '../policy/classes.ts';
+import type { Live } from '../policy/contents.ts';
 import type { Crypto, PeerKey } from '../policy/crypto.ts';
-import { decide } from '../policy/decide.ts';
-import type { Descriptor } from '../policy/descriptor.ts';
+import { Decision } from '../policy/decision.ts';
 import { guardOf, homePrefixes } from '../policy/guard.ts';
-import { referencedNodes } from '../policy/references.ts';
+import { domainNodeId } from '../policy/identity.ts';
+import { nodeOf } from '../policy/lift.ts';
+import type { Subject } from '../policy/records.ts';
+import { referencesOf } from '../policy/references.ts';
 import type { RouterCard } from '../policy/register-codec.ts';
 import type { Registers } from '../policy/registers.ts';
 import type { Replica } from '../policy/replica.ts';
+import { Sightings } from '../policy/sightings.ts';
 import type { NodeCache } from './nodes/node-cache.ts';
+import { PersistentNodes } from './nodes/persistent-nodes.ts';
 import type { Interfaces } from './observe/interfaces.ts';
 
 export interface DeciderOptions {
@@ -29,20 +36,44 @@ export interface DeciderOptions {
   /** `home.networks` of the configuration. */
   readonly networks: readonly Prefix[];
   readonly maxAddresses: number;
+  /** Whether a policy is in force now (its terms); without it all are. */
+  readonly inForce?: (live: Live) => boolean;
 }
 
 /** Each costs eight empty sets and as many rules that no packet meets; more devices than this are rare in a home. */
 const READY_OWNERS = 64;
+/** An op may hold so many of them; a block that knows less of what was taken apart covers more, never less. */
+const MAX_APART = 500;
+/** What this router itself says of a node. */
+const OURS = '';
 
 /** Brings together what is wanted, what is seen and what this router is, and asks the policy what to block now. */
 export class Decider {
   readonly #options: DeciderOptions;
+  readonly #decision = new Decision();
+  readonly #persistent: PersistentNodes;
+  readonly #idOfDomain: (domain: string) => NodeId;
   #latest = emptyBlockSet;
-  #persistent: ReadonlySet<NodeId> = new Set();
-  #persistentAt = -1;
+  #sightings = new Sightings({ segments: new Set(), routerMacs: new Set() });
+  #classes = new Classes(new Map(), this.#sightings);
+  /** What the sightings were made for: segments, routers and members. */
+  #place: string | undefined;
+  #included: ReadonlySet<NodeId> = new Set();
+  #policyAt = '';
+  #anticipated: readonly NodeId[] = [];
+  #edgesAt = -1;
 
   constructor(options: DeciderOptions) {
     this.#options = options;
+    const { cache, crypto, replica, registers } = options;
+    this.#persistent = new PersistentNodes(cache, (id) => registers.describing(id));
+    const ids = new Map<string, NodeId>();
+    this.#idOfDomain = (domain) => {
+      const id = ids.get(domain) ?? domainNodeId(crypto, replica.home, domain);
+      if (ids.size > 10_000) ids.clear();
+      ids.set(domain, id);
+      return id;
+    };
   }
 
   /** What was decided last, for views: no more than a moment old, and free. */
@@ -52,37 +83,68 @@ export class Decider {
 
   /** Decides afresh. */
   blockSet(): BlockSet {
-    const { replica, registers, cache, networks, maxAddresses } = this.#options;
+    const { replica, networks, maxAddresses, inForce = () => true } = this.#options;
     const interfaces = this.#options.interfaces();
-    const cards = this.#cards();
-    const home = homePrefixes(
-      interfaces.lanPrefixes,
-      cards.flatMap((card) => card.prefixes),
-      networks,
+    this.#look();
+    const prefixes = this.#cards().flatMap((card) => card.prefixes);
+    const home = homePrefixes(interfaces.lanPrefixes, prefixes, networks);
+    this.#latest = this.#decision.next(
+      replica.live.values().filter(inForce),
+      {
+        sightings: this.#sightings,
+        classes: this.#classes,
+        edges: replica.edges(),
+        idOfDomain: this.#idOfDomain,
+      },
+      {
+        home,
+        guard: guardOf(interfaces.addresses, this.#options.memberAddresses(), home),
+        maxAddresses,
+        readyOwners: READY_OWNERS,
+      },
     );
-    const persistent = this.persistentNodes();
-    cache.refer(persistent);
-    this.#latest = decide({
-      live: replica.live.values(),
-      descriptors: this.#descriptors(persistent, registers),
-      segments: new Set(interfaces.lan.map((lan) => lan.segment)),
-      home,
-      guard: guardOf(interfaces.addresses, this.#options.memberAddresses(), home),
-      routerMacs: this.routerMacs().union(interfaces.macs),
-      maxAddresses,
-      readyOwners: READY_OWNERS,
-    });
     return this.#latest;
   }
 
-  /** The nodes that a live record refers to. */
+  /** The nodes that a live record refers to, itself or by what it covers. */
   persistentNodes(): ReadonlySet<NodeId> {
-    const { crypto, replica } = this.#options;
-    if (this.#persistentAt !== replica.version) {
-      this.#persistentAt = replica.version;
-      this.#persistent = referencedNodes(crypto, replica.home, replica.live.values());
-    }
-    return this.#persistent;
+    this.#look();
+    return this.#persistent.ids;
+  }
+
+  /** The node and all that are the same, as it is shown. */
+  classOf(id: NodeId): ReadonlySet<NodeId> {
+    this.#look();
+    return this.#classes.shown(id);
+  }
+
+  /** Which nodes are the same. */
+  classes(): Classes {
+    this.#look();
+    return this.#classes;
+  }
+
+  /**
+   * A policy about these nodes is about to be written: they count as referred to until the policy changes, so that the others
+   * are told their addresses before they are told the policy.
+   */
+  anticipate(subjects: readonly Subject[]): void {
+    this.#anticipated = subjects.flatMap((subject) => nodeOf(subject, this.#idOfDomain) ?? []);
+    this.#policyAt = '';
+  }
+
+  /** The retired edges around these subjects, for the author of a block of them. */
+  apart(subjects: readonly Subject[]): RecordId[] {
+    this.#look();
+    const ids = subjects.flatMap((subject) => nodeOf(subject, this.#idOfDomain) ?? []);
+    const groups = new Set(subjects.flatMap((subject) => (subject.kind === 'group' ? [subject.group] : [])));
+    const taken = [...this.#options.replica.edges()].flatMap(([id, { record, live }]) =>
+      !live && record.kind === 'in' && groups.has(record.group) ? [id] : [],
+    );
+    return [...new Set([...ids.flatMap((id) => this.#classes.apartAround(id)), ...taken])].slice(
+      0,
+      MAX_APART,
+    );
   }
 
   /** The MACs of the other routers of the home, which are never devices. */
@@ -98,17 +160,85 @@ export class Decider {
     });
   }
 
-  /** Ours of all devices and of what is referred to; the others' of what is referred to. */
-  *#descriptors(persistent: ReadonlySet<NodeId>, registers: Registers): Iterable<Descriptor> {
-    const { cache, self } = this.#options;
-    yield* cache.devices();
-    for (const id of persistent) {
-      const own = cache.descriptor(id);
-      if (own !== undefined && !own.device) yield own;
+  /** Takes in what has changed since the last look: policy, edges, nodes, registers, and what this router is. */
+  #look(): void {
+    const { replica, registers, cache } = this.#options;
+    const policy = `${replica.liveVersion} ${replica.edgesVersion}`;
+    const nodes = cache.takeChanged();
+    const described = registers.takeChanged();
+    if (policy !== this.#policyAt) {
+      if (this.#policyAt !== '') this.#anticipated = [];
+      this.#policyAt = policy;
+      const references = referencesOf(replica.live.values(), replica.edges(), this.#idOfDomain);
+      for (const id of this.#anticipated) references.ids.add(id);
+      this.#persistent.refer(references);
     }
-    for (const { peer, node, descriptor } of registers.all()) {
-      if (peer !== self && descriptor !== undefined && node !== undefined && persistent.has(node))
-        yield descriptor;
+    const told = described && new Set([...described].map((key) => key.split(' ')[1] ?? ''));
+    this.#persistent.changed(nodes && told && nodes.union(told));
+    const interfaces = this.#options.interfaces();
+    const segments = new Set(interfaces.lan.map((lan) => lan.segment));
+    const routerMacs = this.routerMacs().union(interfaces.macs);
+    const members = replica.members().filter(({ peer }) => replica.isMember(peer));
+    const place = JSON.stringify([[...segments], [...routerMacs], members.map(({ peer }) => peer)]);
+    if (place !== this.#place || nodes === undefined || described === undefined) {
+      this.#place = place;
+      this.#lookAnew(segments, routerMacs);
+    } else {
+      this.#lookAt(nodes, described);
     }
+    if (this.#edgesAt === replica.edgesVersion) return;
+    this.#edgesAt = replica.edgesVersion;
+    this.#classes = new Classes(replica.edges(), this.#sightings);
+  }
+
+  #lookAnew(segments: ReadonlySet<string>, routerMacs: ReadonlySet<Mac>): void {
+    const { cache, registers } = this.#options;
+    this.#sightings = new Sightings({
+      segments,
+      routerMacs,
+      alsoAnswered: (address) => cache.domainsOf(address),
+    });
+    this.#edgesAt = -1;
+    for (const device of cache.devices()) this.#sightings.put(OURS, device.node, device);
+    this.#included = this.#persistent.ids;
+    for (const id of this.#included) this.#see(id);
+    for (const { peer, node } of registers.all()) if (node !== undefined) this.#hear(peer, node);
+  }
+
+  #lookAt(nodes: ReadonlySet<NodeId>, described: ReadonlySet<string>): void {
+    const { cache } = this.#options;
+    const included = this.#persistent.ids;
+    for (const id of nodes) {
+      this.#see(id);
+      // A domain that is not referred to may still show that an address has several owners.
+      if (!included.has(id)) {
+        for (const { address } of cache.descriptor(id)?.addresses ?? []) this.#sightings.touch(address);
+      }
+    }
+    if (included !== this.#included) {
+      for (const id of included.symmetricDifference(this.#included)) this.#see(id);
+      this.#included = included;
+    }
+    for (const key of described) {
+      const [peer = '', node = ''] = key.split(' ');
+      if (node !== '') this.#hear(peer, node);
+    }
+  }
+
+  /** Ours of all devices and of what is referred to. */
+  #see(id: NodeId): void {
+    const own = this.#options.cache.descriptor(id);
+    const matters = own?.device === true || this.#persistent.ids.has(id);
+    this.#sightings.put(OURS, id, matters ? own : undefined);
+  }
+
+  /** The others' of what they say: it is about what is referred to. A remote is what its domain makes it, or nothing. */
+  #hear(peer: PeerKey, node: NodeId): void {
+    const { registers, replica, self } = this.#options;
+    if (peer === self) return;
+    const said = replica.isMember(peer) ? registers.register(peer, node)?.descriptor : undefined;
+    const named = said === undefined || said.device || said.domains.length === 0;
+    const holds = named || said.domains.some((domain) => this.#idOfDomain(domain) === node);
+    this.#sightings.put(peer, node, holds ? said : undefined);
   }
 }

@@ -10,6 +10,8 @@ export interface NoticesOptions {
   readonly stop: () => void;
   /** Nothing is known here although there is a home: its store was lost, or it has just joined. */
   readonly waitForHome: boolean;
+  /** A long sync brings ops steadily: what waits for the others waits for its end. */
+  readonly syncing: () => boolean;
 }
 
 /**
@@ -20,6 +22,10 @@ const MAX_WAIT_MS = 60_000;
 
 /** So long a batch of foreign ops may hold back the kernel, milliseconds: a peer that drips must not. */
 const MAX_HOLD_MS = 2_000;
+
+/** Both are longer while a long sync goes on, looked at every second, but never longer than this, milliseconds. */
+const MAX_SYNC_MS = 600_000;
+const LOOK_MS = 1_000;
 
 /**
  * How news travels. What changes the policy, or an address that the policy is about, reaches the kernel at once and the
@@ -45,8 +51,8 @@ export class Notices {
     this.#follow = new Coalesce(() => this.#enforce(), { clock, quietMs: 200, maxMs: 1_000 });
     this.#told = !waitForHome;
     if (!waitForHome) return;
-    this.#ignorance = clock.after(MAX_WAIT_MS, () => this.#tell());
-    this.#hold = clock.after(MAX_WAIT_MS, () => this.#release());
+    this.#ignorance = this.#patiently(MAX_WAIT_MS, () => this.#tell());
+    this.#hold = this.#patiently(MAX_WAIT_MS, () => this.#release());
   }
 
   /** The kernel is left as it is for now. */
@@ -72,12 +78,13 @@ export class Notices {
 
   /**
    * A sync brings ops. The first of this agent's life is admitted whole before anything is decided, or a router that
-   * was away would act on what was lifted meanwhile; within {@link MAX_HOLD_MS}. Later ones hold nothing back.
+   * was away would act on what was lifted meanwhile; within {@link MAX_HOLD_MS}, or as long as it goes on steadily.
+   * Later ones hold nothing back.
    */
   batch(edge: 'begin' | 'end'): void {
     this.#batches += edge === 'begin' ? 1 : -1;
     if (edge === 'begin' && !this.#released) {
-      this.#hold ??= this.#options.clock.after(MAX_HOLD_MS, () => this.#release());
+      this.#hold ??= this.#patiently(MAX_HOLD_MS, () => this.#release());
     } else if (edge === 'end' && this.#batches === 0 && !(this.#told && this.#released)) this.#tell();
   }
 
@@ -88,6 +95,18 @@ export class Notices {
     this.#publish.cancel();
     this.#follow.cancel();
     this.#options.stop();
+  }
+
+  /** Runs `then` after so many milliseconds, or when a long sync that goes on then has ended. */
+  #patiently(ms: number, then: () => void): Timer {
+    const { clock, syncing } = this.#options;
+    const latest = clock.monotonic() + MAX_SYNC_MS;
+    const due = (): void => {
+      if (syncing() && clock.monotonic() < latest) timer = clock.after(LOOK_MS, due);
+      else then();
+    };
+    let timer = clock.after(ms, due);
+    return { clear: () => timer.clear() };
   }
 
   /** First what our registers of an earlier life tell, or addresses would be missing; then the kernel. */

@@ -1,6 +1,7 @@
 import { Resolver } from 'node:dns/promises';
 import { canonicalAddress } from '../policy/address.ts';
 import type { Address } from '../policy/block-set.ts';
+import type { NodeCache } from './nodes/node-cache.ts';
 
 const TIMEOUT_MS = 2_000;
 
@@ -15,4 +16,10 @@ export async function resolveDomain(domain: string): Promise<Address[]> {
     .flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
     .slice(0, 256)
     .flatMap((text) => canonicalAddress(text) ?? []);
+}
+
+/** Asks for a domain, and lets the node cache know the answer. Never rejects. */
+export async function learnDomain(domain: string, cache: NodeCache): Promise<void> {
+  const addresses = await resolveDomain(domain);
+  if (addresses.length > 0) cache.apply({ kind: 'answer', domain, chain: [], addresses, ttlS: 0 });
 }

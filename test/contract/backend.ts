@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Backend } from '../../src/local/enforce/backend.ts';
 import type { Address } from '../../src/policy/block-set.ts';
-import { blockSet, owner } from '../unit/local/enforce/block-sets.ts';
+import { blockSet, owner, type Wide } from '../unit/local/enforce/block-sets.ts';
 
 /** What the contract's small world consists of: two devices of one LAN, and two remotes. */
 export const world = {
@@ -120,6 +120,84 @@ export function backendContract(name: string, open: () => Promise<BackendHarness
       expect(await passes('tv', tv.v4, video.v4)).toBe(false);
     });
 
+    test('the internet is cut and the home stays; the home is cut and the internet stays', async () => {
+      const home = ['192.168.1.0/24', `${video.v4}/32`, '2001:db8:1::/56', `${video.v6}/128`];
+      const cut = (wide: Wide) => owner('1', [tv.v4, tv.v6], [], [tv.mac], wide);
+      for (const [wide, inside, outside] of [
+        [{ internet: true }, true, false],
+        [{ lan: true }, false, true],
+        [{ internet: true, lan: true }, false, false],
+        [{}, true, true],
+      ] as const) {
+        await backend.set(blockSet([cut(wide)], { home }), signal);
+        // Also from an address that nobody has seen, from its first packet.
+        for (const [v4, v6] of [
+          [tv.v4, tv.v6],
+          [tv.newV4, tv.newV6],
+        ] as const) {
+          expect(await passes('tv', v4, video.v4)).toBe(inside);
+          expect(await passes('tv', v6, video.v6)).toBe(inside);
+          expect(await passes('tv', v4, ads.v4)).toBe(outside);
+          expect(await passes('tv', v6, ads.v6)).toBe(outside);
+        }
+        expect(await passes('console', other.v4, ads.v4)).toBe(true);
+        expect(await passes('console', other.v6, video.v6)).toBe(true);
+        expect(await backend.check(signal)).toEqual([]);
+      }
+    });
+
+    test('a network is blocked but for a network in it and an address in it; what is blocked in those stays blocked', async () => {
+      const networks = ['203.0.113.0/24', '2001:db8:f::/64'];
+      const both = owner('1', [tv.v4, tv.v6], [], [tv.mac], { networks });
+      await backend.set(blockSet([both]), signal);
+      for (const { v4, v6 } of [ads, video]) {
+        expect(await passes('tv', tv.v4, v4)).toBe(false);
+        expect(await passes('tv', tv.v6, v6)).toBe(false);
+      }
+      // 203.0.113.8/29 holds the video, not the ads.
+      const part = { networks, exceptedNetworks: ['203.0.113.8/29', '2001:db8:f::8/125'] };
+      await backend.set(blockSet([owner('1', [tv.v4, tv.v6], [], [tv.mac], part)]), signal);
+      expect(await passes('tv', tv.v4, ads.v4)).toBe(false);
+      expect(await passes('tv', tv.v6, ads.v6)).toBe(false);
+      expect(await passes('tv', tv.v4, video.v4)).toBe(true);
+      expect(await passes('tv', tv.v6, video.v6)).toBe(true);
+      const mixed = { ...part, exceptions: [ads.v4, ads.v6] };
+      await backend.set(blockSet([owner('1', [tv.v4, tv.v6], [video.v4], [tv.mac], mixed)]), signal);
+      expect(await passes('tv', tv.v4, ads.v4)).toBe(true);
+      expect(await passes('tv', tv.v6, ads.v6)).toBe(true);
+      expect(await passes('tv', tv.newV4, ads.v4)).toBe(true);
+      expect(await passes('tv', tv.v4, video.v4)).toBe(false);
+      expect(await backend.check(signal)).toEqual([]);
+    });
+
+    test('what is blocked for everyone passes for the one device that is excepted', async () => {
+      const everyone = [ads.v4, ads.v6];
+      const excepted = owner('1', [tv.v4, tv.v6], [video.v4], [tv.mac], { exceptions: everyone });
+      const known = [other.v4, other.v6];
+      for (const owners of [[excepted], [excepted, owner('2', known, [])]]) {
+        await backend.set(blockSet(owners, { everyone, known }), signal);
+        expect(await passes('tv', tv.v4, ads.v4)).toBe(true);
+        expect(await passes('tv', tv.v6, ads.v6)).toBe(true);
+        expect(await passes('tv', tv.v4, video.v4)).toBe(false);
+        expect(await passes('console', other.v4, ads.v4)).toBe(false);
+        expect(await passes('console', other.v6, ads.v6)).toBe(false);
+      }
+      await backend.set(blockSet([owner('1', [tv.v4, tv.v6], [])], { everyone, known }), signal);
+      expect(await passes('tv', tv.v4, ads.v4)).toBe(false);
+    });
+
+    test('the guard beats wide words and networks too', async () => {
+      const all = { internet: true, lan: true, networks: ['0.0.0.0/0', '::/0'] };
+      const everything = owner('1', [tv.v4, tv.v6], [], [tv.mac], all);
+      await backend.set(blockSet([everything], { guard: [`${ads.v4}/32`, `${ads.v6}/128`] }), signal);
+      for (const v4 of [tv.v4, tv.newV4]) {
+        expect(await passes('tv', v4, ads.v4)).toBe(true);
+        expect(await passes('tv', v4, video.v4)).toBe(false);
+      }
+      expect(await passes('tv', tv.v6, ads.v6)).toBe(true);
+      expect(await passes('tv', tv.v6, video.v6)).toBe(false);
+    });
+
     test('drift is told and the next set puts it right', async () => {
       expect(await backend.check(signal)).toEqual([]);
       await backend.set(blockSet([TV]), signal);
@@ -144,6 +222,26 @@ export function backendContract(name: string, open: () => Promise<BackendHarness
       expect(pair?.bytes).toBeGreaterThan(50);
       expect(counters.find((one) => one.remote === video.v6)).toMatchObject({ owner: undefined, packets: 1 });
       expect(await backend.counters(signal)).toEqual(counters);
+    });
+
+    test('drops of networks and wide words are counted per owner', async () => {
+      const networks = ['203.0.113.0/24', `${ads.v4}/32`];
+      const wide = { networks, internet: true };
+      await backend.set(blockSet([owner('1', [tv.v4, tv.v6], [], [], wide)]), signal);
+      await passes('tv', tv.v4, ads.v4);
+      await passes('tv', tv.v4, video.v4);
+      await passes('tv', tv.v4, video.v4);
+      await passes('tv', tv.v6, ads.v6);
+      const counters = await backend.counters(signal);
+      const packets = new Map(counters.map((one) => [one.remote, one.packets]));
+      expect(packets).toEqual(
+        new Map([
+          [`${ads.v4}/32`, 1],
+          ['203.0.113.0/24', 2],
+          ['internet', 1],
+        ]),
+      );
+      expect(counters.every((one) => one.owner === TV.id && one.bytes > 50)).toBe(true);
     });
 
     test('clear lets everything pass and leaves nothing to check', async () => {

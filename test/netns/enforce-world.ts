@@ -7,15 +7,20 @@ import { world } from '../contract/backend.ts';
 const TRAFFIC = fileURLToPath(new URL('enforce-traffic.ts', import.meta.url));
 let worlds = 0;
 
-/** A small world in network namespaces: tv and console on a LAN, a router, the internet. Made by `createWorld`. */
+/** A device of the world's second LAN. */
+export const guest = { v4: '192.168.2.40', v6: '2001:db8:1:2::40' } as const;
+
+type Host = 'tv' | 'console' | 'guest' | 'net';
+
+/** A small world in network namespaces: tv and console on a LAN, guest on another, a router, the internet. */
 export interface World {
   /** Runs commands on the router. */
   readonly router: Exec;
   /** One ping, answered within 0.3 s. */
-  ping(device: 'tv' | 'console', source: string, remote: string): Promise<boolean>;
+  ping(device: Host, source: string, remote: string): Promise<boolean>;
   /** Starts a part of enforce-traffic.ts; ends with the world. */
-  traffic(host: 'tv' | 'console' | 'net', ...args: string[]): Traffic;
-  run(host: 'tv' | 'console' | 'router' | 'net', ...argv: string[]): Promise<string>;
+  traffic(host: Host, ...args: string[]): Traffic;
+  run(host: Host | 'router', ...argv: string[]): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -34,7 +39,7 @@ export const sleep = (ms: number): Promise<void> => systemClock.sleep(ms);
 export async function createWorld(): Promise<World> {
   worlds += 1;
   const ns = (host: string): string => `hedge-${process.pid}-${worlds}-${host}`;
-  const hosts = ['router', 'tv', 'console', 'net'] as const;
+  const hosts = ['router', 'tv', 'console', 'guest', 'net'] as const;
   const host = createExec();
   const stopper = new AbortController();
   const children: Child[] = [];
@@ -64,12 +69,16 @@ export async function createWorld(): Promise<World> {
       ip link add wan0 address 02:cc:00:00:00:01 type veth peer name eth0 netns ${ns('net')} address 02:cc:00:00:00:02
       ip link add port1 type veth peer name eth0 netns ${ns('tv')} address ${tv.mac}
       ip link add port2 type veth peer name eth0 netns ${ns('console')} address ${other.mac}
+      ip link add lan1 address 02:aa:00:00:01:01 type veth peer name eth0 netns ${ns('guest')}
+      ip link set lan1 up
       ip link set port1 master lan0 up
       ip link set port2 master lan0 up
       ip link set lan0 up
       ip link set wan0 up
       ip addr add 192.168.1.1/24 dev lan0
       ip addr add 2001:db8:1::1/64 dev lan0 nodad
+      ip addr add 192.168.2.1/24 dev lan1
+      ip addr add 2001:db8:1:2::1/64 dev lan1 nodad
       ip addr add 203.0.113.1/24 dev wan0
       ip addr add 2001:db8:f::1/64 dev wan0 nodad
       echo 1 > /proc/sys/net/ipv4/ip_forward
@@ -90,6 +99,7 @@ export async function createWorld(): Promise<World> {
       );
     await script('tv', onLan(tv.v4, tv.newV4, tv.v6, tv.newV6));
     await script('console', onLan(other.v4, other.v6));
+    await script('guest', leaf([`${guest.v4}/24`, `${guest.v6}/64`], '192.168.2.1', '2001:db8:1:2::1'));
     const remotes = [ads, video].flatMap(({ v4, v6 }) => [`${v4}/24`, `${v6}/64`]);
     await script('net', leaf(remotes, '203.0.113.1', '2001:db8:f::1'));
   };

@@ -1,4 +1,4 @@
-import type { Address, BlockSet, NodeId } from '../../policy/block-set.ts';
+import type { Address, BlockSet, NodeId, Prefix } from '../../policy/block-set.ts';
 
 /** What one `set()` did. */
 export interface Outcome {
@@ -19,11 +19,16 @@ export interface Drift {
   readonly detail: string;
 }
 
-/** What was dropped for one remote address since the kernel's counter began (a damaged set begins anew at its repair). */
+/**
+ * What was dropped for one entry of a block set since the kernel's counter began. Those of addresses and networks last as
+ * long as the entry (a damaged set begins anew at its repair); those of `internet` and `lan` begin anew whenever
+ * the owner's chains are written.
+ */
 export interface Counter {
   /** Undefined for what is blocked for every device of the home. */
   readonly owner: NodeId | undefined;
-  readonly remote: Address;
+  /** Of networks that lie inside each other the narrowest counts; of `0.0.0.0/0` and `::/0` each half by itself. */
+  readonly remote: Address | Prefix | 'internet' | 'lan';
   readonly packets: number;
   readonly bytes: number;
 }

@@ -1,6 +1,6 @@
 import type { Chains } from './chains.ts';
 import { HOOK, isOurChain, JUMP, ROOT, TABLE } from './names.ts';
-import type { Shape, SlotShape } from './rulebook.ts';
+import type { Kind, Shape, SlotShape } from './shape.ts';
 
 /** What `iptables-save` shows of our part of the kernel, and of the chain that we are called from. */
 export interface Found {
@@ -33,7 +33,7 @@ export function sameRules(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.join('\n').toLowerCase() === b.join('\n').toLowerCase();
 }
 
-/** The slots that chains found in the kernel ask for, with the MACs that lead to them. */
+/** The slots that chains found in the kernel ask for, with the MACs that lead to them and the kinds they ask for. */
 export function shapeFound(found: Found): Shape {
   const slots = new Map<number, SlotShape>();
   for (const name of found.chains.keys()) {
@@ -42,9 +42,16 @@ export function shapeFound(found: Found): Shape {
     const rules = found.chains.get('HR-M') ?? [];
     const mine = new RegExp(`--mac-source (\\S+) -[jg] HR-Od${slot}$`);
     const macs = rules.flatMap((rule) => mine.exec(rule)?.[1]?.toLowerCase() ?? []);
-    slots.set(Number(slot), { macs: new Set(macs), shared: false });
+    const kinds = new Set((found.chains.get(name) ?? []).flatMap((one) => kindOf(one) ?? []));
+    slots.set(Number(slot), { macs: new Set(macs), shared: false, kinds });
   }
   return { wan: [], slots };
+}
+
+function kindOf(rule: string): Kind | undefined {
+  const [, not, letter] = /-m set (! )?--match-set hedge-(a|an|n|H)\d*-[46] /.exec(rule) ?? [];
+  if (letter === 'H') return not === undefined ? 'lan' : 'internet';
+  return letter === 'a' || letter === 'an' || letter === 'n' ? letter : undefined;
 }
 
 /**

@@ -1,15 +1,14 @@
 import type { Family } from '../../policy/address.ts';
 import { ROOT, type SetLetter, setName } from './names.ts';
-import type { Shape } from './rulebook.ts';
+import { isWide, type Kind, type Shape } from './shape.ts';
 import { groupOf } from './slots.ts';
 
 /** Our chains in the order of their making, each with its rules as `iptables-save` prints them. */
 export type Chains = ReadonlyMap<string, readonly string[]>;
 
 /**
- * The chains of one family (design page enforce.md). `-j` in HEDGEROW, `-g` below, RETURN and never ACCEPT. What wide
- * subjects will need goes in at these places: HR-X and HR-Y before the R lines of HEDGEROW, `a` first and `n`, `an`,
- * internet and lan last in HR-Od and HR-Id.
+ * The chains of one family (design page enforce.md). `-j` in HEDGEROW, `-g` below, RETURN and never ACCEPT. Only wide
+ * owners come through HR-X and HR-Y, wherever their packets go; without one these doors are not there.
  */
 export function chainsOf(shape: Shape, family: Family): Chains {
   const chains = new Map<string, string[]>();
@@ -24,10 +23,13 @@ export function chainsOf(shape: Shape, family: Family): Chains {
   const slots = [...shape.slots].sort(([a], [b]) => a - b);
   const groups = [...new Set(slots.map(([slot]) => groupOf(slot)))];
   const withMac = slots.some(([, { macs }]) => macs.size > 0);
+  const wide = slots.filter(([, { kinds }]) => isWide(kinds));
 
   root(shape.wan, chain, [
+    ...(wide.length > 0 ? [{ side: 'i' as const, rule: `${match('W', 'src')} -j HR-X` }] : []),
     { side: 'i', rule: `${match('R', 'dst')} -j HR-O` },
     ...(withMac ? [{ side: 'i' as const, rule: `${unknown} -j HR-M` }] : []),
+    ...(wide.length > 0 ? [{ side: 'o' as const, rule: `${match('W', 'dst')} -j HR-Y` }] : []),
     { side: 'o', rule: `${match('R', 'src')} -j HR-I` },
   ]);
 
@@ -40,31 +42,46 @@ export function chainsOf(shape: Shape, family: Family): Chains {
     }
   }
 
-  for (const [way, near, far] of [
-    ['O', 'src', 'dst'],
-    ['I', 'dst', 'src'],
+  for (const [way, door, near, far] of [
+    ['O', 'X', 'src', 'dst'],
+    ['I', 'Y', 'dst', 'src'],
   ] as const) {
-    const top = chain(`HR-${way}`);
-    top(`${match('U', far)} -j RETURN`);
     // A shared address has to be asked for in every group: `-j` comes back and goes on, `-g` does not.
     const back = (among: typeof slots): string => (among.some(([, { shared }]) => shared) ? '-j' : '-g');
-    if (groups.length > 0) {
-      top(`${match('L', near)} ${back(slots)} HR-${way}L`);
-      const owners = chain(`HR-${way}L`);
+    const dispatch = (from: string, letter: 'g' | 'w', among: typeof slots, name: string): void => {
+      const top = chain(from);
+      if (letter === 'w') top(`${match('U', far)} -j RETURN`);
       for (const group of groups) {
-        const members = slots.filter(([slot]) => groupOf(slot) === group);
-        owners(`${match('g', near, group)} ${back(members)} HR-${way}${group}`);
-        const one = chain(`HR-${way}${group}`);
-        for (const member of members) {
-          const [slot] = member;
-          one(`${match('d', near, slot)} ${back([member])} HR-${way}d${slot}`);
-          const own = chain(`HR-${way}d${slot}`);
-          own(`${match('r', far, slot)} -j DROP`);
-          own(`${match('E', far)} -j DROP`);
-        }
+        const members = among.filter(([slot]) => groupOf(slot) === group);
+        if (members.length === 0) continue;
+        top(`${match(letter, near, group)} ${back(members)} ${name}${group}`);
+        const one = chain(`${name}${group}`);
+        for (const member of members)
+          one(`${match('d', near, member[0])} ${back([member])} HR-${way}d${member[0]}`);
       }
+    };
+    if (wide.length > 0) dispatch(`HR-${door}`, 'w', wide, `HR-${door}`);
+    const top = chain(`HR-${way}`);
+    top(`${match('U', far)} -j RETURN`);
+    if (slots.length > 0) {
+      // Its owners' own chains have asked for E, and their exceptions beat it: nobody comes back to the line below.
+      top(`${match('L', near)} -g HR-${way}L`);
+      dispatch(`HR-${way}L`, 'g', slots, `HR-${way}`);
     }
     top(`${match('E', far)} ${match('H', near)} -j DROP`);
+    for (const [slot, { kinds }] of slots) {
+      const own = chain(`HR-${way}d${slot}`);
+      const lines: [Kind | undefined, string][] = [
+        ['a', `${match('a', far, slot)} -j RETURN`],
+        [undefined, `${match('r', far, slot)} -j DROP`],
+        [undefined, `${match('E', far)} -j DROP`],
+        ['an', `${match('an', far, slot)} -j RETURN`],
+        ['n', `${match('n', far, slot)} -j DROP`],
+        ['internet', `-m set ! --match-set ${setName('H', family)} ${far} -j DROP`],
+        ['lan', `${match('H', far)} -j DROP`],
+      ];
+      for (const [kind, rule] of lines) if (kind === undefined || kinds.has(kind)) own(rule);
+    }
   }
   return chains;
 }

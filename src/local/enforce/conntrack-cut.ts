@@ -1,9 +1,10 @@
 import { type Clock, Coalesce } from '../../clock.ts';
 import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { PrefixSet } from '../../policy/address.ts';
-import { type Address, type BlockSet, emptyBlockSet } from '../../policy/block-set.ts';
+import { type Address, type BlockSet, emptyBlockSet, type Owner } from '../../policy/block-set.ts';
 import type { Exec } from '../exec.ts';
+import { Judge } from './judge.ts';
+import { isWide, kindsOf, sameMembers } from './shape.ts';
 
 /** A device's address and a remote's. */
 export interface Pair {
@@ -28,15 +29,17 @@ export function newlyBlocked(before: BlockSet, next: BlockSet): (near: Address, 
 }
 
 /**
- * The pairs of addresses that `next` adds, at most `limit`: undefined if there are more, or if a remote was added for
- * every device.
+ * The pairs of addresses that `next` adds, at most `limit`: undefined if there are more, or if it may be more than pairs
+ * (a remote for every device, a network, the internet).
  */
 export function addedPairs(before: BlockSet, next: BlockSet, limit: number): readonly Pair[] | undefined {
   for (const far of next.everyone.keys()) if (!before.everyone.has(far)) return undefined;
+  const moved = before.home !== next.home && !sameMembers(before.home, next.home);
   const pairs: Pair[] = [];
   for (const owner of next.owners.values()) {
     const old = before.owners.get(owner.id);
-    if (old === owner) continue;
+    if (old === owner && !moved) continue;
+    if (isMoreThanPairs(owner, old)) return undefined;
     for (const far of owner.remotes.keys()) {
       const oldFar = old?.remotes.has(far) ?? false;
       for (const near of owner.addresses) {
@@ -150,14 +153,13 @@ export class ConntrackCut {
 }
 
 function blocking(blockSet: BlockSet): (near: Address, far: Address) => boolean {
-  const owners = new Map<Address, ReadonlyMap<Address, unknown>[]>();
-  for (const { addresses, remotes } of blockSet.owners.values()) {
-    for (const address of addresses) owners.set(address, [...(owners.get(address) ?? []), remotes]);
-  }
-  const home = new PrefixSet(blockSet.home);
-  return (near, far) => {
-    const mine = owners.get(near);
-    if (mine?.some((remotes) => remotes.has(far))) return true;
-    return blockSet.everyone.has(far) && (mine !== undefined || home.has(near));
-  };
+  const judge = new Judge(blockSet);
+  return (near, far) => judge.blocked(near, far) !== undefined;
+}
+
+/** True if more than addresses are blocked for the owner, or an exception of it is gone: no list of pairs says what that is. */
+function isMoreThanPairs(owner: Owner, old: Owner | undefined): boolean {
+  if (isWide(kindsOf(owner))) return true;
+  for (const excepted of old?.exceptions.keys() ?? []) if (!owner.exceptions.has(excepted)) return true;
+  return false;
 }

@@ -36,7 +36,8 @@ export class DryRunBackend implements Backend {
     const begun = this.#clock.monotonic();
     const slots = assignSlots(this.#slots.load(), want.owners.keys());
     this.#slots.save(slots);
-    const { steps, reached, elements, rules } = diff(this.#shown, compile(want, slots, { wan: this.#wan }));
+    const rulebook = compile(want, slots, { wan: this.#wan, last: this.#shown });
+    const { steps, reached, elements, rules } = diff(this.#shown, rulebook);
     this.#shown = reached;
     this.#steps = steps;
     for (const step of steps) {

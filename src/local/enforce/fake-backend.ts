@@ -1,6 +1,6 @@
-import { PrefixSet } from '../../policy/address.ts';
-import { type Address, type BlockSet, emptyBlockSet, type Mac, type Owner } from '../../policy/block-set.ts';
+import { type Address, type BlockSet, emptyBlockSet, type Mac } from '../../policy/block-set.ts';
 import type { Backend, Counter, Drift, Outcome } from './backend.ts';
+import { Judge } from './judge.ts';
 
 /** A readable fake: an in-memory kernel that can be asked whether a forwarded packet passes, disturbed, and made to fail. */
 export class FakeBackend implements Backend {
@@ -8,6 +8,7 @@ export class FakeBackend implements Backend {
   /** Every outcome of `set`, oldest first. */
   readonly outcomes: Outcome[] = [];
   #kernel: BlockSet = emptyBlockSet;
+  #judge = new Judge(emptyBlockSet);
   #acknowledged: BlockSet | undefined;
   #doubt = true;
   #failure: Error | undefined;
@@ -25,7 +26,7 @@ export class FakeBackend implements Backend {
     }
     const did = this.#doubt ? 'resync' : sameBlocks(this.#kernel, want) ? 'unchanged' : 'update';
     const outcome: Outcome = { did, elements: 0, rules: 0, ms: 0 };
-    this.#kernel = want;
+    this.#hold(want);
     this.#acknowledged = want;
     this.#doubt = false;
     this.outcomes.push(outcome);
@@ -46,7 +47,7 @@ export class FakeBackend implements Backend {
 
   async clear(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    this.#kernel = emptyBlockSet;
+    this.#hold(emptyBlockSet);
     this.#acknowledged = undefined;
     this.#doubt = true;
   }
@@ -69,7 +70,7 @@ export class FakeBackend implements Backend {
 
   /** Somebody else flushes the kernel's tables: nothing is blocked until the drift is repaired. */
   disturb(): void {
-    this.#kernel = emptyBlockSet;
+    this.#hold(emptyBlockSet);
   }
 
   /**
@@ -77,29 +78,17 @@ export class FakeBackend implements Backend {
    * the source's hardware address, seen only when the sender is on a LAN of this router.
    */
   blocks(source: Address, destination: Address, mac?: Mac): boolean {
-    const { owners, everyone, guard, home, known } = this.#kernel;
-    const guarded = new PrefixSet(guard);
-    const inside = new PrefixSet(home);
-    for (const [near, far, from] of [
-      [source, destination, mac],
-      [destination, source, undefined],
-    ] as const) {
-      if (guarded.has(far)) continue;
-      const isOwner = (owner: Owner): boolean =>
-        owner.addresses.has(near) || (from !== undefined && !known.has(near) && owner.macs.has(from));
-      const mine = [...owners.values()].filter(isOwner);
-      const blocked = mine.find((owner) => owner.remotes.has(far));
-      if (blocked !== undefined) return this.#drop(blocked.id, far);
-      if (everyone.has(far) && (mine.length > 0 || inside.has(near))) return this.#drop(undefined, far);
-    }
-    return false;
+    const drop = this.#judge.dropOf(source, destination, mac);
+    if (drop === undefined) return false;
+    const key = `${drop.owner} ${drop.remote}`;
+    const packets = (this.#counters.get(key)?.packets ?? 0) + 1;
+    this.#counters.set(key, { ...drop, packets, bytes: packets * 100 });
+    return true;
   }
 
-  #drop(owner: Owner['id'] | undefined, remote: Address): true {
-    const key = `${owner} ${remote}`;
-    const packets = (this.#counters.get(key)?.packets ?? 0) + 1;
-    this.#counters.set(key, { owner, remote, packets, bytes: packets * 100 });
-    return true;
+  #hold(kernel: BlockSet): void {
+    this.#kernel = kernel;
+    this.#judge = new Judge(kernel);
   }
 }
 
@@ -122,7 +111,12 @@ function sameBlocks(a: BlockSet, b: BlockSet): boolean {
         other !== undefined &&
         sameKeys(owner.addresses, other.addresses) &&
         sameKeys(owner.macs, other.macs) &&
-        sameKeys(owner.remotes, other.remotes)
+        sameKeys(owner.remotes, other.remotes) &&
+        sameKeys(owner.networks, other.networks) &&
+        (owner.internet === undefined) === (other.internet === undefined) &&
+        (owner.lan === undefined) === (other.lan === undefined) &&
+        sameKeys(owner.exceptions, other.exceptions) &&
+        sameKeys(owner.exceptedNetworks, other.exceptedNetworks)
       );
     })
   );

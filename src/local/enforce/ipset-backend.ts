@@ -9,7 +9,8 @@ import { restoreText } from './chains-text.ts';
 import { ConntrackCut } from './conntrack-cut.ts';
 import { CounterBook, parseRuleCounts } from './counters.ts';
 import { driftOf } from './drift.ts';
-import { listSizes, restoreSets, saveSets } from './ipset.ts';
+import { isPassing } from './exceptions.ts';
+import { listElements, listSizes, restoreSets, saveSets } from './ipset.ts';
 import { IpsetSession } from './ipset-session.ts';
 import type { Iptables } from './iptables.ts';
 import { type Change, diff, type Step } from './plan.ts';
@@ -68,7 +69,7 @@ export class IpsetBackend implements Backend {
     const assigned = assignSlots(held, want.owners.keys());
     if (assigned !== held) slots.save(assigned);
     const mirror = this.#mirror;
-    const rulebook = withSpares(compile(want, assigned, { wan }), mirror);
+    const rulebook = withSpares(compile(want, assigned, { wan, last: this.#applied }), mirror);
     if (rulebook.refused > 0)
       log.warn({ refused: rulebook.refused }, 'elements that are no addresses were left out');
 
@@ -160,7 +161,14 @@ export class IpsetBackend implements Backend {
   }
 
   async #resync(want: Rulebook, signal: AbortSignal): Promise<{ did: 'resync' } & Omit<Change, 'steps'>> {
-    const { steps, between } = widen(want, await this.#look(signal));
+    const look = await this.#look(signal);
+    const passing = [...look.sizes].filter(([name, size]) => size > 0 && isPassing(name));
+    const held = await listElements(
+      this.#options.exec,
+      passing.map(([name]) => name),
+      signal,
+    );
+    const { steps, between } = widen(want, look, held);
     for (const step of steps) await this.#apply(step, signal, 0);
     const rest = narrow(want, between, await listSizes(this.#options.exec, signal));
     if (rest.missing.length > 0) throw new TemporaryError(`sets lost elements meanwhile: ${rest.missing[0]}`);

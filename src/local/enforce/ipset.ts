@@ -1,6 +1,6 @@
 import { TemporaryError } from '../../errors.ts';
 import type { Exec } from '../exec.ts';
-import { parseSizes } from './resync.ts';
+import { parseElements, parseSizes } from './resync.ts';
 
 /** 200,000 elements take 1 s on a fast machine. */
 const TIMEOUT_MS = 60_000;
@@ -18,6 +18,20 @@ export async function listSizes(exec: Exec, signal: AbortSignal): Promise<Readon
 /** One set, or all of the machine, as `ipset save` prints them. */
 export async function saveSets(exec: Exec, name: string | undefined, signal: AbortSignal): Promise<string> {
   return checked(exec, ['ipset', 'save', ...(name === undefined ? [] : [name])], signal);
+}
+
+/** The elements of these sets, as the kernel prints them (ipset(8), interactive mode). One of them missing is a failure. */
+export async function listElements(
+  exec: Exec,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  if (names.length === 0) return new Map();
+  const input = `${names.map((name) => `save ${name}`).join('\n')}\n`;
+  const { code, stdout, stderr } = await exec.run(['ipset', '-'], { input, timeoutMs: TIMEOUT_MS, signal });
+  if (code !== 0 || stderr.trim() !== '')
+    throw new TemporaryError(`ipset - (save) failed: ${stderr.trim().slice(0, 300)}`);
+  return parseElements(stdout);
 }
 
 async function checked(

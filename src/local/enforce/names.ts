@@ -10,8 +10,9 @@ export const JUMP = `-A ${HOOK} -j ${ROOT}`;
 export const ACK_SET = 'hedge-ack';
 
 /**
- * The letters of the sets (design page enforce.md). `W`, `w`, `a`, `n`, `an` belong to wide subjects and their
- * exceptions, which no rulebook has yet; they are ours all the same, so a resync cleans them up.
+ * The letters of the sets (design page enforce.md): `L` owners' addresses, `W` those of owners with something wide, `R`
+ * remotes, `E` those blocked for everyone, `H` the home, `U` the guard, `K` devices' addresses; `g`, `w` L and W of a
+ * slot group; of a slot `d` its addresses, `r` its remotes, `n` its networks, `a`, `an` its exceptions to them.
  */
 export type SetLetter = 'L' | 'W' | 'R' | 'E' | 'H' | 'U' | 'K' | 'g' | 'w' | 'd' | 'r' | 'a' | 'n' | 'an';
 

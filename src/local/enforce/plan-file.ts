@@ -9,9 +9,10 @@ import type { Family } from '../../policy/address.ts';
 import type { Exec } from '../exec.ts';
 import type { Plan } from './backend.ts';
 import { addJump, parseSave, sameRules } from './chains-text.ts';
+import { isPassing } from './exceptions.ts';
 import { restoreSets } from './ipset.ts';
 import { Iptables } from './iptables.ts';
-import { ROOT } from './names.ts';
+import { parseSetName, ROOT } from './names.ts';
 
 const HEAD = /^hedgerow-plan\/1 ([0-9a-f]{64})\n/;
 const planSchema = z.strictObject({
@@ -139,8 +140,8 @@ async function replace(path: string, text: string): Promise<void> {
 
 /**
  * Puts the plan of a file in force without agent, store or network: at boot, before forwarding is on. Safe when rules
- * are in place already: sets only grow, and chains that are hooked in are left alone, because the kernel is never older
- * than the file; what is too much goes with the agent's first run. Throws DataError for a damaged file,
+ * are in place already: what blocks only grows, and chains and exceptions that are in force are left alone, because the
+ * kernel is never older than the file; what is too much goes with the agent's first run. Throws DataError for a damaged file,
  * UnavailableError for a missing file or tool, TemporaryError if a tool failed.
  */
 export async function restorePlan(path: string, exec: Exec, signal: AbortSignal): Promise<Plan> {
@@ -159,7 +160,6 @@ export async function restorePlan(path: string, exec: Exec, signal: AbortSignal)
   }
   const { plan } = decoded;
   const iptables = new Iptables(exec, plan.variant);
-  await restoreSets(exec, plan.sets, signal);
   const found = await iptables.found(signal);
   const texts = new Map<Family, string>();
   for (const [family, chains] of [
@@ -171,6 +171,22 @@ export async function restorePlan(path: string, exec: Exec, signal: AbortSignal)
     const hooked = jumps[0] === 1 && sameRules(there.get(ROOT) ?? [], root);
     if (!hooked) texts.set(family, addJump(chains, jumps));
   }
+  await restoreSets(exec, setsFor(plan, texts), signal);
   await iptables.restore(texts, signal);
   return plan;
+}
+
+/**
+ * The lines for the plan's sets. Exceptions of a family whose chains stay are left as they are: an old one would let
+ * through what is blocked by now. Where chains are written, the exceptions are those of the plan and no others.
+ */
+function setsFor(plan: Plan, chains: ReadonlyMap<Family, string>): string {
+  const lines = plan.sets.split('\n').flatMap((line) => {
+    const [verb, name = ''] = line.split(' ');
+    if (!isPassing(name)) return [line];
+    const family = parseSetName(name)?.family;
+    if (family === undefined || !chains.has(family)) return verb === 'add' ? [] : [line];
+    return verb === 'create' ? [line, `flush ${name}`] : [line];
+  });
+  return lines.join('\n');
 }

@@ -1,8 +1,11 @@
 import type { Family } from '../../policy/address.ts';
 import { chainsOf } from './chains.ts';
 import { restoreText } from './chains-text.ts';
-import { type SetLetter, setName } from './names.ts';
-import { FAMILIES, type Rulebook, type SetSpec, type Shape, type SlotShape } from './rulebook.ts';
+import { blocksIn, EXCEPTIONS } from './exceptions.ts';
+import { movedKeys, slotsOf } from './keys.ts';
+import { type SetLetter, setName, temporaryName } from './names.ts';
+import { FAMILIES, type Rulebook, type SetSpec } from './rulebook.ts';
+import { exceptingLike, isWide, lingers, type Shape, sameMembers, sharing, union } from './shape.ts';
 import { groupOf } from './slots.ts';
 
 /** One thing to do and to see acknowledged before the next. */
@@ -20,16 +23,21 @@ export interface Change {
 }
 
 /**
- * Widening runs in this order with the chains at the gap, narrowing in reverse. So whatever both the old and the new
- * rulebook block stays blocked at every step, also when an address passes from one owner to another: what a rule leads
- * to is there before the rule, an address enters a group (g) once its owner's own set (d) has it, and becomes known
- * (K: no longer looked up by its MAC) only once it is an owner's (L).
+ * The promise: whatever both the old and the new rulebook block stays blocked at every step. And as long as every packet
+ * keeps its owner and H and U stay as they are (or nothing but one of them changes), what neither blocks is never blocked on
+ * the way, but for excepted networks that are partly blocked already. The property tests hold both. The order follows;
+ * adding goes down these lists, removing up:
+ *
+ * - an address enters a group (g, w) once its owner's own set (d) has it, and is an owner's (L, W) only then;
+ * - H and U change at once, by a swap, between the two: `internet` begins where `lan` ends;
+ * - an address is known (K: no longer looked up by its MAC) only after that, and forgotten before anything else;
+ * - an exception that may come early is there before E, n, internet and lan, and `an` after r and E, which beat it.
+ *
+ * Chains change in the gaps, to those of both and then to the new ones: what a rule leads to is there before the rule.
  */
-export const BEFORE_CHAINS: readonly SetLetter[] = ['U', 'H', 'r', 'E', 'R'];
-export const AFTER_CHAINS: readonly SetLetter[] = ['d', 'g', 'L', 'K'];
-
-/** So many owners that are gone may keep their chains, so that an owner that comes and goes costs no new chains. */
-const LINGER = 16;
+export const BEFORE_CHAINS: readonly SetLetter[] = ['r', 'E', 'R'];
+export const AFTER_CHAINS: readonly SetLetter[] = ['n', 'd', 'g', 'L', 'w', 'W'];
+export const SWAPPED: readonly SetLetter[] = ['H', 'U'];
 
 /**
  * The steps from `now`, which the kernel is known to hold, to `want`. Without new chains it is one step. With new ones
@@ -38,79 +46,62 @@ const LINGER = 16;
 export function diff(now: Rulebook, want: Rulebook): Change {
   const moved = movedKeys(now, want);
   const linger = moved.size === 0 && lingers(now.shape, want.shape);
-  const shape = linger ? now.shape : want.shape;
-  const between = linger
-    ? now.shape
-    : sharing(union(alive(now), want.shape), (slot) => holdsOne(moved, slot, now, want));
-  const reached: Rulebook = { sets: withEmpty(want.sets, shape), shape, refused: want.refused };
-  const kept = linger ? reached.sets : withEmpty(reached.sets, between);
+  const last = linger ? now.shape : want.shape;
+  const involved = slotsOf(moved, now, want);
+  const both = linger ? now.shape : sharing(union(alive(now), last), (slot) => involved.has(slot));
+  const reached: Rulebook = { ...want, sets: withEmpty(want.sets, last), shape: last };
+  const kept = linger ? reached.sets : withEmpty(reached.sets, both);
 
-  const created = [...kept]
-    .filter(([name]) => !now.sets.has(name))
-    .map(([name, set]) => createLine(name, set));
-  const add = (letters: readonly SetLetter[]): string[] => difference('add', letters, kept, now.sets);
-  const del = (letters: readonly SetLetter[]): string[] =>
-    difference('del', letters.toReversed(), now.sets, kept);
-  const [addEarly, addLate] = [add(BEFORE_CHAINS), add(AFTER_CHAINS)];
-  const [delLate, delEarly] = [del(AFTER_CHAINS), del(BEFORE_CHAINS)];
-  const destroyed = [...now.sets.keys(), ...kept.keys()].filter((name) => !reached.sets.has(name));
-  const widened = chainsStep(now.shape, between);
-  const narrowed = chainsStep(between, shape);
+  const created = [...kept].filter(([name]) => !now.sets.has(name));
+  const destroyed = new Set([...now.sets.keys(), ...kept.keys()].filter((name) => !reached.sets.has(name)));
+  const add = (letters: readonly SetLetter[], which?: Which): string[] =>
+    difference('add', letters, kept, now.sets, which);
+  const del = (letters: readonly SetLetter[], which?: Which): string[] =>
+    difference('del', letters.toReversed(), now.sets, kept, which);
+  const [blockedBefore, blockedAfter] = [blocksIn(now), blocksIn(want)];
+  const early: Which = (set, exception) => !blockedBefore(set, exception);
+  const late: Which = (set, exception) => !blockedAfter(set, exception);
+  const swapped = [...kept].filter(([name, { letter, elements }]) => {
+    const there = now.sets.get(name)?.elements;
+    return SWAPPED.includes(letter) && there !== elements && !sameMembers(there ?? new Set(), elements);
+  });
+  const sets = (...lines: readonly string[][]): Step => ({ kind: 'sets', lines: lines.flat() });
+  // What everyone is blocked from meets exceptions whose rule has to be there already, or still.
+  const [entering, leaving] = [add(['E']).length > 0, del(['E']).length > 0];
+  const first = entering && !linger ? exceptingLike(now.shape, last) : now.shape;
+  const rest = leaving && !linger ? exceptingLike(last, now.shape) : last;
+
+  const steps = joined([
+    sets(
+      created.map(([name, set]) => createLine(name, set)),
+      add(['a'], early),
+    ),
+    ...chainsStep(now.shape, first),
+    sets(add(BEFORE_CHAINS), add(['an'], early)),
+    ...chainsStep(first, both),
+    sets(
+      del([...EXCEPTIONS, 'K'], blockedAfter),
+      add(AFTER_CHAINS),
+      ...swapped.map(([name, set]) => replacement(name, set)),
+      add(['K']),
+      del(AFTER_CHAINS),
+      add(EXCEPTIONS, blockedBefore),
+    ),
+    ...chainsStep(both, rest),
+    sets(del(['an'], late), del(BEFORE_CHAINS)),
+    ...chainsStep(rest, last),
+    sets(
+      del(['a'], late),
+      [...destroyed].map((name) => `destroy ${name}`),
+    ),
+  ]);
+  const lines = steps.flatMap((step) => (step.kind === 'sets' ? step.lines : []));
   return {
-    steps: joined([
-      { kind: 'sets', lines: [...created, ...addEarly] },
-      ...widened,
-      { kind: 'sets', lines: [...addLate, ...delLate] },
-      ...narrowed,
-      { kind: 'sets', lines: [...delEarly, ...new Set(destroyed).values().map((name) => `destroy ${name}`)] },
-    ]),
+    steps,
     reached,
-    elements: addEarly.length + addLate.length + delLate.length + delEarly.length,
-    rules: [...widened, ...narrowed].reduce((sum, step) => sum + step.rules, 0),
+    elements: lines.filter((line) => /^(add|del) /.test(line)).length,
+    rules: steps.reduce((sum, step) => sum + (step.kind === 'chains' ? step.rules : 0), 0),
   };
-}
-
-/** The shape whose chains ask for the owners of both; of a slot in both it has the MACs of both. */
-export function union(a: Shape, b: Shape): Shape {
-  const slots = new Map<number, SlotShape>(a.slots);
-  for (const [slot, mine] of b.slots) {
-    const other = slots.get(slot);
-    slots.set(slot, {
-      macs: new Set([...mine.macs, ...(other?.macs ?? [])]),
-      shared: mine.shared || (other?.shared ?? false),
-    });
-  }
-  return { wan: b.wan, slots };
-}
-
-/** The shape in which the slots that `shared` names ask on after their own chain, so that no owner hides another. */
-export function sharing(shape: Shape, shared: (slot: number) => boolean): Shape {
-  const slots = [...shape.slots].map(
-    ([slot, one]) => [slot, { ...one, shared: one.shared || shared(slot) }] as const,
-  );
-  return { wan: shape.wan, slots: new Map(slots) };
-}
-
-/** Addresses and MACs that were one owner's and become another's. */
-function movedKeys(now: Rulebook, want: Rulebook): ReadonlySet<string> {
-  const held = new Map<string, number>();
-  for (const [key, slot] of keysOf(now)) held.set(key, slot);
-  const moved = new Set<string>();
-  for (const [key, slot] of keysOf(want)) if ((held.get(key) ?? slot) !== slot) moved.add(key);
-  return moved;
-}
-
-function* keysOf({ sets, shape }: Rulebook): Generator<readonly [key: string, slot: number]> {
-  for (const [slot, { macs }] of shape.slots) {
-    for (const mac of macs) yield [mac, slot];
-    for (const family of FAMILIES)
-      for (const address of sets.get(setName('d', family, slot))?.elements ?? []) yield [address, slot];
-  }
-}
-
-function holdsOne(keys: ReadonlySet<string>, slot: number, ...rulebooks: readonly Rulebook[]): boolean {
-  if (keys.size === 0) return false;
-  return rulebooks.some((rulebook) => keysOf(rulebook).some(([key, of]) => of === slot && keys.has(key)));
 }
 
 /** The sets that chains of this shape refer to, those that are not wanted for themselves empty. */
@@ -119,12 +110,12 @@ export function withEmpty(sets: Rulebook['sets'], shape: Shape): Rulebook['sets'
   const want = (letter: SetLetter, index: number): void => {
     for (const family of FAMILIES) {
       const name = setName(letter, family, index);
-      if (!sets.has(name)) missing.push([name, { letter, family, elements: new Set() }]);
+      if (!sets.has(name)) missing.push([name, { letter, family, index, elements: new Set() }]);
     }
   };
-  for (const slot of shape.slots.keys()) {
-    // A slot has all of its sets or none.
-    if (sets.has(setName('d', 6, slot))) continue;
+  for (const [slot, { kinds }] of shape.slots) {
+    for (const letter of ['a', 'an', 'n'] as const) if (kinds.has(letter)) want(letter, slot);
+    if (isWide(kinds)) want('w', groupOf(slot));
     want('r', slot);
     want('d', slot);
     want('g', groupOf(slot));
@@ -132,33 +123,34 @@ export function withEmpty(sets: Rulebook['sets'], shape: Shape): Rulebook['sets'
   return missing.length === 0 ? sets : new Map([...sets, ...missing]);
 }
 
+const NETWORKS: ReadonlySet<SetLetter> = new Set(['H', 'U', 'n', 'an']);
+const COUNTED: ReadonlySet<SetLetter> = new Set(['r', 'E', 'n']);
+
 /** The command that makes a set. Only sets whose elements a drop rule matches count. */
 export function createLine(name: string, { letter, family }: SetSpec): string {
-  const type = letter === 'H' || letter === 'U' ? 'hash:net' : 'hash:ip';
-  const counters = letter === 'r' || letter === 'E' ? ' counters' : '';
+  const type = NETWORKS.has(letter) ? 'hash:net' : 'hash:ip';
+  const counters = COUNTED.has(letter) ? ' counters' : '';
   return `create ${name} ${type} family ${family === 4 ? 'inet' : 'inet6'} maxelem 1048576${counters}`;
-}
-
-/** The chains of the old shape may stay: they do all that the new ones would, and few of them are idle. */
-export function lingers(now: Shape, want: Shape): boolean {
-  const idle = [...now.slots].filter(([slot]) => !want.slots.has(slot));
-  if (idle.length > LINGER || now.wan.join(' ') !== want.wan.join(' ')) return false;
-  const idleMacs = new Set(idle.flatMap(([, { macs }]) => [...macs]));
-  for (const [slot, { macs, shared }] of want.slots) {
-    const there = now.slots.get(slot);
-    if (there === undefined || there.shared !== shared || there.macs.size !== macs.size) return false;
-    for (const mac of macs) if (!there.macs.has(mac) || idleMacs.has(mac)) return false;
-  }
-  return true;
 }
 
 /** The shape without the slots of owners that were gone before. */
 function alive({ shape, sets }: Rulebook): Shape {
   const empty = (letter: SetLetter, slot: number): boolean =>
     FAMILIES.every((family) => (sets.get(setName(letter, family, slot))?.elements.size ?? 0) === 0);
-  const slots = [...shape.slots].filter(([slot]) => !(empty('d', slot) && empty('r', slot)));
+  const slots = [...shape.slots].filter(
+    ([slot, { kinds }]) => kinds.size > 0 || !(empty('d', slot) && empty('r', slot)),
+  );
   return { wan: shape.wan, slots: new Map(slots) };
 }
+
+/** Lines that put other elements into a set at once. It loses its counters. */
+export function replacement(name: string, set: SetSpec): string[] {
+  const temporary = temporaryName(name);
+  const adds = [...set.elements].map((element) => `add ${temporary} ${element}`);
+  return [createLine(temporary, set), ...adds, `swap ${temporary} ${name}`, `destroy ${temporary}`];
+}
+
+type Which = (set: SetSpec, element: string) => boolean;
 
 /** Commands for the elements that `a` has and `b` lacks, sets in the order of their letters. */
 function difference(
@@ -166,13 +158,16 @@ function difference(
   letters: readonly SetLetter[],
   a: Rulebook['sets'],
   b: Rulebook['sets'],
+  which: Which = () => true,
 ): string[] {
   const lines = new Map<SetLetter, string[]>(letters.map((letter) => [letter, []]));
-  for (const [name, { letter, elements }] of a) {
+  for (const [name, set] of a) {
+    const { letter, elements } = set;
     const mine = lines.get(letter);
-    if (mine === undefined) continue;
     const other = b.get(name)?.elements;
-    for (const element of elements) if (!other?.has(element)) mine.push(`${verb} ${name} ${element}`);
+    if (mine === undefined || other === elements) continue;
+    for (const element of elements)
+      if (!other?.has(element) && which(set, element)) mine.push(`${verb} ${name} ${element}`);
   }
   return [...lines.values()].flat();
 }

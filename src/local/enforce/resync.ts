@@ -1,18 +1,20 @@
-import type { Family } from '../../policy/address.ts';
+import { canonicalAddress, canonicalPrefix, type Family } from '../../policy/address.ts';
 import { chainsOf } from './chains.ts';
 import { addJump, type Found, restoreText, shapeFound } from './chains-text.ts';
-import { ACK_SET, parseSetName, type SetLetter, setName, temporaryName } from './names.ts';
+import { EXCEPTIONS } from './exceptions.ts';
+import { ACK_SET, parseSetName, type SetLetter, setName } from './names.ts';
 import {
   AFTER_CHAINS,
   BEFORE_CHAINS,
   chainsStep,
   createLine,
+  replacement,
   type Step,
-  sharing,
-  union,
+  SWAPPED,
   withEmpty,
 } from './plan.ts';
-import { FAMILIES, type Rulebook, type SetSpec, type Shape } from './rulebook.ts';
+import { FAMILIES, type Rulebook, type SetSpec } from './rulebook.ts';
+import { type Shape, sharing, union } from './shape.ts';
 
 /** What a look at the kernel showed: every set with its number of elements, and our chains per family. */
 export interface Look {
@@ -33,14 +35,28 @@ export function parseSizes(text: string): ReadonlyMap<string, number> {
   return sizes;
 }
 
+/** Reads the output of `ipset save`: the elements of each set that has any, without their counters. */
+export function parseElements(text: string): ReadonlyMap<string, ReadonlySet<string>> {
+  const sets = new Map<string, Set<string>>();
+  for (const line of text.split('\n')) {
+    const [, name, element] = /^(?:ipset> )*add (\S+) (\S+)/.exec(line) ?? [];
+    if (name === undefined || element === undefined) continue;
+    const elements = sets.get(name) ?? new Set();
+    sets.set(name, elements.add(element));
+  }
+  return sets;
+}
+
 /**
- * First half of a resync: whatever the kernel holds of ours, it holds the wanted as well afterwards, and nothing that
+ * First half of a resync: whatever the kernel holds of ours, it blocks the wanted as well afterwards, and nothing that
  * was blocked and shall be blocked passes on the way. Existing elements keep their counters. Sets are lines for
- * `ipset -exist restore`, chains whole, with the jump.
+ * `ipset -exist restore`, chains whole, with the jump. `passing` is what the kernel's sets of exceptions and of known
+ * addresses hold: whose they were is not told, so what is not wanted goes first; a new exception comes with the second half.
  */
 export function widen(
   want: Rulebook,
   look: Look,
+  passing: ReadonlyMap<string, ReadonlySet<string>>,
 ): { readonly steps: readonly Step[]; readonly between: Shape } {
   const both = FAMILIES.reduce((all, family) => union(shapeFound(look.found[family]), all), want.shape);
   // Whose the addresses in the kernel were is not known: until the sets are right every owner is asked.
@@ -56,21 +72,38 @@ export function widen(
     texts.set(family, addJump(restoreText({ chains, gone }), jumps));
     for (const lines of chains.values()) rules += lines.length;
   }
-  return {
-    between: shape,
-    steps: [
-      {
-        kind: 'sets',
-        lines: [
-          ...leftOver.map((name) => `destroy ${name}`),
-          ...[...sets].map(([name, set]) => createLine(name, set)),
-          ...additions(BEFORE_CHAINS, sets),
-        ],
-      },
-      { kind: 'chains', texts, rules },
-      { kind: 'sets', lines: additions(AFTER_CHAINS, sets) },
-    ],
-  };
+  const prepared = [
+    ...leftOver.map((name) => `destroy ${name}`),
+    ...[...sets].map(([name, set]) => createLine(name, set)),
+    ...surplusPassing(sets, passing),
+    ...additions(BEFORE_CHAINS, sets),
+  ];
+  const swapped = [...sets].filter(([, { letter }]) => SWAPPED.includes(letter));
+  const filled = [
+    ...additions(AFTER_CHAINS, sets),
+    ...swapped.flatMap(([name, set]) => replacement(name, set)),
+    ...additions(['K'], sets),
+  ];
+  // As long as nothing leads to our chains all sets are filled first: then the whole comes into force at once.
+  const idle = FAMILIES.every((family) => look.found[family].jumps.length === 0);
+  const chains: Step = { kind: 'chains', texts, rules };
+  const steps: readonly Step[] = idle
+    ? [{ kind: 'sets', lines: [...prepared, ...filled, ...additions(EXCEPTIONS, sets)] }, chains]
+    : [{ kind: 'sets', lines: prepared }, chains, { kind: 'sets', lines: filled }];
+  return { between: shape, steps };
+}
+
+/** Elements of the kernel's sets that let pass, which are not wanted. The kernel prints a prefix of full length without it. */
+function surplusPassing(sets: Rulebook['sets'], passing: ReadonlyMap<string, ReadonlySet<string>>): string[] {
+  const lines: string[] = [];
+  for (const [name, elements] of passing) {
+    const set = sets.get(name);
+    if (set === undefined) continue;
+    const canonical = set.letter === 'an' ? canonicalPrefix : canonicalAddress;
+    for (const element of elements)
+      if (!set.elements.has(canonical(element) ?? '')) lines.push(`del ${name} ${element}`);
+  }
+  return lines;
 }
 
 /**
@@ -83,7 +116,9 @@ export function narrow(
   between: Shape,
   sizes: ReadonlyMap<string, number>,
 ): { readonly steps: readonly Step[]; readonly missing: readonly string[] } {
-  const missing = [...want.sets].filter(([name, set]) => (sizes.get(name) ?? -1) < set.elements.size);
+  const lacking = [...want.sets].filter(([name, set]) => (sizes.get(name) ?? -1) < set.elements.size);
+  const isLate = ({ letter }: SetSpec): boolean => EXCEPTIONS.includes(letter);
+  const missing = lacking.filter(([name, set]) => !isLate(set) || !sizes.has(name));
   const all = withEmpty(want.sets, between);
   const surplus = (letters: readonly SetLetter[]): string[] =>
     letters
@@ -93,7 +128,11 @@ export function narrow(
       .flatMap(([name, set]) => replacement(name, set));
   const stale = [...sizes.keys()].filter((name) => isStale(name, want));
   const chains = chainsStep(between, want.shape);
-  const late = surplus(AFTER_CHAINS);
+  const late = [
+    ...surplus([...EXCEPTIONS, 'K', ...SWAPPED]),
+    ...surplus(AFTER_CHAINS),
+    ...additions(EXCEPTIONS, new Map(lacking)),
+  ];
   const early = [...surplus(BEFORE_CHAINS), ...stale.map((name) => `destroy ${name}`)];
   const steps: Step[] =
     chains.length === 0
@@ -120,11 +159,11 @@ export function removal(look: Look): {
   return { texts, lines: ours.map((name) => `destroy ${name}`) };
 }
 
-/** Lines for `ipset -exist restore` that make and fill the sets of a rulebook in the order of a widening. */
+/** Lines for `ipset -exist restore` that make and fill the sets of a rulebook before its chains come into force. */
 export function fillLines(rulebook: Rulebook): readonly string[] {
   return [
     ...[...rulebook.sets].map(([name, set]) => createLine(name, set)),
-    ...additions([...BEFORE_CHAINS, ...AFTER_CHAINS], rulebook.sets),
+    ...additions([...SWAPPED, ...EXCEPTIONS, ...BEFORE_CHAINS, ...AFTER_CHAINS, 'K'], rulebook.sets),
   ];
 }
 
@@ -136,12 +175,6 @@ function additions(letters: readonly SetLetter[], sets: Rulebook['sets']): strin
     }
   }
   return lines;
-}
-
-function replacement(name: string, set: SetSpec): string[] {
-  const temporary = temporaryName(name);
-  const adds = [...set.elements].map((element) => `add ${temporary} ${element}`);
-  return [createLine(temporary, set), ...adds, `swap ${temporary} ${name}`, `destroy ${temporary}`];
 }
 
 /** A set of ours that is not wanted. Names are made anew from their parts, so that `hedge-d01-4` is never ours. */

@@ -1,9 +1,10 @@
-import { lingers, withEmpty } from './plan.ts';
-import type { Rulebook, SlotShape } from './rulebook.ts';
+import { withEmpty } from './plan.ts';
+import type { Rulebook } from './rulebook.ts';
+import { lingers, type SlotShape } from './shape.ts';
 
 /** So many slots stand ready without an owner; fewer than may linger (plan.ts). */
 const SPARES = 8;
-const NOBODY: SlotShape = { macs: new Set(), shared: false };
+const NOBODY: SlotShape = { macs: new Set(), shared: false, kinds: new Set() };
 
 /**
  * A rulebook with chains and empty sets for owners to come. New chains take iptables-restore tens of milliseconds, and
@@ -19,5 +20,5 @@ export function withSpares(want: Rulebook, now: Rulebook | undefined): Rulebook 
     spares += 1;
   }
   const shape = { wan: want.shape.wan, slots };
-  return { sets: withEmpty(want.sets, shape), shape, refused: want.refused };
+  return { ...want, sets: withEmpty(want.sets, shape), shape };
 }

@@ -1,8 +1,10 @@
 import type { NodeId } from '../../policy/block-set.ts';
+import { News } from '../../policy/news.ts';
 
 /** Counts changes and tells whoever watches that there was one. */
 export class ChangeNotice {
   readonly #listeners = new Set<() => void>();
+  readonly #news = new News<NodeId>();
   #version = 0;
   #bindingsVersion = 0;
 
@@ -19,9 +21,15 @@ export class ChangeNotice {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** The nodes that changed since the last call; undefined: too many. */
+  take(): ReadonlySet<NodeId> | undefined {
+    return this.#news.take();
+  }
+
   /** Nodes came, went, or have other addresses; no nodes, no change. */
   nodes(ids: readonly NodeId[], referred: (id: NodeId) => boolean): void {
     if (ids.length === 0) return;
+    for (const id of ids) this.#news.add(id);
     if (ids.some(referred)) this.#bindingsVersion += 1;
     this.names();
   }

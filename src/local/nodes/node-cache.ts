@@ -37,8 +37,10 @@ export class NodeCache {
   readonly #remotes: RemoteBook;
   readonly #notice = new ChangeNotice();
   readonly #kept = (id: NodeId) => this.#referred.has(id);
+  readonly #matters = (id: NodeId) => this.#referred.has(id) || this.#isOfInterest(id);
   readonly #waitingNames = new WaitingNames();
   #referred = NO_IDS;
+  #interest: (domain: string, addresses: Iterable<Address>) => boolean = () => false;
 
   constructor(options: NodeCacheOptions) {
     this.#options = options;
@@ -80,9 +82,21 @@ export class NodeCache {
     else this.#hostName(fact);
   }
 
-  /** The nodes that something refers to: these are neither aged out nor evicted (their addresses do age). */
-  refer(ids: ReadonlySet<NodeId>): void {
-    this.#referred = new Set(ids);
+  /**
+   * The nodes that something refers to: these are neither aged out nor evicted (their addresses do age). `interest` tells of
+   * a remote that is not among them yet whether it should be: its addresses matter as soon as they are known.
+   */
+  refer(
+    ids: ReadonlySet<NodeId>,
+    interest: (domain: string, addresses: Iterable<Address>) => boolean = () => false,
+  ): void {
+    this.#referred = ids;
+    this.#interest = interest;
+  }
+
+  /** The nodes that changed since the last call; undefined: too many to say. For one reader. */
+  takeChanged(): ReadonlySet<NodeId> | undefined {
+    return this.#notice.take();
   }
 
   /** What was known before a restart. Its bindings count as just seen, and give way to any fact. */
@@ -129,6 +143,11 @@ export class NodeCache {
       ...Array.from(this.#devices.all(), describeDevice),
       ...Array.from(this.#remotes.all(), describeRemote),
     ];
+  }
+
+  /** Every domain that answered, with the id of its node. */
+  *domains(): Iterable<readonly [domain: string, id: NodeId]> {
+    for (const { domain, id } of this.#remotes.all()) if (domain !== undefined) yield [domain, id];
   }
 
   /** Every device. A fresh array. */
@@ -258,7 +277,12 @@ export class NodeCache {
     return this.#remotes.add(id, key, now, this.#kept);
   }
 
+  #isOfInterest(id: NodeId): boolean {
+    const remote = this.#remotes.byId(id);
+    return remote?.domain !== undefined && this.#interest(remote.domain, remote.addresses.keys());
+  }
+
   #changed(ids: readonly NodeId[]): void {
-    this.#notice.nodes(ids, this.#kept);
+    this.#notice.nodes(ids, this.#matters);
   }
 }

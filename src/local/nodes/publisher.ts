@@ -78,8 +78,10 @@ export class Publisher {
       const written = this.#written.get(id);
       const same = sameAs(register, about) || written?.text === JSON.stringify(about);
       if (same && register !== undefined) continue;
+      // A node that nobody describes is described at once: a block of it is answered, and must survive us.
+      const isNew = id !== CARD && about !== undefined && register?.descriptor === undefined;
       const due = (written?.at ?? Number.NEGATIVE_INFINITY) + AT_MOST_EVERY_MS;
-      if (due > now) next = Math.min(next, due);
+      if (due > now && !isNew) next = Math.min(next, due);
       else this.#write(id, about);
     }
     if (next < Number.POSITIVE_INFINITY) {

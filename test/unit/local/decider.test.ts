@@ -165,7 +165,7 @@ describe('what should be blocked here', () => {
     });
     const set = decider({ maxAddresses: 1 }).blockSet();
     expect(set.owners.get(tv)?.remotes.size).toBe(1);
-    expect(set.spared.map(({ address, why }) => `${why} ${address}`)).toEqual([
+    expect(set.spared.map(({ address, why }) => `${why} ${address}`).sort()).toEqual([
       'cap 203.0.113.21',
       'guard 192.168.1.1',
     ]);

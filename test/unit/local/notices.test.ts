@@ -2,12 +2,13 @@ import { expect, it } from 'vitest';
 import { Notices } from '../../../src/local/notices.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
-function make(waitForHome: boolean) {
+function make(waitForHome: boolean, syncing = () => false) {
   const clock = new FakeClock();
   const did: string[] = [];
   const notices = new Notices({
     clock,
     waitForHome,
+    syncing,
     enforce: () => void did.push('enforce'),
     publish: () => void did.push('publish'),
     stop: () => void did.push('stop'),
@@ -83,4 +84,42 @@ it('obeys a person at once all the same, and goes on alone after a minute', asyn
   expect(alone.notices.holding).toBe(false);
   alone.notices.stop();
   expect(alone.heard()).toEqual(['stop']);
+});
+
+it('holds on while a long sync goes on, also beyond its limits, until its end', async () => {
+  let goesOn = true;
+  const newcomer = make(true, () => goesOn);
+  newcomer.notices.batch('begin');
+  newcomer.notices.changed();
+  await newcomer.clock.advance(120_000);
+  expect(newcomer.notices.holding).toBe(true);
+  expect(newcomer.heard()).toEqual([]);
+  newcomer.notices.batch('end');
+  expect(newcomer.heard()).toEqual(['publish', 'enforce']);
+
+  const returning = make(false, () => goesOn);
+  returning.notices.batch('begin');
+  returning.notices.changed();
+  await returning.clock.advance(30_000);
+  // News is published a moment later as ever; what has reached the kernel is nothing.
+  expect(returning.heard()).toEqual(['publish']);
+  goesOn = false;
+  await returning.clock.advance(1_000);
+  expect(returning.heard()).toEqual(['enforce']);
+});
+
+it('does not wait for ever for a sync that never ends, and obeys a person meanwhile', async () => {
+  const endless = make(true, () => true);
+  endless.notices.batch('begin');
+  await endless.clock.advance(599_000);
+  expect(endless.notices.holding).toBe(true);
+  await endless.clock.advance(2_000);
+  expect(endless.notices.holding).toBe(false);
+  expect(endless.heard()).toContain('enforce');
+
+  const person = make(true, () => true);
+  person.notices.batch('begin');
+  await person.clock.advance(90_000);
+  person.notices.decided();
+  expect(person.heard()).toEqual(['enforce']);
 });

@@ -2,14 +2,35 @@ import { type BlockSet, freeOwner, type Owner, type RecordId } from '../../../..
 
 const WANTED: readonly RecordId[] = [`${'0'.repeat(64)}/0`];
 
+/** What an owner has beyond addresses that are blocked. */
+export interface Wide {
+  networks?: string[];
+  internet?: boolean;
+  lan?: boolean;
+  exceptions?: string[];
+  exceptedNetworks?: string[];
+}
+
 /** An owner written shortly; ids are padded to 32 digits. */
-export function owner(id: string, addresses: string[], remotes: string[], macs: string[] = []): Owner {
+export function owner(
+  id: string,
+  addresses: string[],
+  remotes: string[],
+  macs: string[] = [],
+  wide: Wide = {},
+): Owner {
+  const wanted = (keys: string[] = []) => new Map(keys.map((key) => [key, WANTED]));
   return {
     ...freeOwner,
     id: id.padStart(32, '0'),
     addresses: new Set(addresses),
     macs: new Set(macs),
-    remotes: new Map(remotes.map((remote) => [remote, WANTED])),
+    remotes: wanted(remotes),
+    networks: wanted(wide.networks),
+    internet: wide.internet ? WANTED : undefined,
+    lan: wide.lan ? WANTED : undefined,
+    exceptions: wanted(wide.exceptions),
+    exceptedNetworks: wanted(wide.exceptedNetworks),
   };
 }
 

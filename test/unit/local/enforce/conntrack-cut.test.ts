@@ -9,9 +9,10 @@ import {
 import { silentLog } from '../../../../src/log.ts';
 import { emptyBlockSet } from '../../../../src/policy/block-set.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
-import { blockSet, owner } from './block-sets.ts';
+import { blockSet, owner, type Wide } from './block-sets.ts';
 import { ScriptedExec, settle } from './scripted-exec.ts';
 
+const wide = (what: Wide) => owner('1', ['192.168.1.20'], [], [], what);
 const tv = (remotes: string[], addresses = ['192.168.1.20']) => owner('1', addresses, remotes);
 // `conntrack -L` of a NAT'd connection, a plain IPv6 one and an unreplied one, with invented addresses.
 const LISTING = readFileSync(new URL('../../../fixtures/enforce/conntrack.txt', import.meta.url), 'utf8');
@@ -48,8 +49,26 @@ describe('what was added', () => {
     ],
     ['too much', blockSet([]), blockSet([tv(['203.0.113.1', '203.0.113.2', '203.0.113.3'])]), undefined],
     ['everyone', blockSet([]), blockSet([], { everyone: ['203.0.113.7'] }), undefined],
+    ['the internet', blockSet([tv([])]), blockSet([wide({ internet: true })]), undefined],
+    [
+      'an exception gone',
+      blockSet([wide({ exceptions: ['203.0.113.7'] })], { everyone: ['203.0.113.7'] }),
+      blockSet([tv([])], { everyone: ['203.0.113.7'] }),
+      undefined,
+    ],
   ])('%s', (_, before, next, expected) => {
     expect(addedPairs(before, next, 2)).toEqual(expected?.map(([near, far]) => ({ near, far })));
+  });
+
+  test('newly blocked by a wide word', () => {
+    const isNew = newlyBlocked(
+      blockSet([tv(['203.0.113.7'])]),
+      blockSet([wide({ internet: true, exceptions: ['203.0.113.8'] })]),
+    );
+    expect(isNew('192.168.1.20', '203.0.113.7')).toBe(false);
+    expect(isNew('192.168.1.20', '203.0.113.8')).toBe(false);
+    expect(isNew('192.168.1.20', '203.0.113.9')).toBe(true);
+    expect(isNew('192.168.1.20', '192.168.1.30')).toBe(false);
   });
 
   test('newly blocked', () => {

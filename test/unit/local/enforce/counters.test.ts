@@ -18,8 +18,8 @@ add hedge-r0-4 203.0.113.9 packets 4 bytes 400
 test('the rules tell which sets have dropped', () => {
   expect(parseRuleCounts(RULES)).toEqual(
     new Map([
-      ['hedge-r0-4', 9],
-      ['hedge-E-4', 1],
+      ['hedge-r0-4', { packets: 9, bytes: 900 }],
+      ['hedge-E-4', { packets: 1, bytes: 60 }],
     ]),
   );
   expect([...(parseElementCounts(SETS).get('hedge-r0-4') ?? [])]).toEqual([
@@ -45,4 +45,27 @@ test('only what moved is listed again, and only what is blocked is told', async 
   expect(listed).toEqual([]);
   await book.read(rulebook, slots, parseRuleCounts(RULES.replace('[7:', '[8:')), list);
   expect(listed).toEqual(['hedge-r0-4']);
+});
+
+test('networks count by their elements, wide words by their rules, both ways and both families together', async () => {
+  const device = owner('1', ['192.168.1.20'], [], [], {
+    networks: ['198.51.100.0/24', '203.0.113.7/32'],
+    internet: true,
+  });
+  const slots = new Map([[device.id, 3]]);
+  const rules = `[2:200] -A HR-Od3 -m set --match-set hedge-n3-4 dst -j DROP
+[3:300] -A HR-Od3 -m set ! --match-set hedge-H-4 dst -j DROP
+[1:100] -A HR-Id3 -m set ! --match-set hedge-H-6 src -j DROP
+[5:500] -A HR-Od3 -m set --match-set hedge-H-4 dst -j DROP
+[5:500] -A HR-O -m set --match-set hedge-E-4 dst -m set --match-set hedge-H-4 src -j DROP
+`;
+  const sets =
+    'add hedge-n3-4 198.51.100.0/24 packets 1 bytes 100\nadd hedge-n3-4 203.0.113.7 packets 1 bytes 99\n';
+  const rulebook = compile(blockSet([device]), slots, { wan: [] });
+  const list = async (name: string | undefined) => (name === 'hedge-n3-4' ? sets : '');
+  expect(await new CounterBook().read(rulebook, slots, parseRuleCounts(rules), list)).toEqual([
+    { owner: device.id, remote: '198.51.100.0/24', packets: 1, bytes: 100 },
+    { owner: device.id, remote: '203.0.113.7/32', packets: 1, bytes: 99 },
+    { owner: device.id, remote: 'internet', packets: 4, bytes: 400 },
+  ]);
 });

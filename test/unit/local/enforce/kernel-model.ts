@@ -17,6 +17,8 @@ export interface Packet {
  */
 export class KernelModel {
   readonly sets = new Map<string, { type: string; elements: Set<string> }>();
+  /** Sets of prefixes, ready to be asked; forgotten when a set changes. */
+  readonly #prefixes = new Map<ReadonlySet<string>, PrefixSet>();
   readonly chains: Record<Family, Map<string, string[]>> = { 4: empty(), 6: empty() };
 
   /** Runs a step one line, or one transaction, at a time; `after` is called after each. */
@@ -46,6 +48,7 @@ export class KernelModel {
       return;
     }
     if (set === undefined) throw new Error(`ipset: no such set: ${line}`);
+    this.#prefixes.delete(set.elements);
     if (verb === 'add') {
       must(exist || !set.elements.has(third));
       set.elements.add(third);
@@ -126,7 +129,10 @@ export class KernelModel {
   #has(name: string, address: string): boolean {
     const set = this.sets.get(name);
     if (set === undefined) throw new Error(`a rule uses the set ${name}, which is not there`);
-    return set.type === 'hash:net' ? new PrefixSet(set.elements).has(address) : set.elements.has(address);
+    if (set.type === 'hash:ip') return set.elements.has(address);
+    const prefixes = this.#prefixes.get(set.elements) ?? new PrefixSet(set.elements);
+    this.#prefixes.set(set.elements, prefixes);
+    return prefixes.has(address);
   }
 }
 

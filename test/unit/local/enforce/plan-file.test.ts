@@ -92,6 +92,7 @@ describe('restoring', () => {
       return argv.startsWith('ipset') || argv.includes('restore') ? {} : undefined;
     });
   const written = (exec: ScriptedExec) => exec.ran.filter(({ argv }) => argv.includes('tables-nft-restore'));
+  const filled = (exec: ScriptedExec) => exec.ran.find(({ argv }) => argv === 'ipset -exist restore')?.input;
   beforeEach(async () => {
     const file = new PlanFile({ path, clock, log: silentLog });
     file.keep('one', () => plan('create hedge-R-4 hash:ip\n'));
@@ -101,7 +102,7 @@ describe('restoring', () => {
   test('fills the sets, then hooks the chains in', async () => {
     const exec = kernel('*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j ACCEPT\nCOMMIT\n');
     await restorePlan(path, exec, signal);
-    expect(exec.ran[0]).toEqual({ argv: 'ipset -exist restore', input: 'create hedge-R-4 hash:ip\n' });
+    expect(filled(exec)).toBe('create hedge-R-4 hash:ip\n');
     expect(written(exec)).toHaveLength(2);
     expect(written(exec)[0]?.input).toBe(CHAINS.replace('COMMIT', '-I FORWARD 1 -j HEDGEROW\nCOMMIT'));
   });
@@ -110,6 +111,19 @@ describe('restoring', () => {
     const exec = kernel(`:HEDGEROW - [0:0]\n-A FORWARD -j HEDGEROW\n-A HEDGEROW -j HR-O\n`);
     await restorePlan(path, exec, signal);
     expect(written(exec)).toHaveLength(0);
+  });
+
+  test('exceptions are those of the plan where its chains go in, and stay as they are where chains stay', async () => {
+    const file = new PlanFile({ path, clock, log: silentLog });
+    const sets = 'create hedge-a0-4 hash:ip\nadd hedge-a0-4 1.2.3.4\nadd hedge-R-4 1.2.3.5\n';
+    file.keep('two', () => plan(sets));
+    await file.flush();
+    const fresh = kernel('');
+    await restorePlan(path, fresh, signal);
+    expect(filled(fresh)).toBe(sets.replace('ip\n', 'ip\nflush hedge-a0-4\n'));
+    const hooked = kernel(`:HEDGEROW - [0:0]\n-A FORWARD -j HEDGEROW\n-A HEDGEROW -j HR-O\n`);
+    await restorePlan(path, hooked, signal);
+    expect(filled(hooked)).toBe(sets.replace('add hedge-a0-4 1.2.3.4\n', ''));
   });
 
   test('a missing file is told as such, a failing tool too', async () => {

@@ -3,7 +3,7 @@ import { diff, type Step } from '../../../../src/local/enforce/plan.ts';
 import { compile, type Rulebook } from '../../../../src/local/enforce/rulebook.ts';
 import { assignSlots, createSlotMemory } from '../../../../src/local/enforce/slots.ts';
 import type { BlockSet } from '../../../../src/policy/block-set.ts';
-import { blockSet, owner } from './block-sets.ts';
+import { blockSet, owner, type Wide } from './block-sets.ts';
 
 /** Compiles one block set after the other with slots that last, as a backend does. */
 function router(): (blocks: BlockSet) => Rulebook {
@@ -113,5 +113,81 @@ describe('diff', () => {
         '',
       ].join('\n'),
     );
+  });
+});
+
+describe('diff of wide owners and their exceptions', () => {
+  const wide = (what: Wide, remotes: string[] = []) => owner('1', ['192.168.1.20'], remotes, [], what);
+  const stepsOf = (before: BlockSet, after: BlockSet): readonly Step[] => {
+    const of = router();
+    return diff(of(before), of(after)).steps;
+  };
+  const shown = (steps: readonly Step[]): string[] =>
+    steps.flatMap((step) =>
+      step.kind === 'chains' ? ['chains'] : step.lines.filter((line) => !/^(create|destroy)/.test(line)),
+    );
+
+  test('the first word costs one change of chains, then its owner is wide', () => {
+    expect(shown(stepsOf(blockSet([wide({})]), blockSet([wide({ internet: true })])))).toEqual([
+      'chains',
+      'add hedge-w0-4 192.168.1.20',
+      'add hedge-W-4 192.168.1.20',
+    ]);
+    expect(shown(stepsOf(blockSet([wide({ internet: true })]), blockSet([wide({})])))).toEqual([
+      'del hedge-W-4 192.168.1.20',
+      'del hedge-w0-4 192.168.1.20',
+      'chains',
+    ]);
+  });
+
+  test('another prefix and another exception of a kind in use are one step', () => {
+    const before = blockSet([wide({ networks: ['10.0.0.0/8'], exceptions: ['10.0.0.1'] })]);
+    const after = blockSet([
+      wide({ networks: ['10.0.0.0/8', '11.0.0.0/8'], exceptions: ['10.0.0.1', '10.0.0.2', '11.0.0.1'] }),
+    ]);
+    expect(shown(stepsOf(before, after))).toEqual([
+      // Nothing of it is blocked yet: before what it excepts from.
+      'add hedge-a0-4 11.0.0.1',
+      'add hedge-n0-4 11.0.0.0/8',
+      // What was blocked passes last.
+      'add hedge-a0-4 10.0.0.2',
+    ]);
+    expect(shown(stepsOf(after, before))).toEqual([
+      'del hedge-a0-4 10.0.0.2',
+      'del hedge-n0-4 11.0.0.0/8',
+      'del hedge-a0-4 11.0.0.1',
+    ]);
+  });
+
+  test('an address that is blocked no longer, but excepted', () => {
+    const before = blockSet([wide({ internet: true, exceptions: ['203.0.113.1'] }, ['203.0.113.7'])]);
+    const after = blockSet([wide({ internet: true, exceptions: ['203.0.113.1', '203.0.113.7'] })]);
+    expect(shown(stepsOf(before, after))).toEqual([
+      'add hedge-a0-4 203.0.113.7',
+      'del hedge-R-4 203.0.113.7',
+      'del hedge-r0-4 203.0.113.7',
+    ]);
+    expect(shown(stepsOf(after, before))).toEqual([
+      'add hedge-r0-4 203.0.113.7',
+      'add hedge-R-4 203.0.113.7',
+      'del hedge-a0-4 203.0.113.7',
+    ]);
+  });
+
+  test('what is blocked for everyone meets its first exception only when the rule for it is there', () => {
+    const everyone = ['203.0.113.7'];
+    const steps = stepsOf(blockSet([wide({})]), blockSet([wide({ exceptions: everyone })], { everyone }));
+    expect(shown(steps)).toEqual([
+      'add hedge-a0-4 203.0.113.7',
+      'chains',
+      'add hedge-E-4 203.0.113.7',
+      'add hedge-R-4 203.0.113.7',
+    ]);
+  });
+
+  test('an owner that goes leaves no chain behind that blocks by MAC, nor the door for wide owners', () => {
+    const of = router();
+    const gone = diff(of(blockSet([wide({ internet: true })])), of(blockSet([])));
+    expect(gone.reached.shape.slots.size).toBe(0);
   });
 });

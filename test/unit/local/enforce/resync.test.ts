@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseSave } from '../../../../src/local/enforce/chains-text.ts';
 import { driftOf } from '../../../../src/local/enforce/drift.ts';
-import { narrow, parseSizes, removal, widen } from '../../../../src/local/enforce/resync.ts';
+import type { Step } from '../../../../src/local/enforce/plan.ts';
+import { narrow, parseElements, parseSizes, removal, widen } from '../../../../src/local/enforce/resync.ts';
 import { compile } from '../../../../src/local/enforce/rulebook.ts';
 import { blockSet, owner } from './block-sets.ts';
 import { KernelModel } from './kernel-model.ts';
@@ -12,11 +13,22 @@ const nothing = { sizes: new Map<string, number>(), found: { 4: parseSave(''), 6
 
 function filled(): KernelModel {
   const model = new KernelModel();
-  const { steps, between } = widen(want, model.look());
+  const { steps, between } = widen(want, model.look(), new Map());
   for (const step of steps) model.run(step, { exist: true });
   for (const step of narrow(want, between, model.look().sizes).steps) model.run(step, { exist: true });
   return model;
 }
+
+test('elements are read from what the tool prints, also behind its prompt', () => {
+  const text =
+    'ipset> create hedge-a0-4 hash:ip\nadd hedge-a0-4 1.2.3.4\nipset> add x 5.6.7.8 packets 1 bytes 2\nipset> ';
+  expect(parseElements(text)).toEqual(
+    new Map([
+      ['hedge-a0-4', new Set(['1.2.3.4'])],
+      ['x', new Set(['5.6.7.8'])],
+    ]),
+  );
+});
 
 test('sizes are read from a listing without elements', () => {
   const text = 'Name: hedge-L-4\nType: hash:ip\nNumber of entries: 3\n\nName: other\nNumber of entries: 0\n';
@@ -29,15 +41,55 @@ test('sizes are read from a listing without elements', () => {
 });
 
 describe('widening', () => {
-  test('sets of remotes first, chains with the jump, then owners', () => {
-    const { steps } = widen(want, nothing);
-    expect(steps.map(({ kind }) => kind)).toEqual(['sets', 'chains', 'sets']);
-    const [, chains, last] = steps;
+  test('of nothing: all sets, then the chains with the jump', () => {
+    const { steps } = widen(want, nothing, new Map());
+    expect(steps.map(({ kind }) => kind)).toEqual(['sets', 'chains']);
+    const [, chains] = steps;
     expect(chains?.kind === 'chains' && chains.texts.get(6)).toContain('-I FORWARD 1 -j HEDGEROW\nCOMMIT\n');
-    expect(last).toEqual({
-      kind: 'sets',
-      lines: ['d0', 'g0', 'L', 'K'].map((letter) => `add hedge-${letter}-4 192.168.1.20`),
-    });
+  });
+
+  test('of what is in force: sets of remotes first, chains, then owners', () => {
+    const { steps } = widen(want, filled().look(), new Map());
+    expect(steps.map(({ kind }) => kind)).toEqual(['sets', 'chains', 'sets']);
+    const added = (step: Step | undefined) =>
+      step?.kind === 'sets'
+        ? step.lines.filter((line) => line.startsWith('add') && !/-[HU]-/.test(line))
+        : [];
+    expect(added(steps[0])).toEqual([
+      'add hedge-r0-4 203.0.113.7',
+      'add hedge-r0-4 203.0.113.8',
+      'add hedge-R-4 203.0.113.7',
+      'add hedge-R-4 203.0.113.8',
+    ]);
+    expect(added(steps[2])).toEqual(
+      ['d0', 'g0', 'L', 'K'].map((letter) => `add hedge-${letter}-4 192.168.1.20`),
+    );
+  });
+
+  test('exceptions that are not wanted go before anything else, those that are come last', () => {
+    const wide = { internet: true, exceptions: ['203.0.113.9'], exceptedNetworks: ['198.51.100.7/32'] };
+    const one = owner('1', ['192.168.1.20'], [], [], wide);
+    const rulebook = compile(blockSet([one]), new Map([[one.id, 0]]), { wan: [] });
+    const excepting = new Map([
+      ['hedge-a0-4', new Set(['203.0.113.7', '203.0.113.9'])],
+      ['hedge-an0-4', new Set(['198.51.100.7', '198.51.100.0/24'])],
+      ['hedge-a7-4', new Set(['203.0.113.7'])],
+    ]);
+    const [first, , last] = widen(rulebook, filled().look(), excepting).steps;
+    expect(first?.kind === 'sets' && first.lines.filter((line) => line.startsWith('del'))).toEqual([
+      'del hedge-a0-4 203.0.113.7',
+      'del hedge-an0-4 198.51.100.0/24',
+    ]);
+    expect(last?.kind === 'sets' && last.lines.some((line) => /^add hedge-an?0/.test(line))).toBe(false);
+    const sizes = new Map([...rulebook.sets].map(([name, { elements }]) => [name, elements.size]));
+    sizes.set('hedge-a0-4', 0).set('hedge-an0-4', 0).set('hedge-d0-4', 2);
+    const { steps, missing } = narrow(rulebook, rulebook.shape, sizes);
+    expect(missing).toEqual([]);
+    expect(steps[0]?.kind === 'sets' && steps[0].lines.slice(-3)).toEqual([
+      'destroy hedge-tmp-d0-4',
+      'add hedge-a0-4 203.0.113.9',
+      'add hedge-an0-4 198.51.100.7/32',
+    ]);
   });
 
   test('what a crash left under temporary names is removed, foreign sets are not', () => {
@@ -46,9 +98,11 @@ describe('widening', () => {
       ['hedge-tmp', 1],
       ['tmp-L-4', 1],
     ]);
-    const [first] = widen(want, { ...nothing, sizes }).steps;
+    const [first] = widen(want, { ...nothing, sizes }, new Map()).steps;
     const lines = first?.kind === 'sets' ? first.lines : [];
-    expect(lines.filter((line) => line.startsWith('destroy'))).toEqual(['destroy hedge-tmp-L-4']);
+    const destroyed = lines.filter((line) => line.startsWith('destroy'));
+    // H and U are swapped in, also under temporary names.
+    expect(destroyed.filter((line) => !/-[HU]-/.test(line))).toEqual(['destroy hedge-tmp-L-4']);
   });
 });
 
