@@ -16,6 +16,10 @@ export interface AliveFrame {
   readonly digest: string;
   readonly registersDigest: string;
   readonly applied: Applied;
+  /** The sender's wall clock when it sent this, Unix milliseconds; 0 from one that does not say. */
+  readonly clock: number;
+  /** Whether the sender trusts that clock. */
+  readonly trusted: boolean;
 }
 
 /** The bytes of a keep-alive. */
@@ -30,6 +34,8 @@ export function encodeAlive(alive: AliveFrame): Uint8Array {
     .bytes(7, fromHex(alive.registersDigest))
     .bytes(8, fromHex(alive.applied.digest))
     .each(9, raws(alive.applied.recent.slice(-MAX_RECENT)))
+    .number(10, alive.clock)
+    .number(11, alive.trusted ? 1 : 0)
     .finish();
 }
 
@@ -54,6 +60,8 @@ export function decodeAlive(bytes: Uint8Array): Decoded<AliveFrame> {
     digest,
     registersDigest,
     applied: { digest: appliedDigest, recent: recent.map(toHex) },
+    clock: from.number(10),
+    trusted: from.number(11) === 1,
   });
 }
 

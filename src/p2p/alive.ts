@@ -7,11 +7,11 @@ import { type AliveFrame, decodeAlive, encodeAlive } from './alive-wire.ts';
 import type { Applied } from './applied.ts';
 import { AppliedFeed } from './applied-feed.ts';
 import { StreamChannel } from './channel.ts';
+import type { Counters } from './counters.ts';
 import { within } from './deadline.ts';
 import { frame } from './frames.ts';
 import { type Liveness, TICK_MS } from './liveness.ts';
 import type { Overlay } from './overlay.ts';
-import type { Counters } from './peer-view.ts';
 import { RoundTrips } from './round-trips.ts';
 import { WIRE_VERSION } from './wire.ts';
 
@@ -25,6 +25,8 @@ export interface AliveOptions {
   readonly counters: Counters;
   /** Our replica's digest and our registers' digest, now. */
   readonly digests: () => { readonly digest: string; readonly registersDigest: string };
+  /** Whether our own wall clock is trusted. */
+  readonly clockTrusted: () => boolean;
   /** A keep-alive arrived. */
   readonly onFrame: (peer: PeerKey, frame: AliveFrame, rttMs: number | undefined) => void;
   /** Silent for longer than the tolerance: its connections are closed already. */
@@ -165,7 +167,7 @@ export class Alive {
   }
 
   #say(link: Link): void {
-    const { liveness, counters, digests } = this.#options;
+    const { liveness, counters, digests, clock, clockTrusted } = this.#options;
     const { stream } = link;
     if (stream?.status !== 'open' || stream.writeStatus !== 'writable') return;
     link.saidAt = liveness.awake;
@@ -181,6 +183,8 @@ export class Alive {
       toleranceMs: liveness.toleranceMs,
       ...digests(),
       applied,
+      clock: Math.max(0, Math.floor(clock.now())),
+      trusted: clockTrusted(),
     });
     stream.send(frame(message));
   }

@@ -1,24 +1,16 @@
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { privateKeyFromRaw, publicKeyFromRaw } from '@libp2p/crypto/keys';
 import type { PeerId, PrivateKey } from '@libp2p/interface';
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id';
 import { DataError } from '../errors.ts';
 import { fromHex, type PeerKey, toHex } from '../policy/crypto.ts';
+import { replaceFile } from '../store/files.ts';
 import { generateKey, keyFromSeed, type SigningKey } from './keys.ts';
 
 const FILE = 'peer.key';
 const PREFIX = 'hedgerow-peer-key/1 ';
-/** The prefix, 64 hex digits and a newline; anything longer is not ours. */
+/** The prefix, twice 64 hex digits, a blank and a newline; anything longer is not ours. */
 const MAX_FILE_BYTES = 256;
 
 /**
@@ -28,15 +20,19 @@ const MAX_FILE_BYTES = 256;
 export function loadPeerKey(stateDir: string): SigningKey {
   const path = join(stateDir, FILE);
   const text = readPrivate(path);
-  if (text === undefined) return createPeerKey(stateDir, path);
-  const digits = text.startsWith(PREFIX) ? text.slice(PREFIX.length).trimEnd() : '';
+  if (text === undefined) return createPeerKey(path);
+  const [digits = '', peer, more] = text.startsWith(PREFIX)
+    ? text.slice(PREFIX.length).trimEnd().split(' ')
+    : [];
   const seed = fromHex(digits);
-  if (seed?.length !== 32) {
+  const key = seed?.length === 32 && more === undefined ? keyFromSeed(seed) : undefined;
+  // The public key behind the seed is the check: another seed would be another router. Older files do not have it.
+  if (key === undefined || (peer ?? key.peer) !== key.peer) {
     throw new DataError(`${path} is not a peer key`, {
       hint: 'put the file back from a copy; without it, move it away: the router then gets a new key and must be admitted anew',
     });
   }
-  return keyFromSeed(seed);
+  return key;
 }
 
 /** libp2p's peer id of a key; undefined when the text is not a key. */
@@ -70,24 +66,9 @@ export function libp2pKeyOf(key: SigningKey): PrivateKey {
   return privateKeyFromRaw(raw);
 }
 
-function createPeerKey(stateDir: string, path: string): SigningKey {
+function createPeerKey(path: string): SigningKey {
   const key = generateKey();
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const temporary = `${path}.new`;
-  const file = openSync(temporary, 'w', 0o600);
-  try {
-    writeSync(file, `${PREFIX}${toHex(key.seed)}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
-  const directory = openSync(stateDir, 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
+  replaceFile(path, `${PREFIX}${toHex(key.seed)} ${key.peer}\n`);
   return key;
 }
 

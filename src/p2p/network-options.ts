@@ -32,6 +32,8 @@ export interface NetworkOptions {
   readonly addressesOf?: (peer: PeerKey) => readonly string[];
   /** A session brings ops: hold decisions from 'begin' to 'end' while it is the first. Always in pairs; nests. */
   readonly onBatch?: (edge: 'begin' | 'end') => void;
+  /** Whether this router's wall clock is trusted now: told to the others. Default: never. */
+  readonly clockTrusted?: () => boolean;
   /** A peer changed its state, its digest or what it applied: take a fresh `peers()`. */
   readonly onPeerChange?: () => void;
 }

@@ -5,18 +5,20 @@ import type { OpId } from '../policy/records.ts';
 import type { Service } from '../service.ts';
 import { Alive } from './alive.ts';
 import type { AliveFrame } from './alive-wire.ts';
-import { type Applied, type AppliedAnswer, AppliedTable, type WaitOptions } from './applied.ts';
+import type { Applied, AppliedAnswer, WaitOptions } from './applied.ts';
+import type { PeerClock } from './clocks.ts';
 import { OpenConnections } from './connections.ts';
+import { Counters, type NetworkStats } from './counters.ts';
 import { DialBook } from './dial-book.ts';
 import { Gossip, topicsOf } from './gossip.ts';
-import { DEFAULT_TOLERANCE_MS, Liveness, PAIR_TOLERANCE_MS } from './liveness.ts';
+import { DEFAULT_TOLERANCE_MS, PAIR_TOLERANCE_MS } from './liveness.ts';
 import { type NetworkOptions, parseAddresses } from './network-options.ts';
 import { Overlay } from './overlay.ts';
-import { PeerFactsTable } from './peer-facts.ts';
-import { Counters, type NetworkStats, type PeerView } from './peer-view.ts';
+import { PeerTable } from './peer-table.ts';
+import type { PeerView } from './peer-view.ts';
 import { Redial } from './redial.ts';
 import { Sync } from './sync.ts';
-import { Traffic } from './traffic.ts';
+import { type Progress, SyncProgress } from './sync-progress.ts';
 import { Trust } from './trust.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -26,11 +28,9 @@ export class Network implements Service {
   readonly #options: NetworkOptions;
   readonly #trust: Trust;
   readonly #counters = new Counters();
-  readonly #applied: AppliedTable;
-  readonly #facts = new PeerFactsTable();
+  readonly #table: PeerTable;
+  readonly #progress: SyncProgress;
   readonly #connections: OpenConnections<Connection>;
-  readonly #liveness: Liveness;
-  readonly #traffic: Traffic;
   readonly #overlay: Overlay;
   readonly #gossip: Gossip;
   readonly #sync: Sync;
@@ -47,10 +47,12 @@ export class Network implements Service {
     const counters = this.#counters;
     this.#trust = new Trust(key.peer, replica, options.sponsors);
     const trusted = (peer: PeerKey) => this.#trust.trusts(peer);
-    this.#applied = new AppliedTable(clock, () => replica.digest);
+    const digests = () => ({ digest: replica.digest, registersDigest: registers.digest });
+    this.#table = new PeerTable({ clock, log, counters, digests, onBytesIn: (peer) => this.#heard(peer) });
+    const { liveness, traffic, facts, floods } = this.#table;
+    const progress = new SyncProgress(clock);
+    this.#progress = progress;
     this.#connections = new OpenConnections(key.peer);
-    this.#liveness = new Liveness(clock);
-    this.#traffic = new Traffic((peer) => this.#heard(peer));
     const topics = topicsOf(replica.home);
     this.#overlay = new Overlay({
       key,
@@ -60,33 +62,33 @@ export class Network implements Service {
       topics: Object.values(topics),
       transport: options.transport,
       trusted,
-      onHandshake: (peer, connection) => this.#traffic.watch(peer, connection),
+      onHandshake: (peer, connection) => traffic.watch(peer, connection),
+      muted: (peer) => this.#gossip.muted(peer),
       onRefused: (direction) => counters.add(`refused.${direction}`),
       onOpen: (peer, connection) => this.#opened(peer, connection),
       onClose: (peer, connection) => this.#closed(peer, connection),
       onIdentify: (peer, addresses) => this.#book.announced(peer, addresses),
     });
     const overlay = this.#overlay;
-    const parts = { overlay, replica, registers, clock, log, counters, trusted, self: key.peer };
+    const parts = { overlay, replica, registers, clock, log, counters, floods, trusted, self: key.peer };
     this.#gossip = new Gossip({ ...parts, onBehind: (peer) => this.#sync.behind(peer) });
     this.#sync = new Sync({
       ...parts,
-      equal: (peer) => this.#equal(peer),
+      progress,
+      equal: (peer) => this.#table.equal(peer),
       onBatch: options.onBatch,
       onDone: (peer, result) => {
-        if (result.outcome === 'failed') this.#facts.failed(peer, `sync: ${result.reason ?? 'failed'}`);
+        if (result.outcome === 'failed') facts.failed(peer, `sync: ${result.reason ?? 'failed'}`);
         // What came may be news to the others as well: they see our new digest and ask.
         if (result.opsIn + result.registersIn > 0) this.#alive.sayNow();
-        else if (result.outcome === 'done') {
-          this.#trust.told();
-          this.#alive.sayNow(peer);
-        }
+        else if (result.outcome === 'done') this.#alive.sayNow(peer);
       },
     });
     this.#alive = new Alive({
       ...parts,
-      liveness: this.#liveness,
-      digests: () => ({ digest: replica.digest, registersDigest: registers.digest }),
+      liveness,
+      clockTrusted: options.clockTrusted ?? (() => false),
+      digests,
       onFrame: (peer, frame, rttMs) => this.#framed(peer, frame, rttMs),
       onDown: (peer) => this.#down(peer),
     });
@@ -97,7 +99,7 @@ export class Network implements Service {
       book: this.#book,
       wanted: () => this.#trust.others(),
       joining: () => this.#trust.joining(),
-      onFailed: (peer, error) => this.#facts.failed(peer, `dial: ${error}`),
+      onFailed: (peer, error) => facts.failed(peer, `dial: ${error}`),
     });
     this.#upkeep = new Upkeep({
       ...parts,
@@ -151,27 +153,15 @@ export class Network implements Service {
     peers: Iterable<PeerKey>,
     options: WaitOptions,
   ): Promise<ReadonlyMap<PeerKey, AppliedAnswer>> {
-    return this.#applied.wait(op, peers, options);
+    return this.#table.applied.wait(op, peers, options);
   }
 
   /** All members but ourselves, and sponsors while joining, sorted by key. */
   peers(): readonly PeerView[] {
     return this.#trust.others().map((peer) => {
-      const facts = this.#facts.of(peer);
-      const bytes = this.#traffic.of(peer);
-      return {
-        peer,
-        ...this.#liveness.of(peer),
-        toleranceMs: this.#liveness.toleranceMs,
-        rttMs: facts.rttMs,
-        address: facts.address ?? this.#book.addressOf(peer),
-        connections: this.#overlay.connections(peer).length,
-        digestEqual: facts.digest === undefined ? undefined : facts.digest === this.#options.replica.digest,
-        appliedDigest: this.#applied.digestOf(peer),
-        bytesIn: bytes.in,
-        bytesOut: bytes.out,
-        lastError: facts.lastError,
-      };
+      const view = this.#table.view(peer);
+      const address = view.address ?? this.#book.addressOf(peer);
+      return { ...view, address, connections: this.#overlay.connections(peer).length };
     });
   }
 
@@ -182,7 +172,25 @@ export class Network implements Service {
 
   /** Members that were heard of within their tolerance. */
   alive(): readonly PeerKey[] {
-    return this.#trust.others().filter((peer) => this.#liveness.of(peer).state === 'alive');
+    return this.#trust.others().filter((peer) => this.#table.liveness.of(peer).state === 'alive');
+  }
+
+  /** The wall clocks of the members that are alive, as they said with their last keep-alive. */
+  clocks(): readonly (PeerClock & { readonly peer: PeerKey })[] {
+    return this.alive().flatMap((peer) => {
+      const clock = this.#table.clocks.of(peer);
+      return clock === undefined ? [] : [{ peer, ...clock }];
+    });
+  }
+
+  /** How far the longest session has come while one brings more than 500 ops. */
+  progress(): Progress | undefined {
+    return this.#progress.longest();
+  }
+
+  /** Whether such a session brings ops so steadily that its end is worth waiting for. */
+  syncing(): boolean {
+    return this.#progress.steady();
   }
 
   /** The addresses on which we really listen, as multiaddrs with our peer id. */
@@ -192,13 +200,6 @@ export class Network implements Service {
 
   stats(): NetworkStats {
     return this.#counters.snapshot();
-  }
-
-  #equal(peer: PeerKey): boolean | undefined {
-    const { replica, registers } = this.#options;
-    const { digest, registersDigest } = this.#facts.of(peer);
-    if (digest === undefined) return undefined;
-    return digest === replica.digest && registersDigest === registers.digest;
   }
 
   #opened(peer: PeerKey, connection: Connection): void {
@@ -211,7 +212,7 @@ export class Network implements Service {
     }
     if (superfluous.includes(connection)) return;
     this.#counters.add('connections.opened');
-    this.#facts.connected(peer, connection.remoteAddr.toString());
+    this.#table.facts.connected(peer, connection.remoteAddr.toString());
     log.debug({ peer, direction: connection.direction }, 'connected');
     this.#heard(peer);
     this.#alive.opened(peer, connection);
@@ -228,30 +229,33 @@ export class Network implements Service {
   }
 
   #heard(peer: PeerKey): void {
-    if (this.#liveness.heard(peer)) this.#options.onPeerChange?.();
+    if (this.#table.liveness.heard(peer)) this.#options.onPeerChange?.();
   }
 
   #framed(peer: PeerKey, frame: AliveFrame, rttMs: number | undefined): void {
-    const appliedBefore = this.#applied.digestOf(peer);
-    this.#applied.feed(peer, frame.applied);
-    const changed = this.#facts.frame(peer, frame, rttMs);
-    if (this.#equal(peer) === true) this.#sync.equals(peer);
-    else this.#sync.differs(peer);
+    const { applied, facts, clocks } = this.#table;
+    const appliedBefore = applied.digestOf(peer);
+    applied.feed(peer, frame.applied);
+    const changed = facts.frame(peer, frame, rttMs);
+    clocks.heard(peer, frame, facts.of(peer).rttMs);
+    if (this.#table.equal(peer) === true) {
+      this.#sync.equals(peer);
+      this.#gossip.unmute(peer);
+    } else this.#sync.differs(peer);
     if (changed || appliedBefore !== frame.applied.digest) this.#options.onPeerChange?.();
   }
 
   #down(peer: PeerKey): void {
     this.#counters.add('peers.down');
     this.#options.log.info({ peer }, 'a member is down');
-    this.#applied.forget(peer);
-    this.#facts.down(peer);
+    this.#table.down(peer);
     this.#options.onPeerChange?.();
   }
 
   #look(): void {
     const { toleranceMs, addressesOf } = this.#options;
     const others = this.#trust.others();
-    this.#liveness.toleranceMs =
+    this.#table.liveness.toleranceMs =
       toleranceMs ?? (others.length < 2 ? PAIR_TOLERANCE_MS : DEFAULT_TOLERANCE_MS);
     if (addressesOf !== undefined) for (const peer of others) this.#book.announced(peer, addressesOf(peer));
     this.#upkeep.look(others);
@@ -259,10 +263,8 @@ export class Network implements Service {
 
   #forget(peer: PeerKey): void {
     this.#sync.forget(peer);
-    this.#facts.forget(peer);
-    this.#applied.forget(peer);
-    this.#liveness.forget(peer);
-    this.#traffic.forget(peer);
+    this.#gossip.unmute(peer);
+    this.#table.forget(peer);
     this.#book.forget(peer);
     this.#options.onPeerChange?.();
   }

@@ -11,7 +11,7 @@ import { TemporaryError, UnavailableError } from '../errors.ts';
 import { type PeerKey, toHex } from '../policy/crypto.ts';
 import type { PeerAddress } from './addresses.ts';
 import { createGater } from './gater.ts';
-import { libp2pKeyOf, peerIdOf, peerKeyOf } from './identity.ts';
+import { libp2pKeyOf, parsePeerId, peerIdOf, peerKeyOf } from './identity.ts';
 import type { SigningKey } from './keys.ts';
 
 /** How a libp2p transport is made; tests pass libp2p's memory transport. */
@@ -38,6 +38,8 @@ export interface OverlayOptions {
   readonly trusted: (peer: PeerKey) => boolean;
   /** A trusted peer proved its key on this socket. */
   readonly onHandshake: (peer: PeerKey, connection: MultiaddrConnection) => void;
+  /** Gossip of such a peer is thrown away unread. */
+  readonly muted: (peer: PeerKey) => boolean;
   readonly onRefused: (direction: 'inbound' | 'outbound') => void;
   readonly onOpen: (peer: PeerKey, connection: Connection) => void;
   readonly onClose: (peer: PeerKey, connection: Connection) => void;
@@ -52,6 +54,8 @@ const MAX_GOSSIP_RPC_BYTES = 1024 * 1024;
 /** Both ends of a fresh socket must be through with the handshake after this time, milliseconds. */
 const HANDSHAKE_MS = 5_000;
 const STREAM_WINDOW_BYTES = 256 * 1024;
+/** Below every threshold of gossipsub: what comes is dropped before its signature is checked. */
+const MUTED_SCORE = -1_000;
 
 /**
  * The only place that builds libp2p: TCP, pre-shared key, noise, yamux, identify and gossip, with the settings and
@@ -69,7 +73,7 @@ export class Overlay {
 
   /** UnavailableError when no address can be listened on. */
   async start(): Promise<void> {
-    const { key, psk, topics, transport, trusted, onHandshake, onRefused } = this.#options;
+    const { key, psk, topics, transport, trusted, muted, onHandshake, onRefused } = this.#options;
     const node = await createLibp2p({
       start: false,
       privateKey: libp2pKeyOf(key),
@@ -93,7 +97,10 @@ export class Overlay {
         inboundStreamProtocolNegotiationTimeout: HANDSHAKE_MS,
         reconnectRetries: 0,
       },
-      services: { identify: identify({ timeout: HANDSHAKE_MS }), gossip: gossipsub(gossipOptions(topics)) },
+      services: {
+        identify: identify({ timeout: HANDSHAKE_MS }),
+        gossip: gossipsub(gossipOptions(topics, muted)),
+      },
     });
     node.addEventListener('connection:open', (event) => this.#told(event.detail, this.#options.onOpen));
     node.addEventListener('connection:close', (event) => this.#told(event.detail, this.#options.onClose));
@@ -171,6 +178,19 @@ export class Overlay {
     return await connection.newStream(protocol, { signal });
   }
 
+  /** Leaves what a peer gossips unread until the answer is called; its window holds it back meanwhile. */
+  holdGossip(peer: PeerKey): () => void {
+    const { protocols } = this.gossip;
+    const streams = this.connections(peer)
+      .flatMap((connection) => connection.streams)
+      .filter((stream) => stream.direction === 'inbound' && protocols.includes(stream.protocol))
+      .filter((stream) => stream.readStatus === 'readable');
+    for (const stream of streams) stream.pause();
+    return () => {
+      for (const stream of streams) if (stream.readStatus === 'paused') stream.resume();
+    };
+  }
+
   /** Dials one address; the gater has the last word on who answers. Resolves with the peer that did. */
   async dial(address: string, peer: PeerKey | undefined, signal: AbortSignal): Promise<PeerKey | undefined> {
     const id = peer === undefined ? undefined : peerIdOf(peer);
@@ -214,7 +234,14 @@ export function gossips(
   );
 }
 
-function gossipOptions(topics: readonly string[]): Parameters<typeof gossipsub>[0] {
+function gossipOptions(
+  topics: readonly string[],
+  muted: (peer: PeerKey) => boolean,
+): Parameters<typeof gossipsub>[0] {
+  const isMuted = (id: string) => {
+    const peer = parsePeerId(id);
+    return peer !== undefined && muted(peer);
+  };
   return {
     emitSelf: false,
     allowPublishToZeroTopicPeers: true,
@@ -227,7 +254,7 @@ function gossipOptions(topics: readonly string[]): Parameters<typeof gossipsub>[
     Dscore: 1,
     Dlazy: 0,
     heartbeatInterval: 5_000,
-    scoreParams: { IPColocationFactorWeight: 0 },
+    scoreParams: { IPColocationFactorWeight: 0, appSpecificScore: (id) => (isMuted(id) ? MUTED_SCORE : 0) },
     allowedTopics: [...topics],
     maxInboundDataLength: MAX_GOSSIP_RPC_BYTES,
   };

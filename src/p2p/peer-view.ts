@@ -1,4 +1,5 @@
 import type { PeerKey } from '../policy/crypto.ts';
+import type { Flooding } from './floods.ts';
 
 /** Alive: heard of within the tolerance. Down: not. Unknown: not heard of since this agent started. */
 export type PeerState = 'alive' | 'down' | 'unknown';
@@ -25,20 +26,9 @@ export interface PeerView {
   readonly toleranceMs: number;
   readonly theirToleranceMs: number | undefined;
   readonly lastError: string | undefined;
-}
-
-/** Counters since the start, by constant name (`gossip.accepted`, `sync.failed`, `refused.stranger` …). */
-export type NetworkStats = Readonly<Record<string, number>>;
-
-/** A set of counters under constant names; nothing a peer sends becomes a name. */
-export class Counters {
-  readonly #counts = new Map<string, number>();
-
-  add(name: string, by = 1): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + by);
-  }
-
-  snapshot(): NetworkStats {
-    return Object.fromEntries([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)));
-  }
+  /** So far its wall clock is ahead of ours, milliseconds, and whether it trusts it; undefined until it has said. */
+  readonly clockOffsetMs: number | undefined;
+  readonly clockTrusted: boolean | undefined;
+  /** It makes us verify more than its share; undefined when it does not. */
+  readonly flooding: Flooding | undefined;
 }

@@ -1,10 +1,10 @@
 import type { Clock, Timer } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { PeerKey } from '../policy/crypto.ts';
+import type { Counters } from './counters.ts';
 import { within } from './deadline.ts';
 import type { Attempt, DialBook, Outcome } from './dial-book.ts';
 import type { Overlay } from './overlay.ts';
-import type { Counters } from './peer-view.ts';
 
 export interface RedialOptions {
   readonly overlay: Overlay;

@@ -10,9 +10,9 @@ export interface ActorHeads {
 }
 
 /** What became of a foreign op; the words are policy.md's. */
-export interface AdmitVerdict {
-  readonly verdict: 'ok' | 'held' | 'gap' | 'stranger' | 'cut' | 'rubbish';
-}
+export type AdmitVerdict =
+  | { readonly verdict: 'ok'; readonly op: { readonly peer: PeerKey } }
+  | { readonly verdict: 'held' | 'gap' | 'stranger' | 'cut' | 'rubbish' };
 
 /** What the overlay needs of the replica (policy/replica.ts). */
 export interface ReplicatedOps {

@@ -3,9 +3,10 @@ import { messageOf } from '../errors.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { OpId } from '../policy/records.ts';
 import { within } from './deadline.ts';
-import type { ActorHeads, RegisterMark, ReplicatedOps, ReplicatedRegisters } from './replicated.ts';
-import { Admission, type AdmissionCount } from './sync-admission.ts';
-import { chunks, differing, flaggedChunks, sameMarks } from './sync-chunks.ts';
+import type { RegisterMark, ReplicatedOps, ReplicatedRegisters } from './replicated.ts';
+import { Admission, type AdmissionCount, type Partner } from './sync-admission.ts';
+import { chunks, flaggedChunks, sameMarks } from './sync-chunks.ts';
+import { compare, type Theirs } from './sync-compare.ts';
 import { type Channel, type Sent, Talk } from './sync-talk.ts';
 import { WIRE_VERSION } from './wire.ts';
 
@@ -16,6 +17,10 @@ export interface SessionOptions {
   readonly signal: AbortSignal;
   /** Told before the first foreign op of a session that brings ops, and at its end. Always in pairs. */
   readonly onBatch?: ((edge: 'begin' | 'end') => void) | undefined;
+  /** Ops that came so far, new or not, and how many are expected in all. */
+  readonly onProgress?: ((received: number, expected: number) => void) | undefined;
+  /** Given when the other side is to be metered. */
+  readonly partner?: Partner | undefined;
 }
 
 export interface SessionResult extends Readonly<AdmissionCount> {
@@ -28,9 +33,11 @@ export interface SessionResult extends Readonly<AdmissionCount> {
 
 /** At most so many chunks are on their way without having been admitted (overlay.md). */
 const WINDOW = 4;
-/** A session is never longer, milliseconds; what is still missing comes with the next one. */
-const SESSION_MS = 300_000;
-const MAX_HEAD_MESSAGES = 1_024;
+/**
+ * A session is never longer, milliseconds; what is still missing comes with the next one. Silence ends it long before
+ * (sync-talk.ts): this is room for 200,000 ops on a router that verifies 500 a second and has other things to do.
+ */
+const SESSION_MS = 3_600_000;
 
 /**
  * One exchange with one peer, the same on both sides: hello; if the digests differ, digests per peer, heads of those
@@ -46,11 +53,6 @@ export async function syncSession(channel: Channel, options: SessionOptions): Pr
     session.abort(error);
     return session.result('failed', messageOf(error));
   }
-}
-
-interface Theirs {
-  readonly heads: readonly ActorHeads[];
-  readonly peers: readonly PeerKey[];
 }
 
 class Session {
@@ -71,12 +73,15 @@ class Session {
   #senderDone = false;
   #changed = Promise.withResolvers<void>();
   #batch = false;
+  /** Ops that they said they would send, and what their hello made us guess. */
+  #coming = 0;
+  #guess = 0;
 
   constructor(channel: Channel, options: SessionOptions) {
     this.#options = options;
-    const { replica, registers, clock } = options;
+    const { replica, registers, clock, partner } = options;
     this.#talk = new Talk(channel, clock, this.#stop.signal);
-    this.#admission = new Admission(replica, registers, clock, this.#stop.signal);
+    this.#admission = new Admission(replica, registers, clock, this.#stop.signal, partner);
   }
 
   async run(): Promise<'equal' | 'done'> {
@@ -89,6 +94,7 @@ class Session {
       home: replica.home,
       digest,
       registers: vector,
+      ops: replica.size,
     });
     const hello = await this.#talk.expect('hello');
     if (hello.version < 1) throw new Error('speaks no version that we know');
@@ -97,8 +103,9 @@ class Session {
     const marks = sameMarks(hello.registers, vector) ? undefined : hello.registers;
     this.#theirMarks = marks;
     if (!ops && marks === undefined) return 'equal';
-    const theirs = ops ? await this.#compare() : undefined;
+    const theirs = ops ? await compare(this.#talk, replica) : undefined;
     if (ops) this.#begin();
+    this.#guess = Math.max(0, hello.ops - replica.size);
     await Promise.all([this.#sender(theirs, marks), this.#receiver(ops, marks !== undefined)]);
     this.#end();
     return 'done';
@@ -113,33 +120,6 @@ class Session {
   result(outcome: SessionResult['outcome'], reason: string | undefined): SessionResult {
     const { count } = this.#admission;
     return { outcome, reason, ...count, opsOut: this.#opsOut, registersOut: this.#registersOut };
-  }
-
-  /** Digests per peer, then the heads of the peers that differ. */
-  async #compare(): Promise<Theirs> {
-    const mine = this.#options.replica.peerDigests();
-    await this.#talk.say({ kind: 'digests', digests: mine });
-    const { digests } = await this.#talk.expect('digests');
-    const peers = differing(mine, digests);
-    const [heads] = await Promise.all([this.#hearHeads(), this.#sayHeads(peers)]);
-    return { heads, peers };
-  }
-
-  async #sayHeads(peers: readonly PeerKey[]): Promise<void> {
-    const heads = this.#options.replica.heads(peers);
-    for (const { part, last } of flaggedChunks(heads, (actor) => 64 + 48 * actor.heads.length)) {
-      await this.#talk.say({ kind: 'heads', actors: part, last });
-    }
-  }
-
-  async #hearHeads(): Promise<ActorHeads[]> {
-    const heads: ActorHeads[] = [];
-    for (let i = 0; i < MAX_HEAD_MESSAGES; i++) {
-      const message = await this.#talk.expect('heads');
-      heads.push(...message.actors);
-      if (message.last) return heads;
-    }
-    throw new Error('sends heads without end');
   }
 
   async #sender(
@@ -163,6 +143,7 @@ class Session {
   }
 
   async #sendEnvelopes(ids: readonly OpId[]): Promise<void> {
+    if (ids.length > 0) await this.#talk.say({ kind: 'coming', ops: ids.length });
     const envelopes = ids
       .values()
       .map((id) => this.#options.replica.envelope(id))
@@ -192,6 +173,9 @@ class Session {
         if (message.count < this.#acked || message.count > this.#sent)
           throw new Error('acknowledges what was not sent');
         this.#acked = message.count;
+      } else if (message.kind === 'coming') {
+        this.#coming = Math.min(Number.MAX_SAFE_INTEGER, this.#coming + message.ops);
+        this.#progressed();
       } else {
         const open = message.kind === 'ops' || message.kind === 'ops-end' ? opsOpen() : registersOpen();
         if (!open) throw new Error(`sends ${message.kind} out of turn`);
@@ -206,7 +190,9 @@ class Session {
   async #admit(message: Sent): Promise<void> {
     switch (message.kind) {
       case 'ops':
-        return await this.#admission.ops(message.envelopes);
+        await this.#admission.ops(message.envelopes);
+        this.#progressed();
+        return;
       case 'ops-end':
         if (message.pass !== this.#theirPass + 1) throw new Error('ends its ops out of turn');
         this.#theirPass = message.pass;
@@ -242,6 +228,13 @@ class Session {
   #wake(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers<void>();
+  }
+
+  #progressed(): void {
+    const { opsIn, opsHeld, opsRefused } = this.#admission.count;
+    const received = opsIn + opsHeld + opsRefused;
+    const expected = this.#coming === 0 ? this.#guess : this.#coming;
+    this.#options.onProgress?.(received, Math.max(received, expected));
   }
 
   #begin(): void {

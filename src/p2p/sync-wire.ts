@@ -13,10 +13,14 @@ export type SyncMessage =
       readonly home: HomeId;
       readonly digest: string;
       readonly registers: ReadonlyMap<PeerKey, RegisterMark>;
+      /** Ops held; 0 from one that does not say. */
+      readonly ops: number;
     }
   | { readonly kind: 'digests'; readonly digests: ReadonlyMap<PeerKey, string> }
   /** One part of the heads; `last` closes the list. */
   | { readonly kind: 'heads'; readonly actors: readonly ActorHeads[]; readonly last: boolean }
+  /** So many ops follow in this pass: for showing progress. Not acknowledged; an older version ignores it. */
+  | { readonly kind: 'coming'; readonly ops: number }
   | { readonly kind: 'ops'; readonly envelopes: readonly Uint8Array[] }
   /** The end of the first or the second pass over the ops. */
   | { readonly kind: 'ops-end'; readonly pass: number }
@@ -42,6 +46,7 @@ const TAGS = {
   registers: 6,
   'registers-end': 7,
   ack: 8,
+  coming: 9,
 } as const;
 
 /** The bytes of a sync message. */
@@ -79,6 +84,8 @@ export function decodeSync(bytes: Uint8Array): Decoded<SyncMessage> {
       return accept({ kind: 'registers-end' });
     case TAGS.ack:
       return accept({ kind: 'ack', count: from.number(1) });
+    case TAGS.coming:
+      return accept({ kind: 'coming', ops: from.number(1) });
     default:
       return accept({ kind: 'unknown' });
   }
@@ -96,6 +103,7 @@ function body(message: Exclude<SyncMessage, { kind: 'unknown' }>): Uint8Array {
           4,
           entries(message.registers, (to, mark) => to.number(2, mark.gen).number(3, mark.rev)),
         )
+        .number(5, message.ops)
         .finish();
     case 'digests':
       return out
@@ -123,6 +131,8 @@ function body(message: Exclude<SyncMessage, { kind: 'unknown' }>): Uint8Array {
       return out.finish();
     case 'ack':
       return out.number(1, message.count).finish();
+    case 'coming':
+      return out.number(1, message.ops).finish();
   }
 }
 
@@ -138,7 +148,14 @@ function readHello(from: Message): Decoded<SyncMessage> {
   const digest = digestText(from, 3);
   const registers = readMap(from.each(4), (entry) => ({ gen: entry.number(2), rev: entry.number(3) }));
   if (home === undefined || digest === undefined || registers === undefined) return refuse('malformed hello');
-  return accept({ kind: 'hello', version: from.number(1), home, digest, registers });
+  return accept({
+    kind: 'hello',
+    version: from.number(1),
+    home,
+    digest,
+    registers,
+    ops: from.number(5),
+  });
 }
 
 function readHeads(from: Message): Decoded<SyncMessage> {

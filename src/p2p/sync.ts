@@ -4,10 +4,12 @@ import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import { StreamChannel } from './channel.ts';
+import type { Counters } from './counters.ts';
 import { within } from './deadline.ts';
+import type { Floods } from './floods.ts';
 import type { Overlay } from './overlay.ts';
-import type { Counters } from './peer-view.ts';
 import type { ReplicatedOps, ReplicatedRegisters } from './replicated.ts';
+import type { SyncProgress } from './sync-progress.ts';
 import { type SessionResult, syncSession } from './sync-session.ts';
 
 export const SYNC_PROTOCOL = '/hedgerow/sync/1';
@@ -20,6 +22,8 @@ export interface SyncOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly counters: Counters;
+  readonly floods: Floods;
+  readonly progress: SyncProgress;
   readonly trusted: (peer: PeerKey) => boolean;
   /** Whether the peer's last word about its state equals ours now; undefined when it has not said. */
   readonly equal: (peer: PeerKey) => boolean | undefined;
@@ -162,9 +166,19 @@ export class Sync {
 
   /** True when the session brought something. */
   async #converse(peer: PeerKey, stream: Stream, signal: AbortSignal): Promise<boolean> {
-    const { replica, registers, clock, counters, log, onBatch, onDone } = this.#options;
+    const { replica, registers, clock, counters, log, floods, progress, onBatch, onDone } = this.#options;
     const channel = new StreamChannel(stream);
-    const result = await syncSession(channel, { replica, registers, clock, signal, onBatch });
+    const result = await syncSession(channel, {
+      replica,
+      registers,
+      clock,
+      signal,
+      onBatch,
+      onProgress: (received, expected) => progress.update(peer, received, expected),
+      partner: { peer, charge: (bytes) => floods.synced(peer, bytes) },
+    });
+    progress.ended(peer);
+    if (result.outcome !== 'failed') floods.told(peer);
     counters.add(`sync.${result.outcome}`);
     counters.add('sync.ops_in', result.opsIn);
     counters.add('sync.ops_out', result.opsOut);

@@ -2,43 +2,43 @@ import type { PeerKey } from '../policy/crypto.ts';
 import type { ReplicatedOps } from './replicated.ts';
 
 /**
- * Whom we talk to: members; and while our replica cannot know them yet, those that we were told of. A router is in that
- * state when it joins, and again when its store was lost (also a founder's, whose replica then knows itself alone).
+ * Whom we talk to: members; and those that we were told of when we joined, or remember from before our store was lost,
+ * while our replica has never heard of them. A founder with an empty store knows itself alone and may even admit
+ * somebody before it hears of the others: what it remembers of them stands until its replica knows better.
  */
 export class Trust {
   readonly #self: PeerKey;
   readonly #replica: ReplicatedOps;
   readonly #sponsors: readonly PeerKey[];
-  #ignorant: boolean;
 
   constructor(self: PeerKey, replica: ReplicatedOps, sponsors: readonly PeerKey[]) {
     this.#self = self;
     this.#replica = replica;
-    this.#sponsors = sponsors;
-    this.#ignorant = replica.size === 0;
+    this.#sponsors = sponsors.filter((sponsor) => sponsor !== self);
   }
 
-  /** Our replica does not know ourselves as a member, or began empty and has not been told anything since. */
+  /** Our replica does not know ourselves as a member, or not all that we were told of. */
   joining(): boolean {
-    return this.#ignorant || !this.#replica.isMember(this.#self);
-  }
-
-  /** A whole sync was admitted: from here on the replica knows who is a member. */
-  told(): void {
-    this.#ignorant = false;
+    return !this.#replica.isMember(this.#self) || this.#unheardOf().length > 0;
   }
 
   trusts(peer: PeerKey): boolean {
     // The recovery key is on no router: who connects with it has stolen it.
     if (peer === this.#replica.genesis.recovery) return false;
-    return this.#replica.isMember(peer) || (this.#sponsors.includes(peer) && this.joining());
+    return this.#replica.isMember(peer) || this.#unheardOf().includes(peer);
   }
 
   /** All that are trusted but ourselves, sorted by key. */
   others(): PeerKey[] {
     const peers = new Set(this.#replica.members().map((member) => member.peer));
-    if (this.joining()) for (const sponsor of this.#sponsors) peers.add(sponsor);
+    for (const sponsor of this.#sponsors) peers.add(sponsor);
     peers.delete(this.#self);
     return [...peers].filter((peer) => this.trusts(peer)).sort();
+  }
+
+  /** Of whom the replica has an admission it knows better, also that they have left or were evicted since. */
+  #unheardOf(): PeerKey[] {
+    const heardOf = new Set(this.#replica.members().map((member) => member.peer));
+    return this.#sponsors.filter((sponsor) => !heardOf.has(sponsor));
   }
 }

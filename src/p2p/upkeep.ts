@@ -3,8 +3,8 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { OpenConnections } from './connections.ts';
+import type { Counters } from './counters.ts';
 import { gossips, type Overlay } from './overlay.ts';
-import type { Counters } from './peer-view.ts';
 
 export interface UpkeepOptions {
   readonly overlay: Overlay;

@@ -1,5 +1,6 @@
 import { memory } from '@libp2p/memory';
 import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { addressOf, equal, eventually, House, type Router, writeBlock, writeCard } from './house.ts';
 import { MemoryWire } from './memory-wire.ts';
 
@@ -66,6 +67,33 @@ describe('three routers', () => {
     const answers = await waiting;
     expect(answers?.get(b.key.peer)?.applied).toBe(true);
     expect(answers?.get(c.key.peer)?.applied).toBe(true);
+  });
+
+  it('tell each other what their clocks say, and whether they trust them', async () => {
+    const [a, b] = house.routers(2);
+    if (a === undefined || b === undefined) throw new Error('no routers');
+    const hour = 3_600_000;
+    const ahead = { ...systemClock, now: () => Date.now() + hour };
+    await house.start(a, { clockTrusted: () => true });
+    await house.start(b, { clock: ahead, bootstrap: [addressOf(a)] });
+    await eventually(
+      'both have said',
+      () => a.network?.clocks().length === 1 && b.network?.clocks().length === 1,
+    );
+    const [ofB] = a.network?.clocks() ?? [];
+    const [ofA] = b.network?.clocks() ?? [];
+    expect(ofB).toMatchObject({ peer: b.key.peer, trusted: false });
+    expect(ofA).toMatchObject({ peer: a.key.peer, trusted: true });
+    expect(Math.abs((ofB?.offsetMs ?? 0) - hour)).toBeLessThan(2_000);
+    expect(Math.abs((ofA?.offsetMs ?? 0) + hour)).toBeLessThan(2_000);
+    expect(a.network?.peers()[0]).toMatchObject({ clockTrusted: false, flooding: undefined });
+    await b.network?.stop();
+    await eventually(
+      'the clock of a router that is down counts no more',
+      () => a.network?.clocks().length === 0,
+      15_000,
+    );
+    expect(a.network?.peers()[0]?.clockOffsetMs).toBeUndefined();
   });
 
   it('bring registers over, and agree on them', async () => {

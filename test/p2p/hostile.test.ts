@@ -171,7 +171,7 @@ describe('a slow reader', () => {
     const stream = await node.dialProtocol(multiaddr(addressOf(a)), SYNC_PROTOCOL, { signal });
     const say = (message: Parameters<typeof encodeSync>[0]) => stream.send(frame(encodeSync(message)));
     const { home } = a.replica;
-    say({ kind: 'hello', version: 1, home, digest: '', registers: new Map() });
+    say({ kind: 'hello', version: 1, home, digest: '', registers: new Map(), ops: 0 });
     say({ kind: 'digests', digests: new Map() });
     say({ kind: 'heads', actors: [], last: true });
     // From here on it reads and acknowledges nothing.

@@ -32,9 +32,13 @@ export class House {
   readonly #networks: Network[] = [];
 
   /** A router with an empty store. */
-  router(key: SigningKey = generateKey()): Router {
+  router(key: SigningKey = generateKey(), onAdmitted?: (op: Op) => void): Router {
     const verifier = createCrypto();
-    const replica = new Replica({ genesis: this.genesis, crypto: verifier });
+    const replica = new Replica({
+      genesis: this.genesis,
+      crypto: verifier,
+      ...(onAdmitted === undefined ? {} : { onAdmitted }),
+    });
     const registers = new Registers({
       home: replica.home,
       crypto: verifier,

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../../src/p2p/addresses.ts';
 import { decodeAlive, encodeAlive } from '../../src/p2p/alive-wire.ts';
+import { PeerClocks } from '../../src/p2p/clocks.ts';
 import { FrameReader, frame } from '../../src/p2p/frames.ts';
 import { parsePeerId } from '../../src/p2p/identity.ts';
 import { type SessionResult, syncSession } from '../../src/p2p/sync-session.ts';
@@ -27,6 +28,7 @@ const message: fc.Arbitrary<Sent> = fc.oneof(
     registers: fc
       .array(fc.tuple(key, fc.record({ gen: count, rev: count })), { maxLength: 4 })
       .map((all) => new Map(all)),
+    ops: fc.maxSafeNat(),
   }),
   fc.record({
     kind: fc.constant('digests' as const),
@@ -44,6 +46,7 @@ const message: fc.Arbitrary<Sent> = fc.oneof(
     ),
     last: fc.boolean(),
   }),
+  fc.record({ kind: fc.constant('coming' as const), ops: fc.maxSafeNat() }),
   fc.record({ kind: fc.constant('ops' as const), envelopes }),
   fc.record({ kind: fc.constant('ops-end' as const), pass: fc.nat(3) }),
   fc.record({ kind: fc.constant('registers' as const), peer: key, envelopes, last: fc.boolean() }),
@@ -92,6 +95,8 @@ describe('wire messages', () => {
       digest,
       registersDigest: digest,
       applied: fc.record({ digest, recent: fc.array(key, { maxLength: 64 }) }),
+      clock: fc.maxSafeNat(),
+      trusted: fc.boolean(),
     });
     fc.assert(
       fc.property(alive, (sent) => {
@@ -126,6 +131,23 @@ describe('frames', () => {
       }),
     );
   });
+});
+
+it('of any clock that a peer claims the offset is a time, or not there', () => {
+  const claim = fc.record({ clock: fc.maxSafeNat(), trusted: fc.boolean() });
+  fc.assert(
+    fc.property(
+      claim,
+      fc.option(fc.double({ min: 0, max: 1e6, noNaN: true }), { nil: undefined }),
+      (said, rtt) => {
+        const clock = new FakeClock();
+        const clocks = new PeerClocks(clock);
+        clocks.heard('peer', said, rtt);
+        const offset = clocks.of('peer')?.offsetMs;
+        if (offset !== undefined) expect(Number.isSafeInteger(offset)).toBe(true);
+      },
+    ),
+  );
 });
 
 it('addresses and peer ids of any text are a verdict', () => {
@@ -167,6 +189,7 @@ describe('a sync session', () => {
       home: router.replica.home,
       digest: '',
       registers: new Map(),
+      ops: 0,
     };
     await fc.assert(
       fc.asyncProperty(

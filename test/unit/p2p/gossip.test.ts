@@ -2,24 +2,24 @@ import { expect, it } from 'vitest';
 import { judgeOp, judgeRegister, topicsOf } from '../../../src/p2p/gossip.ts';
 
 it.each([
-  ['ok', 'accept', false],
-  ['held', 'ignore', false],
-  ['cut', 'ignore', false],
-  ['gap', 'ignore', true],
-  ['stranger', 'ignore', true],
-  ['rubbish', 'reject', false],
-] as const)('an op that is %s: %s, ask the sender: %s', (verdict, relay, behind) => {
-  expect(judgeOp(verdict)).toEqual({ relay, behind });
+  ['ok', 'accept', false, 'publisher'],
+  ['held', 'ignore', false, 'sender'],
+  ['cut', 'ignore', false, 'sender'],
+  ['gap', 'ignore', true, 'publisher'],
+  ['stranger', 'ignore', true, 'publisher'],
+  ['rubbish', 'reject', false, 'sender'],
+] as const)('an op that is %s: %s, ask the sender: %s, paid by the %s', (verdict, relay, behind, payer) => {
+  expect(judgeOp(verdict)).toEqual({ relay, behind, payer });
 });
 
 it.each([
-  ['ok', 'accept'],
-  ['held', 'ignore'],
-  ['stranger', 'ignore'],
-  ['full', 'ignore'],
-  ['rubbish', 'reject'],
-] as const)('a register that is %s: %s', (verdict, relay) => {
-  expect(judgeRegister(verdict)).toBe(relay);
+  ['ok', 'accept', 'publisher'],
+  ['held', 'ignore', 'sender'],
+  ['stranger', 'ignore', 'publisher'],
+  ['full', 'ignore', 'publisher'],
+  ['rubbish', 'reject', 'sender'],
+] as const)('a register that is %s: %s, paid by the %s', (verdict, relay, payer) => {
+  expect(judgeRegister(verdict)).toEqual({ relay, behind: false, payer });
 });
 
 it('every home has its own topics', () => {

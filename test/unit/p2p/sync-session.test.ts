@@ -1,47 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Clock } from '../../../src/clock.ts';
 import { generateKey } from '../../../src/p2p/keys.ts';
-import type { ReplicatedOps } from '../../../src/p2p/replicated.ts';
-import { type SessionResult, syncSession } from '../../../src/p2p/sync-session.ts';
-import { type Channel, STALL_MS } from '../../../src/p2p/sync-talk.ts';
+import { STALL_MS } from '../../../src/p2p/sync-talk.ts';
 import { decodeSync, encodeSync } from '../../../src/p2p/sync-wire.ts';
-import { encodeOp } from '../../../src/policy/op.ts';
-import { channelPair, type Tap } from '../../p2p/channel-pair.ts';
-import { House, type Router, writeBlock } from '../../p2p/house.ts';
+import { channelPair } from '../../p2p/channel-pair.ts';
+import { House, writeBlock } from '../../p2p/house.ts';
+import { helloOf, pair, session, slowly, strangerOp, sync } from '../../p2p/sessions.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-
-interface Sides {
-  readonly clock?: Clock;
-  readonly tap?: Tap;
-  readonly onBatch?: (edge: 'begin' | 'end') => void;
-  readonly replica?: ReplicatedOps;
-}
-
-function session(router: Router, channel: Channel, sides: Sides = {}): Promise<SessionResult> {
-  return syncSession(channel, {
-    replica: sides.replica ?? router.replica,
-    registers: router.registers,
-    clock: sides.clock ?? new FakeClock(),
-    signal: new AbortController().signal,
-    onBatch: sides.onBatch,
-  });
-}
-
-async function sync(a: Router, b: Router, sides: Sides = {}): Promise<[SessionResult, SessionResult]> {
-  const [left, right] = channelPair(sides.tap);
-  const end = async (channel: typeof left, running: Promise<SessionResult>) => {
-    const result = await running;
-    channel.close();
-    return result;
-  };
-  return await Promise.all([end(left, session(a, left, sides)), end(right, session(b, right))]);
-}
-
-function pair(): [Router, Router, Router] {
-  const [a, b, c] = new House().routers(3);
-  if (a === undefined || b === undefined || c === undefined) throw new Error('no routers');
-  return [a, b, c];
-}
 
 const card = (name: string) => ({ name, prefixes: [], listens: [], macs: [] });
 
@@ -176,6 +140,7 @@ describe('a sync session', () => {
       home: a.replica.home,
       digest: a.replica.digest,
       registers: new Map(),
+      ops: 0,
       ...change,
     };
     await right.send(encodeSync(hello));
@@ -231,46 +196,13 @@ describe('a sync session', () => {
   it('lets the rest of the process run every 10 ms while it verifies', async () => {
     const [a, b] = pair();
     for (let i = 0; i < 200; i++) writeBlock(a, `d${i}`);
-    const clock = new FakeClock();
-    let slept = 0;
-    const slow: ReplicatedOps = new Proxy<ReplicatedOps>(b.replica, {
-      get(target, name) {
-        if (name === 'admit') {
-          return (envelope: Uint8Array) => {
-            elapsed += 1;
-            return target.admit(envelope);
-          };
-        }
-        const value: unknown = Reflect.get(target, name, target);
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
-    });
-    let elapsed = 0;
-    const stepping: Clock = {
-      now: () => 0,
-      monotonic: () => elapsed,
-      after: (ms, run) => clock.after(ms, run),
-      sleep: async () => {
-        slept += 1;
-      },
-    };
-    await sync(b, a, { clock: stepping, replica: slow });
+    const { clock, replica, slept } = slowly(b.replica);
+    await sync(b, a, { clock, replica });
     expect(b.replica.digest).toBe(a.replica.digest);
-    expect(slept).toBeGreaterThanOrEqual(19);
+    expect(slept.length).toBeGreaterThanOrEqual(19);
+    expect(slept.every((ms) => ms === 0)).toBe(true);
   });
 });
-
-function helloOf(a: Router, digest: string): Uint8Array {
-  return encodeSync({ kind: 'hello', version: 1, home: a.replica.home, digest, registers: new Map() });
-}
-
-function strangerOp(a: Router, key: Router['key'], i: number): Uint8Array {
-  return encodeOp(
-    { home: a.replica.home, peer: key.peer, run: a.run, seq: 1, prev: undefined },
-    { at: i + 1, by: 'test', over: [], add: [] },
-    key.sign,
-  );
-}
 
 function kindOf(message: Uint8Array): string {
   const decoded = decodeSync(message);

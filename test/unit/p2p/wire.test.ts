@@ -10,11 +10,19 @@ const B = 'b2'.repeat(32);
 const RUN = '0c'.repeat(16);
 
 const messages: Sent[] = [
-  { kind: 'hello', version: 1, home: A, digest: B, registers: new Map([[A, { gen: 1, rev: 7 }]]) },
-  { kind: 'hello', version: 1, home: A, digest: '', registers: new Map() },
+  {
+    kind: 'hello',
+    version: 1,
+    home: A,
+    digest: B,
+    registers: new Map([[A, { gen: 1, rev: 7 }]]),
+    ops: 73_000,
+  },
+  { kind: 'hello', version: 1, home: A, digest: '', registers: new Map(), ops: 0 },
   { kind: 'digests', digests: new Map([[A, B]]) },
   { kind: 'heads', actors: [{ peer: A, run: RUN, heads: [{ id: B, seq: 3 }] }], last: false },
   { kind: 'heads', actors: [], last: true },
+  { kind: 'coming', ops: 73_000 },
   { kind: 'ops', envelopes: [Uint8Array.of(1, 2), Uint8Array.of(3)] },
   { kind: 'ops-end', pass: 2 },
   { kind: 'registers', peer: A, envelopes: [Uint8Array.of(9)], last: true },
@@ -31,6 +39,8 @@ const alive: AliveFrame = {
   digest: A,
   registersDigest: B,
   applied: { digest: A, recent: [B, A] },
+  clock: 1_700_000_000_123,
+  trusted: true,
 };
 
 describe('sync messages', () => {
@@ -75,7 +85,8 @@ describe('sync messages', () => {
 describe('keep-alives', () => {
   it('come back as they went', () => {
     expect(decodeAlive(encodeAlive(alive))).toEqual({ ok: true, value: alive });
-    const first = { ...alive, echo: 0, heldUs: 0, applied: { digest: '', recent: [] } };
+    const applied = { digest: '', recent: [] };
+    const first = { ...alive, echo: 0, heldUs: 0, applied, clock: 0, trusted: false };
     expect(decodeAlive(encodeAlive(first))).toEqual({ ok: true, value: first });
   });
 
