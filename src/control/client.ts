@@ -3,6 +3,9 @@ import { JSONRPCClient, JSONRPCErrorCode, JSONRPCErrorException } from 'json-rpc
 import { HedgerowError, messageOf, UnavailableError } from '../errors.ts';
 import type { ErrorData } from './server.ts';
 
+/** The code that json-rpc-2.0 gives requests which are rejected without an answer. */
+const NO_ANSWER = 0;
+
 /** One connection to an agent's control socket. */
 export interface ControlClient {
   /** Calls a command or a view. Errors of the agent come back as HedgerowError with their hint and exit code. */
@@ -61,6 +64,8 @@ function open(path: string, timeoutMs: number): Promise<Socket> {
 
 function translate(error: unknown): Error {
   if (!(error instanceof JSONRPCErrorException)) return new UnavailableError(messageOf(error));
+  // Not an answer: the connection ended before there was one.
+  if (error.code === NO_ANSWER) return new UnavailableError(error.message);
   if (error.code === JSONRPCErrorCode.MethodNotFound) {
     return new UnavailableError('the agent does not know this command', {
       hint: 'it is older: restart or update it',

@@ -1,82 +1,160 @@
 import type { NodeCache } from '../local/nodes/node-cache.ts';
-import { canonicalAddress, canonicalDomain, canonicalMac } from '../policy/address.ts';
-import type { Mac, NodeId } from '../policy/block-set.ts';
+import type { Address, Mac, NodeId } from '../policy/block-set.ts';
 import type { PeerKey } from '../policy/crypto.ts';
-import type { Binding, Descriptor } from '../policy/descriptor.ts';
+import type { Descriptor } from '../policy/descriptor.ts';
 import type { Subject } from '../policy/records.ts';
+import { subjectsOf } from '../policy/references.ts';
 import type { Registers } from '../policy/registers.ts';
 import type { Replica } from '../policy/replica.ts';
-
-/** A node with everything that the home knows of it. */
-export interface KnownNode {
-  readonly id: NodeId;
-  readonly device: boolean;
-  readonly macs: readonly Mac[];
-  readonly addresses: readonly Binding[];
-  readonly domains: readonly string[];
-  /** Given by a person first, then what it calls itself. */
-  readonly names: readonly string[];
-}
-
-/** What a text may stand for. */
-export type Match = { readonly subject: Subject; readonly label: string };
-
-const MIN_PREFIX = 4;
+import { find, type Match, type Whereabouts } from './find.ts';
+import { type GivenName, GivenNames } from './given-names.ts';
+import { type Group, groupsOf } from './group-book.ts';
+import { joined, type KnownNode, labelOf } from './known-node.ts';
 
 /** Who is who: this router's nodes, what the other routers say of persistent ones, and the names that people gave. */
-export class Directory {
+export class Directory implements Whereabouts {
   readonly #replica: Replica;
   readonly #registers: Registers;
   readonly #cache: NodeCache;
+  readonly #classOf: (id: NodeId) => readonly NodeId[];
+  readonly #given: GivenNames;
+  #told = new Map<NodeId, Descriptor[]>();
+  #toldAt = '';
+  #groups: ReadonlyMap<string, Group> = new Map();
+  #groupsAt = -1;
 
-  constructor(replica: Replica, registers: Registers, cache: NodeCache) {
+  /** `classOf`: all ids that are the same node as one, itself among them; without it each id is a node of its own. */
+  constructor(
+    replica: Replica,
+    registers: Registers,
+    cache: NodeCache,
+    classOf: (id: NodeId) => readonly NodeId[] = (id) => [id],
+  ) {
     this.#replica = replica;
     this.#registers = registers;
     this.#cache = cache;
+    this.#classOf = classOf;
+    this.#given = new GivenNames(replica);
   }
 
-  /** All nodes, merged; devices first. */
-  nodes(): KnownNode[] {
-    const byId = new Map<NodeId, Descriptor[]>();
-    const note = (descriptor: Descriptor): void => {
-      byId.set(descriptor.node, [...(byId.get(descriptor.node) ?? []), descriptor]);
-    };
-    for (const descriptor of this.#cache.descriptors()) note(descriptor);
-    for (const { descriptor } of this.#registers.all()) if (descriptor !== undefined) note(descriptor);
-    const given = this.#givenNames();
-    return [...byId]
-      .map(([id, descriptors]) => merge(id, descriptors, given.get(id)))
-      .sort((x, y) => Number(y.device) - Number(x.device) || (labelOf(x) < labelOf(y) ? -1 : 1));
+  /** All nodes, or all devices, one for each class; devices first. */
+  nodes(which: 'all' | 'devices' = 'all'): KnownNode[] {
+    const classes = new Map<NodeId, KnownNode[]>();
+    for (const node of which === 'all' ? this.each() : this.devices()) {
+      const key = node.ids.length === 1 ? node.id : ([...node.ids].sort()[0] ?? node.id);
+      classes.set(key, [...(classes.get(key) ?? []), node]);
+    }
+    return [...classes.values()]
+      .flatMap(([first, ...more]) => {
+        if (first === undefined || more.length === 0) return first ?? [];
+        return joined([first, ...more], this.#names(first.ids));
+      })
+      .map((node) => ({ node, label: labelOf(node) }))
+      .sort((x, y) => Number(y.node.device) - Number(x.node.device) || (x.label < y.label ? -1 : 1))
+      .map(({ node }) => node);
   }
 
+  /** Every node as it was observed, one for each id. Costs a look at all of them: prefer `devices` and `observed`. */
+  each(): KnownNode[] {
+    return this.#described(this.#cache.descriptors(), () => true);
+  }
+
+  devices(): KnownNode[] {
+    return this.#described(this.#cache.devices(), ({ device }) => device);
+  }
+
+  /** A node as it was observed, without those that are the same. */
+  observed(id: NodeId): KnownNode | undefined {
+    const own = this.#cache.descriptor(id);
+    const known = [...(own === undefined ? [] : [own]), ...(this.#tellings().get(id) ?? [])];
+    return known.length === 0 ? undefined : this.#merge(id, known);
+  }
+
+  /** A node under any of its ids, with what is known of its whole class. */
   node(id: NodeId): KnownNode | undefined {
-    const descriptors = [this.#cache.descriptor(id)];
-    for (const register of this.#registers.all())
-      if (register.node === id) descriptors.push(register.descriptor);
-    const known = descriptors.filter((descriptor) => descriptor !== undefined);
-    return known.length === 0 ? undefined : merge(id, known, this.#givenNames().get(id));
+    const ids = this.#classOf(id);
+    const nodes = ids.flatMap((each) => this.observed(each) ?? []);
+    return nodes.length === 0 ? undefined : { ...joined(nodes, this.#names(ids)), id };
   }
 
-  /**
-   * Everything that a person may mean by a text: a name, a MAC, an address, a domain, the beginning of an id, `home`.
-   * A domain that nobody has seen yet is one all the same. Several matches: the person has to say it more exactly.
-   */
+  classOf(id: NodeId): readonly NodeId[] {
+    return this.#classOf(id);
+  }
+
+  /** The groups by name, read anew only after the policy has changed. */
+  groups(): ReadonlyMap<string, Group> {
+    if (this.#groupsAt !== this.#replica.liveVersion) {
+      this.#groupsAt = this.#replica.liveVersion;
+      this.#groups = groupsOf(this.#replica);
+    }
+    return this.#groups;
+  }
+
+  /** Everything that a person may mean by a text (see find.ts). */
   find(text: string): Match[] {
-    const wanted = text.trim();
-    if (wanted.toLowerCase() === 'home') return [{ subject: { kind: 'home' }, label: 'home' }];
-    const nodes = this.nodes();
-    const named = nodes.filter((node) =>
-      node.names.some((name) => name.toLowerCase() === wanted.toLowerCase()),
+    return find(text, this);
+  }
+
+  *ids(): Generator<{ id: NodeId; device: boolean }> {
+    for (const { node, device } of this.#cache.descriptors()) yield { id: node, device };
+    for (const told of this.#tellings().values())
+      for (const { node, device } of told) yield { id: node, device };
+    for (const { record } of this.#replica.live.values()) {
+      for (const subject of subjectsOf(record)) if (isNode(subject)) yield nodeOf(subject);
+    }
+    // Also who was merged, split or in a group long ago: old ids answer for ever.
+    for (const { record } of this.#replica.edges().values()) {
+      if (record.kind === 'in') {
+        if (isNode(record.node)) yield nodeOf(record.node);
+      } else for (const id of [record.x, record.y]) yield { id, device: this.node(id)?.device ?? true };
+    }
+  }
+
+  /** The members of the home, with the names that they are shown under. */
+  routers(): { peer: PeerKey; name: string }[] {
+    return this.#replica
+      .members()
+      .filter(({ peer, depth }) => depth >= 0 && this.#replica.isMember(peer))
+      .map(({ peer }) => ({ peer, name: this.routerName(peer) }));
+  }
+
+  deviceWith(mac: Mac): NodeId | undefined {
+    this.#cache.restore([{ node: '', device: true, macs: [mac], addresses: [], domains: [], names: [] }]);
+    return this.#cache.deviceByMac(mac);
+  }
+
+  remoteAt(address: Address): NodeId | undefined {
+    return this.#cache.addressNode(address);
+  }
+
+  named(text: string): Subject[] {
+    return this.#given.named(text);
+  }
+
+  knows(domain: string): boolean {
+    if (this.#cache.remoteByDomain(domain) !== undefined) return true;
+    return [...this.#tellings().values()].some((told) =>
+      told.some(({ domains }) => domains.includes(domain)),
     );
-    if (named.length > 0) return named.map(match);
-    const mac = canonicalMac(wanted);
-    if (mac !== undefined) return this.#byMac(mac, nodes);
-    const address = canonicalAddress(wanted);
-    if (address !== undefined) return this.#byAddress(address, nodes);
-    const domain = canonicalDomain(wanted);
-    if (domain !== undefined) return [{ subject: { kind: 'domain', domain }, label: domain }];
-    if (wanted.length < MIN_PREFIX || !/^[0-9a-f]+$/i.test(wanted)) return [];
-    return nodes.filter((node) => node.id.startsWith(wanted.toLowerCase())).map(match);
+  }
+
+  /** Names that persons gave to the node or to one of its class; the one that is shown first. */
+  givenTo(id: NodeId): readonly string[] {
+    return this.#given.ofNode(this.#classOf(id)).map(({ text }) => text);
+  }
+
+  /** The live names of a node's class, a router or the home: the one that is shown first. */
+  namesOf(subject: Subject): readonly GivenName[] {
+    if (subject.kind === 'device' || subject.kind === 'remote')
+      return this.#given.ofNode(this.#classOf(subject.id));
+    return this.#given.of(subject.kind === 'router' ? subject.peer : subject.kind);
+  }
+
+  /** Every text that would find something: for a person who mistyped one. */
+  *words(): Generator<string> {
+    for (const name of this.groups().keys()) yield name;
+    for (const { names, device, domains } of this.each()) yield* device ? names : [...names, ...domains];
+    yield* ['home', 'lan', 'internet'];
   }
 
   /** How a subject is shown. */
@@ -84,8 +162,10 @@ export class Directory {
     switch (subject.kind) {
       case 'device':
       case 'remote': {
-        const node = this.node(subject.id);
-        return node === undefined ? subject.id.slice(0, 8) : labelOf(node);
+        // What is named by its address is not shown by the domain that answers with it today.
+        const [given] = this.givenTo(subject.id);
+        const node = this.observed(subject.id) ?? this.node(subject.id);
+        return given ?? (node === undefined ? subject.id.slice(0, 8) : labelOf(node));
       }
       case 'domain':
         return subject.domain;
@@ -104,74 +184,59 @@ export class Directory {
 
   /** The name a person gave a router, else what it says of itself, else the beginning of its key. */
   routerName(peer: PeerKey): string {
-    return this.#givenNames().get(peer) ?? (this.#registers.card(peer)?.name || peer.slice(0, 8));
+    return this.#given.of(peer)[0]?.text ?? (this.#registers.card(peer)?.name || peer.slice(0, 8));
   }
 
   /** The home's name; undefined while nobody gave it one. */
   homeName(): string | undefined {
-    return this.#givenNames().get('home');
+    return this.#given.of('home')[0]?.text;
   }
 
-  /** Of several live names the one with the greatest id is shown (policy.md). Keys: node id, peer key, `home`. */
-  #givenNames(): Map<string, string> {
-    const names = new Map<string, { id: string; text: string }>();
-    for (const { id, record } of this.#replica.live.values()) {
-      if (record.kind !== 'name') continue;
-      const { of, text } = record;
-      const key =
-        of.kind === 'device' || of.kind === 'remote' ? of.id : of.kind === 'router' ? of.peer : of.kind;
-      if ((names.get(key)?.id ?? '') < id) names.set(key, { id, text });
+  #described(own: readonly Descriptor[], wanted: (of: Descriptor) => boolean): KnownNode[] {
+    const byId = new Map(own.map((descriptor) => [descriptor.node, [descriptor]]));
+    for (const [id, told] of this.#tellings()) {
+      if (told.some(wanted)) byId.set(id, [...(byId.get(id) ?? []), ...told]);
     }
-    return new Map([...names].map(([key, { text }]) => [key, text]));
+    return Array.from(byId, ([id, descriptors]) => this.#merge(id, descriptors));
   }
 
-  /** A MAC that nobody has seen yet is a device all the same: it will be cut from its first packet. */
-  #byMac(mac: Mac, nodes: readonly KnownNode[]): Match[] {
-    const known = nodes.filter((node) => node.macs.includes(mac));
-    if (known.length > 0) return known.map(match);
-    this.#cache.restore([{ node: '', device: true, macs: [mac], addresses: [], domains: [], names: [] }]);
-    const id = this.#cache.deviceByMac(mac);
-    return id === undefined ? [] : [{ subject: { kind: 'device', id }, label: mac }];
+  #merge(id: NodeId, descriptors: readonly Descriptor[]): KnownNode {
+    const given = this.#names([id]);
+    const ids = this.#classOf(id);
+    const [only] = descriptors;
+    if (only !== undefined && descriptors.length === 1 && given.length === 0) return { ...only, id, ids };
+    return {
+      ...joined(
+        descriptors.map((of): KnownNode => ({ ...of, id, ids })),
+        given,
+      ),
+      id,
+    };
   }
 
-  #byAddress(address: string, nodes: readonly KnownNode[]): Match[] {
-    const owners = nodes.filter(
-      (node) => node.device && node.addresses.some((binding) => binding.address === address),
-    );
-    if (owners.length > 0) return owners.map(match);
-    const id = this.#cache.addressNode(address);
-    return id === undefined ? [] : [{ subject: { kind: 'remote', id }, label: address }];
+  #names(ids: readonly NodeId[]): string[] {
+    return this.#given.ofNode(ids).map(({ text }) => text);
+  }
+
+  /** What the routers say of nodes, read anew only after they have said more. */
+  #tellings(): ReadonlyMap<NodeId, Descriptor[]> {
+    const now = `${this.#registers.version} ${this.#replica.version}`;
+    if (this.#toldAt !== now) {
+      this.#toldAt = now;
+      this.#told = new Map();
+      for (const { descriptor } of this.#registers.all()) {
+        if (descriptor === undefined) continue;
+        this.#told.set(descriptor.node, [...(this.#told.get(descriptor.node) ?? []), descriptor]);
+      }
+    }
+    return this.#told;
   }
 }
 
-/** The shortest text that a person recognises. */
-export function labelOf(node: KnownNode): string {
-  return (
-    node.names[0] ?? node.domains[0] ?? node.macs[0] ?? node.addresses[0]?.address ?? node.id.slice(0, 8)
-  );
+function isNode(subject: Subject): subject is Extract<Subject, { id: NodeId }> {
+  return subject.kind === 'device' || subject.kind === 'remote';
 }
 
-function match(node: KnownNode): Match {
-  return { subject: { kind: node.device ? 'device' : 'remote', id: node.id }, label: labelOf(node) };
-}
-
-function merge(id: NodeId, descriptors: readonly Descriptor[], given: string | undefined): KnownNode {
-  const addresses = new Map(
-    descriptors.flatMap((of) =>
-      of.addresses.map((binding) => [`${binding.segment} ${binding.address}`, binding]),
-    ),
-  );
-  const unique = (pick: (descriptor: Descriptor) => readonly string[]) => [
-    ...new Set(descriptors.flatMap(pick)),
-  ];
-  return {
-    id,
-    device: descriptors.some((descriptor) => descriptor.device),
-    macs: unique((descriptor) => descriptor.macs),
-    addresses: [...addresses.values()],
-    domains: unique((descriptor) => descriptor.domains),
-    names: [
-      ...new Set([...(given === undefined ? [] : [given]), ...unique((descriptor) => descriptor.names)]),
-    ],
-  };
+function nodeOf({ kind, id }: Extract<Subject, { id: NodeId }>): { id: NodeId; device: boolean } {
+  return { id, device: kind === 'device' };
 }

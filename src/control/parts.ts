@@ -6,13 +6,18 @@ import type { NodeCache } from '../local/nodes/node-cache.ts';
 import type { Observer } from '../local/observer.ts';
 import type { SigningKey } from '../p2p/keys.ts';
 import type { Network } from '../p2p/network.ts';
-import type { BlockSet } from '../policy/block-set.ts';
+import type { BlockSet, NodeId, RecordId } from '../policy/block-set.ts';
+import type { Classes } from '../policy/classes.ts';
+import type { Live } from '../policy/contents.ts';
 import type { Crypto } from '../policy/crypto.ts';
+import type { Subject } from '../policy/records.ts';
 import type { Registers } from '../policy/registers.ts';
 import type { Replica } from '../policy/replica.ts';
+import type { Force } from '../policy/terms.ts';
 import type { HomeFile } from '../store/home-file.ts';
 import type { Author } from './author.ts';
 import type { Directory } from './directory.ts';
+import type { StoreCare } from './store-care.ts';
 
 /** The parts of a running agent, as commands and views use them. */
 export interface Parts {
@@ -32,6 +37,18 @@ export interface Parts {
   readonly home: HomeAccess;
   /** This router knows nothing yet and waits for the others; what was blocked stays blocked. */
   readonly holding: () => boolean;
+  /** What is known to be taken apart around these subjects: the `apart` of a block that is written now. */
+  readonly apart: (subjects: readonly Subject[]) => readonly RecordId[];
+  /** A policy about these is about to be written: tells the others the addresses of what is named before they hear of it. */
+  readonly anticipate: (subjects: readonly Subject[]) => void;
+  /** Which nodes are the same now, and which were for whoever did not know of a split. */
+  readonly identity: () => Classes;
+  /** All ids that are the same node as this one, itself among them. */
+  readonly classOf: (id: NodeId) => readonly NodeId[];
+  /** Whether the terms of a live record hold now, and what is counted. */
+  readonly force: (live: Live) => Force;
+  /** Whether this router knows what time it is, and why. */
+  readonly clockTrust: () => { readonly trusted: boolean; readonly why: string };
   /** What was last decided to be blocked here. */
   readonly blockSet: () => BlockSet;
   /** The backend in use, and why. */
@@ -42,6 +59,8 @@ export interface Parts {
   readonly uptimeMs: () => number;
   /** Milliseconds from the start of the process until the policy was in force and the socket open. */
   readonly readyMs: () => number;
+  /** Checks and mends the store while the agent runs. */
+  readonly care: StoreCare;
   /** Why the store could not write lately; undefined when it could. */
   readonly storeError: () => string | undefined;
 }

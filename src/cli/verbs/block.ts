@@ -1,44 +1,17 @@
 import type { CommandModule } from 'yargs';
-import { personFromEnvironment } from '../../config.ts';
-import type { ChangeView } from '../../control/commands/block.ts';
-import { ask, type Common } from '../ask.ts';
-import { printChange } from '../change.ts';
+import { makePolicy, type PolicyArgs, policyOptions } from '../policy.ts';
 
-interface Args extends Common {
-  readonly what: string;
-  readonly from?: string | undefined;
-  readonly reason?: string | undefined;
-  readonly wait: boolean;
-  readonly dryRun: boolean;
-}
-
-export const block: CommandModule<object, Args> = {
+export const block: CommandModule<object, PolicyArgs> = {
   command: 'block <what> [from]',
   describe: 'block a device from something, or something for the whole home, on every router',
   builder: (yargs) =>
-    yargs
-      .positional('what', {
-        type: 'string',
-        describe: 'a device (name, MAC, address, id), or a domain or address',
-      })
-      .positional('from', {
-        type: 'string',
-        describe: 'what it should not reach: a domain, an address, a device',
-      })
-      .option('reason', { type: 'string', describe: 'why, for the others' })
-      .option('wait', { type: 'boolean', default: true, describe: 'wait for the other routers' })
-      .option('dry-run', { type: 'boolean', default: false, describe: 'only say what it would do' })
+    policyOptions(
+      yargs,
+      'what it should not reach: a domain, *.domain, an address, a network, a device, a group, internet, lan',
+    )
       .example('$0 block tv ads.example', 'the TV does not reach ads.example any more')
-      .example('$0 block tracker.example', 'nobody does') as never,
-  handler: async (args) => {
-    const view = await ask<ChangeView>(args, 'block', {
-      by: personFromEnvironment(),
-      first: args.what,
-      ...(args.from === undefined ? {} : { second: args.from }),
-      ...(args.reason === undefined ? {} : { reason: args.reason }),
-      wait: args.wait,
-      dryRun: args.dryRun,
-    });
-    printChange(view, 'blocked', args.json);
-  },
+      .example('$0 block tracker.example', 'nobody does')
+      .example('$0 block kids --schedule "mon-fri 21:00-07:00"', 'no internet for the group at night')
+      .example('$0 block camera lan --confirm 90s', 'try it; it ends by itself') as never,
+  handler: (args) => makePolicy(args, 'block'),
 };

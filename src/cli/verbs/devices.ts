@@ -11,10 +11,11 @@ export const devices: CommandModule<object, Common> = {
     if (args.json) printJson(view);
     else {
       printTable(
-        ['ID', 'NAME', 'MAC', 'ADDRESSES', 'SEEN'],
+        ['ID', 'NAME', 'GROUPS', 'MAC', 'ADDRESSES', 'SEEN'],
         view.map((node) => [
           node.id.slice(0, 8),
-          node.label,
+          names(node),
+          node.groups.join(', '),
           node.macs.join(' ') + (node.randomisedMac ? ' (randomised)' : ''),
           node.addresses.map(({ address }) => address).join(' '),
           node.seenSecondsAgo === undefined ? 'elsewhere' : `${duration(node.seenSecondsAgo)} ago`,
@@ -24,3 +25,10 @@ export const devices: CommandModule<object, Common> = {
     }
   },
 };
+
+/** Of several names that people gave the first is shown; the others are listed beside it. */
+function names({ label, given, ignored }: NodeView): string {
+  const others = given.slice(1);
+  const also = others.length > 0 ? ` (also ${others.join(', ')})` : '';
+  return `${label}${also}${ignored ? ' (ignored)' : ''}`;
+}

@@ -1,29 +1,51 @@
 import type { CommandModule } from 'yargs';
 import type { PolicyView } from '../../control/views/policies.ts';
+import { shortId } from '../../control/views/shown.ts';
 import { ask, type Common } from '../ask.ts';
 import { printJson, printTable } from '../output.ts';
 
 export const policies: CommandModule<object, Common> = {
   command: 'policies',
-  describe: 'what is blocked, by whom, and whether this router enforces it',
+  describe: 'what is blocked and excepted, for how long, by whom, and whether this router enforces it',
   handler: async (args) => {
     const view = await ask<PolicyView[]>(args, 'policies');
     if (args.json) printJson(view);
     else {
       printTable(
-        ['ID', 'POLICY', 'BY', 'ON', 'SINCE', 'HERE'],
+        ['ID', 'POLICY', 'TIME', 'BY', 'ON', 'SINCE', 'HERE', 'ALSO AFFECTS'],
         view.map((policy) => [
-          policy.id.slice(0, 8),
-          policy.kind === 'unknown' ? 'unknown' : `${policy.kind} ${policy.a.label} – ${policy.b.label}`,
+          shortId(policy.id),
+          pair(policy),
+          policy.time,
           policy.by,
           policy.router,
           policy.at.slice(0, 16).replace('T', ' '),
-          policy.here.enforced
-            ? `${policy.here.addresses} addresses blocked`
-            : (policy.here.why ?? 'not enforced'),
+          here(policy),
+          others(policy),
         ]),
         'nothing is blocked',
       );
     }
   },
 };
+
+function pair({ kind, a, b }: PolicyView): string {
+  if (kind === 'unknown') return 'unknown';
+  return kind === 'ignore' ? `ignore ${a.label}` : `${kind} ${a.label} – ${b.label}`;
+}
+
+function here({ kind, here: { enforced, why, addresses, networks, wide } }: PolicyView): string {
+  if (!enforced) return why ?? 'not enforced';
+  const parts = [
+    addresses > 0 ? `${addresses} addresses` : '',
+    networks > 0 ? `${networks} networks` : '',
+    wide > 0 ? `all of it for ${wide} devices` : '',
+  ].filter((part) => part !== '');
+  return `${parts.join(', ')} ${kind === 'allow' ? 'excepted' : 'blocked'}`;
+}
+
+function others({ alsoAffects, alsoAffectsMore }: PolicyView): string {
+  const shown = alsoAffects.slice(0, 3);
+  const more = alsoAffects.length - shown.length + alsoAffectsMore;
+  return shown.join(', ') + (more > 0 ? ` and ${more} more` : '');
+}

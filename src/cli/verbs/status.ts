@@ -22,6 +22,13 @@ export const status: CommandModule<object, Common> = {
     printLine(
       `  sees       ${view.devices} devices, ${view.flows} flows on ${observation.lan.join(', ') || 'no LAN'}`,
     );
+    if (view.syncing !== undefined) {
+      const { router, received, expected } = view.syncing;
+      printLine(`  takes over ${received} of ${expected} changes from ${harmless(router)}`);
+    }
+    if (!view.clock.trusted) printLine(`  clock      not trusted: ${harmless(view.clock.why)}`);
+    if (view.changesRefused > 0)
+      printLine(`  refused    ${view.changesRefused} changes: too many in a short time`);
     printLine(`  memory     ${view.rssMb} MB`);
     for (const problem of view.problems) printLine(paint('yellow', `! ${harmless(problem)}`));
   },

@@ -1,40 +1,19 @@
 import type { CommandModule } from 'yargs';
-import { personFromEnvironment } from '../../config.ts';
-import type { ChangeView } from '../../control/commands/block.ts';
-import { ask, type Common } from '../ask.ts';
-import { printChange } from '../change.ts';
+import type { ChangeView } from '../../control/commands/change.ts';
+import { ask } from '../ask.ts';
+import { changeParams, given, printChange } from '../change.ts';
+import { type LiftArgs, liftOptions } from '../policy.ts';
 
-interface Args extends Common {
-  readonly what: string;
-  readonly from?: string | undefined;
-  readonly all: boolean;
-  readonly wait: boolean;
-  readonly dryRun: boolean;
-}
-
-export const unblock: CommandModule<object, Args> = {
+export const unblock: CommandModule<object, LiftArgs> = {
   command: 'unblock <what> [from]',
   describe: 'lift a block on every router: the same words as for block, or the beginning of a policy id',
   builder: (yargs) =>
-    yargs
-      .positional('what', { type: 'string', describe: 'as for block, or a policy id' })
-      .positional('from', { type: 'string', describe: 'as for block' })
-      .option('all', {
-        type: 'boolean',
-        default: false,
-        describe: 'also when more than one policy would be lifted',
-      })
-      .option('wait', { type: 'boolean', default: true, describe: 'wait for the other routers' })
-      .option('dry-run', { type: 'boolean', default: false, describe: 'only say what it would do' }) as never,
+    liftOptions(yargs, 'block')
+      .example('$0 unblock tv ads.example', 'by any of the names of both')
+      .example('$0 unblock 3fa85f64', 'by the id that hedgerow policies shows') as never,
   handler: async (args) => {
-    const view = await ask<ChangeView>(args, 'unblock', {
-      by: personFromEnvironment(),
-      first: String(args.what),
-      ...(args.from === undefined ? {} : { second: args.from }),
-      all: args.all,
-      wait: args.wait,
-      dryRun: args.dryRun,
-    });
+    const params = { first: String(args.what), second: args.from, all: args.all };
+    const view = await ask<ChangeView>(args, 'unblock', given({ ...changeParams(args), ...params }));
     printChange(view, 'unblocked', args.json);
   },
 };

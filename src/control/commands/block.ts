@@ -1,176 +1,190 @@
 import { UsageError } from '../../errors.ts';
-import { addressNodeId, domainNodeId } from '../../policy/identity.ts';
-import type { Subject } from '../../policy/records.ts';
-import type { Live } from '../../policy/replica.ts';
-import type { RouterAnswer } from '../author.ts';
+import type { Subject, Terms } from '../../policy/records.ts';
 import type { Parts } from '../parts.ts';
-import { type PolicyView, policyView } from '../views/policies.ts';
-import { blockRecord, blocksOf, resolvePair } from './pair.ts';
+import { PolicyViews } from '../views/policies.ts';
+import { termsInWords } from '../views/terms.ts';
+import { type ChangeRequest, type ChangeView, changeView, writeSteps } from './change.ts';
+import { learn } from './learn.ts';
+import { isNear, keyOf, only, type Pair, resolvePair } from './pair.ts';
+import { type Replacing, recordIds, replacing, type Wanted } from './replacing.ts';
+import {
+  addressesOf,
+  idsOf,
+  type LivePolicy,
+  type Policy,
+  type PolicyKind,
+  samePair,
+  standing,
+} from './standing.ts';
+import { type TermsRequest, termsOf } from './terms.ts';
+import { refuseUnconfirmed } from './wide.ts';
 
-export interface ChangeRequest {
-  /** Who asks: a person or a door, for the audit. */
-  readonly by: string;
-  /** Wait for the other routers (default) or only for this one. */
-  readonly wait: boolean;
-  readonly dryRun: boolean;
-}
-
-/** The answer to a change. */
-export interface ChangeView {
-  /** False when it was so already. */
-  readonly changed: boolean;
-  readonly dryRun: boolean;
-  /** The policies that were made or lifted. */
-  readonly policies: readonly PolicyView[];
-  /** True when this router's kernel has it. */
-  readonly enforced: boolean;
-  readonly routers: readonly { router: string; peer: string; applied: boolean; ms: number }[];
-  /** Routers of the home that could not be asked: they take it over when they are back. */
-  readonly unreachable: readonly string[];
-  /** Known names that share an address with what is blocked. */
-  readonly alsoAffects: readonly string[];
-  /** What a person should know besides. */
-  readonly notes: readonly string[];
+export interface PolicyRequest extends ChangeRequest, TermsRequest {
+  readonly first: string;
+  readonly second?: string | undefined;
+  /** It is meant so, however wide it is. */
+  readonly confirm?: boolean | undefined;
+  /** The address from which a person is logged in. */
+  readonly from?: string | undefined;
 }
 
 const NAME_OF_NOBODY = 'no address is known for it yet: it bites as soon as any router sees one';
 
-/** Blocks a pair. What is blocked already is not blocked again. */
-export async function block(
+/** An allow is written for each id of both classes as they are now, because allows never widen; so many at most. */
+const MAX_ALLOWS = 64;
+
+/** Blocks a pair. What is blocked already just so is not blocked again; other terms take the place of those before. */
+export async function block(parts: Parts, request: PolicyRequest): Promise<ChangeView> {
+  return await put(parts, 'block', request);
+}
+
+/** Makes an exception to wider blocks; what was blocked for just this pair is lifted. */
+export async function allow(parts: Parts, request: PolicyRequest): Promise<ChangeView> {
+  return await put(parts, 'allow', request);
+}
+
+/** A device, or a group of them, without the internet for a while. What holds longer stays as it is. */
+export async function pause(
   parts: Parts,
-  request: ChangeRequest & { first: string; second?: string | undefined; reason?: string | undefined },
+  request: ChangeRequest & Pick<PolicyRequest, 'confirm' | 'from' | 'reason'> & { what: string; for: string },
 ): Promise<ChangeView> {
-  const { a, b } = resolvePair(parts.directory, request.first, request.second);
-  await learn(parts, b.subject);
-  const held = blocksOf(parts, a.subject, [b.subject]);
-  const notes = addressesOf(parts, b.subject).length === 0 ? [`${b.label}: ${NAME_OF_NOBODY}`] : [];
-  const affected = alsoAffects(parts, b.subject);
-  if (held.length > 0 || request.dryRun) {
-    const policies = held.map((live) => policyView(parts, live));
-    return answer(parts, { changed: held.length === 0, request, policies, answers: [], affected, notes });
-  }
-  const record = blockRecord(a.subject, b.subject, request.reason);
-  const { op, answers } = await parts.author.write({ by: request.by, add: [record] }, request.wait);
-  const live = { id: `${op.id}/0`, op, record };
-  return answer(parts, {
-    changed: true,
-    request,
-    policies: [policyView(parts, live)],
-    answers,
-    affected,
-    notes,
+  const { what, ...rest } = request;
+  return await put(parts, 'block', { ...rest, ...withInternet(parts, what) }, false);
+}
+
+/** A device, or a group of them, with the internet for a while, whatever its schedule says. */
+export async function bonus(
+  parts: Parts,
+  request: ChangeRequest & Pick<PolicyRequest, 'reason'> & { what: string; for: string },
+): Promise<ChangeView> {
+  const { what, ...rest } = request;
+  return await put(parts, 'allow', { ...rest, ...withInternet(parts, what) }, false);
+}
+
+function withInternet({ directory }: Parts, what: string): { first: string; second: string } {
+  const one = only(directory, what);
+  if (isNear(directory, one.subject)) return { first: what, second: 'internet' };
+  throw new UsageError(`${one.label} is no device of this home and no group of devices`, {
+    hint: 'hedgerow devices and hedgerow group list them',
   });
 }
 
-/**
- * Lifts the blocks of a pair, by whichever name the far side is called: the domain, the node that has it, its address.
- * Or one policy by the beginning of its id. More than one is lifted only with `all`.
- */
-export async function unblock(
+async function put(
   parts: Parts,
-  request: ChangeRequest & { first: string; second?: string | undefined; all: boolean },
+  kind: PolicyKind,
+  request: PolicyRequest,
+  mayShorten = request.trial === undefined,
 ): Promise<ChangeView> {
-  const found = findBlocks(parts, request.first, request.second);
-  const policies = found.map((live) => policyView(parts, live));
-  if (found.length > 1 && !request.all) {
-    const list = policies.map((policy) => `${policy.id.slice(0, 8)} ${policy.a.label} – ${policy.b.label}`);
-    throw new UsageError(`this would lift ${found.length} policies: ${list.join('; ')}`, {
-      hint: 'repeat it with --all, or name one of them by its id',
-    });
+  const pair = resolvePair(parts.directory, request.first, request.second);
+  const terms = termsOf(parts, request);
+  if (kind === 'block' && !request.dryRun) {
+    refuseUnconfirmed(parts, pair, { confirm: request.confirm ?? false, from: request.from });
   }
-  if (found.length === 0)
-    throw new UsageError('no such block', { hint: 'hedgerow policies lists what is blocked' });
-  if (request.dryRun)
-    return answer(parts, { changed: true, request, policies, answers: [], affected: [], notes: [] });
-  const over = found.map((live) => live.id);
-  const { answers } = await parts.author.write({ by: request.by, over }, request.wait);
-  return answer(parts, { changed: true, request, policies, answers, affected: [], notes: [] });
+  await learn(parts, [pair.b.subject]);
+  const found = replacingPair(parts, { kind, terms, mayShorten }, pair);
+  refuseUseless(pair, found);
+  const { add, left } = recordsToAdd(parts, kind, pair, terms, found);
+  const over = recordIds(found.over);
+  const before = new PolicyViews(parts);
+  const affected = kind === 'block' ? before.affectedBy(pair.b.subject) : { names: [], more: 0 };
+  const outcome = {
+    changed: over.length + add.length > 0,
+    policies: found.already.map((live) => before.of(live)),
+    replaced: found.over.map((live) => before.of(live)),
+    alsoAffects: affected.names,
+    alsoAffectsMore: affected.more,
+    notes: notesOf(parts, kind, pair, found, left),
+  };
+  if (!outcome.changed) return changeView(parts, request, outcome);
+  if (request.dryRun) {
+    const drafts = add.map((record) => before.draft(record, request.by));
+    return changeView(parts, request, { ...outcome, policies: [...outcome.policies, ...drafts] });
+  }
+  const { added, answers } = await writeSteps(parts, request, [{ over, add }]);
+  const made = added.flatMap((id) => parts.replica.live.get(id) ?? []);
+  const now = new PolicyViews(parts);
+  return changeView(parts, request, {
+    ...outcome,
+    policies: [...found.already, ...made].map((live) => now.of(live)),
+    answers,
+  });
 }
 
-function findBlocks(parts: Parts, first: string, second: string | undefined): Live[] {
-  const blocks = [...parts.replica.live.values()].filter((live) => live.record.kind === 'block');
-  if (second === undefined && /^[0-9a-f]{6,64}(\/\d+)?$/.test(first)) {
-    const byId = blocks.filter((live) => live.id.startsWith(first));
-    if (byId.length > 0) return byId;
-  }
-  const { a, b } = resolvePair(parts.directory, first, second);
-  return blocksOf(parts, a.subject, namesOf(parts, b.subject));
-}
-
-/** A subject under all the names that it has here. */
-function namesOf(parts: Parts, subject: Subject): Subject[] {
-  const { crypto, replica, directory } = parts;
-  const names: Subject[] = [subject];
-  if (subject.kind === 'domain') {
-    const id = domainNodeId(crypto, replica.home, subject.domain);
-    names.push({ kind: 'remote', id });
-    for (const { address } of directory.node(id)?.addresses ?? []) {
-      names.push({ kind: 'remote', id: addressNodeId(crypto, replica.home, address) });
-    }
-  } else if (subject.kind === 'remote') {
-    for (const domain of directory.node(subject.id)?.domains ?? []) names.push({ kind: 'domain', domain });
-  }
-  return names;
-}
-
-function addressesOf(parts: Parts, subject: Subject): string[] {
-  const id =
-    subject.kind === 'domain'
-      ? domainNodeId(parts.crypto, parts.replica.home, subject.domain)
-      : 'id' in subject
-        ? subject.id
-        : undefined;
-  return (id === undefined ? [] : (parts.directory.node(id)?.addresses ?? [])).map(
-    (binding) => binding.address,
+/** Of blocks only what was written for just this pair counts as the same; an allow has a record for each id. */
+function replacingPair(parts: Parts, wanted: Wanted, { a, b }: Pair): Replacing {
+  const pair = { a: a.subject, b: b.subject };
+  const other = wanted.kind === 'block' ? 'allow' : 'block';
+  return replacing(
+    wanted,
+    standing(parts, wanted.kind, pair, wanted.kind === 'block' ? 'exact' : 'node'),
+    standing(parts, other, pair, 'node'),
+    (live) => parts.force(live).ended,
   );
 }
 
-/** Other names that answered with an address that the block covers. */
-function alsoAffects(parts: Parts, subject: Subject): string[] {
-  if (subject.kind !== 'domain' && subject.kind !== 'remote') return [];
-  const own =
-    subject.kind === 'domain' ? [subject.domain] : (parts.directory.node(subject.id)?.domains ?? []);
-  const names = new Set(addressesOf(parts, subject).flatMap((address) => parts.cache.domainsOf(address)));
-  return [...names].filter((name) => !own.includes(name)).sort();
+function refuseUseless({ a, b }: Pair, { inTheWay: [block] }: Replacing): void {
+  if (block === undefined) return;
+  throw new UsageError(
+    `${a.label} – ${b.label} is blocked for good, and nothing would block it again afterwards`,
+    {
+      hint: `lift it with: hedgerow unblock ${block.id.slice(0, 8)}, or give it a schedule, to which an exception for a time is one`,
+    },
+  );
 }
 
-/** A domain of which nobody knows an address is looked up once, so that the block bites from the first packet. */
-async function learn(parts: Parts, subject: Subject): Promise<void> {
-  if (subject.kind === 'domain' && addressesOf(parts, subject).length === 0)
-    await parts.resolve(subject.domain);
-}
-
-function answer(
+/** What has to be written beside what holds already, and how many records there is no room for. */
+function recordsToAdd(
   parts: Parts,
-  of: {
-    changed: boolean;
-    request: ChangeRequest;
-    policies: readonly PolicyView[];
-    answers: readonly RouterAnswer[];
-    affected: readonly string[];
-    notes: readonly string[];
-  },
-): ChangeView {
-  const { directory, network, key, enforcer } = parts;
-  const asked = new Set(of.answers.map((entry) => entry.peer));
-  const enforcing = enforcer.health().enforcing;
-  const own = of.answers.find((entry) => entry.peer === key.peer);
-  return {
-    changed: of.changed,
-    dryRun: of.request.dryRun,
-    policies: of.policies,
-    enforced: enforcing && (own?.applied ?? true),
-    routers: of.answers.map(({ peer, applied, ms }) => ({
-      router: directory.routerName(peer),
-      peer,
-      applied: applied && (peer !== key.peer || enforcing),
-      ms: Math.round(ms * 10) / 10,
-    })),
-    unreachable: network
-      .peers()
-      .filter(({ peer, state }) => state !== 'alive' && !asked.has(peer))
-      .map(({ peer }) => directory.routerName(peer)),
-    alsoAffects: of.affected,
-    notes: of.notes,
-  };
+  kind: PolicyKind,
+  { a, b }: Pair,
+  terms: Terms,
+  { already }: Replacing,
+): { add: Policy[]; left: number } {
+  if (kind === 'block') {
+    const apart = parts.apart([a.subject, b.subject]);
+    const record: Policy = { kind, a: a.subject, b: b.subject, terms, apart };
+    return { add: already.length > 0 ? [] : [record], left: 0 };
+  }
+  const pairs = spelled(parts, a.subject)
+    .flatMap((near) => spelled(parts, b.subject).map((far) => ({ a: near, b: far })))
+    .filter((pair) => !already.some(({ record }) => samePair(record, pair)));
+  const add = pairs.slice(0, MAX_ALLOWS).map((pair): Policy => ({ kind, ...pair, terms }));
+  return { add, left: pairs.length - add.length };
+}
+
+/**
+ * Every way in which a node is written now. A domain stands for the addresses that it answers with, not for each of them
+ * by itself: who has such an address tomorrow was not meant.
+ */
+function spelled(parts: Parts, subject: Subject): Subject[] {
+  const subjects = new Map([[keyOf(subject), subject]]);
+  for (const id of idsOf(parts, subject)) {
+    const node = parts.directory.observed(id);
+    const device = node?.device ?? subject.kind === 'device';
+    if (subject.kind === 'domain' && !device && !node?.domains.some((domain) => domain !== subject.domain))
+      continue;
+    const one: Subject = { kind: device ? 'device' : 'remote', id };
+    subjects.set(keyOf(one), one);
+  }
+  return [...subjects.values()];
+}
+
+function notesOf(parts: Parts, kind: PolicyKind, pair: Pair, found: Replacing, left: number): string[] {
+  const notes: string[] = [];
+  const { a, b } = pair;
+  const isNode = ['device', 'remote', 'domain'].includes(b.subject.kind);
+  if (kind === 'block' && isNode && addressesOf(parts, b.subject).length === 0)
+    notes.push(`${b.label}: ${NAME_OF_NOBODY}`);
+  const words = (live: LivePolicy) => termsInWords(parts, live) || 'until it is lifted';
+  for (const live of found.over) {
+    const verb =
+      live.record.kind === kind
+        ? 'its terms change; before'
+        : `takes the place of a policy to ${live.record.kind}`;
+    notes.push(`${a.label} – ${b.label}: ${verb}: ${words(live)}`);
+  }
+  for (const live of found.already) notes.push(`${a.label} – ${b.label}: stays as it is: ${words(live)}`);
+  if (left > 0)
+    notes.push(`${a.label} – ${b.label}: it is the same node under many names; ${left} were left out`);
+  return notes;
 }

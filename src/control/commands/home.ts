@@ -58,11 +58,14 @@ export async function addMember(
     });
   }
   const add: Record[] = [];
+  const over: string[] = [];
   if (known === undefined) add.push({ kind: 'admit', peer: request.peer, admin: request.admin });
   if (request.name !== undefined && parts.directory.routerName(request.peer) !== request.name) {
-    add.push({ kind: 'name', of: { kind: 'router', peer: request.peer }, text: request.name });
+    const router = { kind: 'router', peer: request.peer } as const;
+    over.push(...parts.directory.namesOf(router).map(({ id }) => id));
+    add.push({ kind: 'name', of: router, text: request.name });
   }
-  if (add.length > 0) await author.write({ by: request.by, add }, false);
+  if (add.length > 0) await author.write({ by: request.by, over, add }, false);
   return {
     changed: known === undefined,
     peer: request.peer,

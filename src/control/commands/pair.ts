@@ -1,8 +1,8 @@
 import { UsageError } from '../../errors.ts';
-import type { Record, Subject } from '../../policy/records.ts';
-import type { Live } from '../../policy/replica.ts';
-import type { Directory, Match } from '../directory.ts';
-import type { Parts } from '../parts.ts';
+import type { Subject } from '../../policy/records.ts';
+import type { Directory } from '../directory.ts';
+import type { Match } from '../find.ts';
+import { nearest } from '../nearest.ts';
 
 /** Two subjects as a person meant them, with their labels. */
 export interface Pair {
@@ -10,19 +10,26 @@ export interface Pair {
   readonly b: Match;
 }
 
+const INTERNET: Match = { subject: { kind: 'internet' }, label: 'internet' };
+const HOME: Match = { subject: { kind: 'home' }, label: 'home' };
+const LAN: Match = { subject: { kind: 'lan' }, label: 'lan' };
+
 /**
- * Resolves what a person typed. One subject alone means its natural counterpart: a domain or a remote is meant for the
- * whole home. UsageError lists what is ambiguous or says what is unknown.
+ * Resolves what a person typed: near side first, the device side before what it should not reach. One subject alone means
+ * its natural counterpart (policy.md, "Subjects"). UsageError lists what is ambiguous or says what cannot be.
  */
 export function resolvePair(directory: Directory, first: string, second: string | undefined): Pair {
-  const a = only(directory, first);
-  if (second !== undefined) return oriented(a, only(directory, second));
-  if (a.subject.kind !== 'domain' && a.subject.kind !== 'remote') {
-    throw new UsageError(`say what ${a.label} should not reach`, {
-      hint: `for example: hedgerow block ${first} ads.example`,
-    });
-  }
-  return { a: { subject: { kind: 'home' }, label: 'home' }, b: a };
+  const a = noRouter(only(directory, first));
+  if (second === undefined) return natural(directory, a);
+  return oriented(directory, a, noRouter(only(directory, second)));
+}
+
+/** A device or a group of devices is meant with the internet; what is outside is meant for the whole home. */
+export function natural(directory: Directory, one: Match): Pair {
+  if (one.subject.kind === 'home') return { a: one, b: INTERNET };
+  return isNear(directory, one.subject) && one.subject.kind !== 'lan'
+    ? { a: one, b: INTERNET }
+    : { a: HOME, b: one };
 }
 
 /** The single thing that a text stands for. */
@@ -30,28 +37,21 @@ export function only(directory: Directory, text: string): Match {
   const matches = directory.find(text);
   const [match] = matches;
   if (match === undefined) {
+    const meant = nearest(text.replace(/^\w+:/, ''), directory.words());
     throw new UsageError(`nothing here is called "${text}"`, {
-      hint: 'hedgerow devices lists what this router knows; a device behind another router is named there, or by its MAC',
+      hint: `${meant === undefined ? '' : `did you mean "${meant}"? `}hedgerow devices lists what this router knows; a device behind another router is named there, or by its MAC`,
     });
   }
   if (matches.length > 1) {
-    const list = matches.map(
-      ({ subject, label }) => `${label} (${'id' in subject ? subject.id.slice(0, 8) : ''})`,
+    const kinds = new Set(matches.map(({ subject }) => subject.kind));
+    const list = matches.map(({ subject, label }) =>
+      kinds.size > 1 ? `${subject.kind}:${label}${shortId(subject)}` : `${label}${shortId(subject)}`,
     );
-    throw new UsageError(`"${text}" may be ${list.join(' or ')}`, { hint: 'use the beginning of the id' });
+    throw new UsageError(`"${text}" may be ${list.join(' or ')}`, {
+      hint: kinds.size > 1 ? 'write it with its kind, as listed' : 'use the beginning of the id',
+    });
   }
   return match;
-}
-
-/** The live blocks of exactly this pair, either way round. */
-export function blocksOf(parts: Parts, a: Subject, far: readonly Subject[]): Live[] {
-  const near = keyOf(a);
-  const wanted = new Set(far.map(keyOf));
-  return [...parts.replica.live.values()].filter(({ record }) => {
-    if (record.kind !== 'block') return false;
-    const [x, y] = [keyOf(record.a), keyOf(record.b)];
-    return (x === near && wanted.has(y)) || (y === near && wanted.has(x));
-  });
 }
 
 /** One text per subject; equal subjects have equal texts. */
@@ -59,26 +59,59 @@ export function keyOf(subject: Subject): string {
   return JSON.stringify(subject, Object.keys(subject).sort());
 }
 
-/** The device or the home first. */
-function oriented(a: Match, b: Match): Pair {
-  const near = (match: Match) => match.subject.kind === 'device' || match.subject.kind === 'home';
+/** True for what devices may stand on: a device, a group with one in it, the home. */
+export function isNear(directory: Directory, subject: Subject): boolean {
+  switch (subject.kind) {
+    case 'device':
+    case 'home':
+    case 'lan':
+      return true;
+    case 'group': {
+      const members = directory.groups().get(subject.group)?.members ?? [];
+      return members.some((member) => member.subject.kind === 'device');
+    }
+    default:
+      return false;
+  }
+}
+
+function shortId(subject: Subject): string {
+  return 'id' in subject ? ` (${subject.id.slice(0, 8)})` : '';
+}
+
+function noRouter(match: Match): Match {
+  if (match.subject.kind !== 'router') return match;
+  throw new UsageError(`${match.label} is a router of this home, which nothing blocks`, {
+    hint: 'policies are about devices and what they talk to; a device of that name is written as device:NAME',
+  });
+}
+
+function oriented(directory: Directory, a: Match, b: Match): Pair {
+  const near = ({ subject }: Match) => isNear(directory, subject);
   const pair = near(a) || !near(b) ? { a, b } : { a: b, b: a };
   if (!near(pair.a)) {
     throw new UsageError(`neither ${a.label} nor ${b.label} is a device of this home`, {
-      hint: 'a block is between a device (or the home) and something else; hedgerow devices lists them',
+      hint: 'a policy is between a device, a group of devices or the home, and something else; hedgerow devices lists them',
     });
   }
-  if (keyOf(a.subject) === keyOf(b.subject)) throw new UsageError(`${a.label} and ${b.label} are the same`);
-  const [device, whole] = pair.a.subject.kind === 'home' ? [pair.b, pair.a] : [pair.a, pair.b];
-  if (whole.subject.kind === 'home' && near(device)) {
-    throw new UsageError(`${device.label} cannot be blocked from the whole home yet`, {
-      hint: 'name what it should not reach',
+  if (isSame(directory, a.subject, b.subject))
+    throw new UsageError(`${a.label} and ${b.label} are the same`, {
+      hint: 'name something else that it should not reach, or leave it out to mean the internet',
     });
-  }
-  return pair;
+  return withWhole(directory, pair);
 }
 
-/** The record of a block without terms. */
-export function blockRecord(a: Subject, b: Subject, reason: string | undefined): Record {
-  return { kind: 'block', a, b, terms: reason === undefined ? {} : { reason }, apart: [] };
+/** `tv home` means the TV and all others; `lan ads.example` means everybody and that. */
+function withWhole(directory: Directory, { a, b }: Pair): Pair {
+  const whole = ({ subject }: Match) => subject.kind === 'home' || subject.kind === 'lan';
+  if (whole(a) && whole(b)) return { a: HOME, b: LAN };
+  if (whole(b)) return { a, b: LAN };
+  if (!whole(a)) return { a, b };
+  return isNear(directory, b.subject) ? { a: b, b: LAN } : { a: HOME, b };
+}
+
+function isSame(directory: Directory, a: Subject, b: Subject): boolean {
+  if (keyOf(a) === keyOf(b)) return true;
+  const isNode = (subject: Subject) => subject.kind === 'device' || subject.kind === 'remote';
+  return isNode(a) && isNode(b) && 'id' in a && 'id' in b && directory.classOf(a.id).includes(b.id);
 }

@@ -1,3 +1,4 @@
+import { ignoredNodes } from '../commands/ignore.ts';
 import type { Parts } from '../parts.ts';
 
 /** One flow as a person is shown it. Bytes and packets are undefined where the kernel did not count. */
@@ -12,6 +13,8 @@ export interface FlowView {
   /** The totals are a lower bound. */
   readonly partial: boolean;
   readonly connections: number;
+  /** Somebody chose to ignore one of the two: shown only when all are asked for. */
+  readonly ignored: boolean;
   readonly seenSecondsAgo: number;
 }
 
@@ -24,8 +27,11 @@ const PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [132, 'sctp'],
 ]);
 
-/** The live flows of this router, the busiest first. */
-export function flowsView(parts: Parts, top: number): FlowView[] {
+/** The live flows of this router, the busiest first; with `all` also those of ignored nodes. */
+export function flowsView(parts: Parts, { top, all }: { top: number; all: boolean }): FlowView[] {
+  const ignored = ignoredNodes(parts);
+  const isIgnored = (flow: { device: string; other: string }) =>
+    ignored.has(flow.device) || ignored.has(flow.other);
   const now = parts.clock.monotonic();
   const label = (id: string) => {
     const kind = parts.cache.descriptor(id)?.device === true ? 'device' : 'remote';
@@ -34,6 +40,7 @@ export function flowsView(parts: Parts, top: number): FlowView[] {
   const bytes = (flow: { up?: { bytes: number } | undefined; down?: { bytes: number } | undefined }) =>
     (flow.up?.bytes ?? 0) + (flow.down?.bytes ?? 0);
   return [...parts.flows.flows()]
+    .filter((flow) => all || !isIgnored(flow))
     .sort((x, y) => bytes(y) - bytes(x))
     .slice(0, top)
     .map((flow) => ({
@@ -45,6 +52,7 @@ export function flowsView(parts: Parts, top: number): FlowView[] {
       down: flow.down,
       partial: flow.partial,
       connections: flow.entries,
+      ignored: isIgnored(flow),
       seenSecondsAgo: Math.max(0, Math.round((now - flow.lastSeen) / 1000)),
     }));
 }

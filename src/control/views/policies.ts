@@ -1,9 +1,16 @@
 import type { RecordId, Spared } from '../../policy/block-set.ts';
-import { isEnforceable } from '../../policy/decide.ts';
-import type { Record, Subject } from '../../policy/records.ts';
-import type { Live } from '../../policy/replica.ts';
+import type { Live } from '../../policy/contents.ts';
+import type { Subject, Terms } from '../../policy/records.ts';
+import { isEnforceable } from '../../policy/rules.ts';
+import { isoTime } from '../book/terms.ts';
+import { type Affected, Affects } from '../commands/affects.ts';
+import { exceptionsTo } from '../commands/exceptions.ts';
+import { type LivePolicy, livePolicies } from '../commands/standing.ts';
 import type { Parts } from '../parts.ts';
+import { countEntries, type Entries } from './entries.ts';
 import { isShown } from './shown.ts';
+import { termsInWords } from './terms.ts';
+import { termsWords } from './words.ts';
 
 /** One live policy as a person is shown it. */
 export interface PolicyView {
@@ -17,64 +24,130 @@ export interface PolicyView {
   /** The author's wall clock, ISO 8601; it may be wrong. */
   readonly at: string;
   readonly reason: string | undefined;
-  /** What this router makes of it: blocked addresses in its kernel, or why there are none. */
-  readonly here: { readonly enforced: boolean; readonly addresses: number; readonly why: string | undefined };
+  readonly terms: Terms;
+  /** For how long, and what is counted down, in words. */
+  readonly time: string;
+  /** Known names that a block covers besides what it was made for. */
+  readonly alsoAffects: readonly string[];
+  readonly alsoAffectsMore: number;
+  /** What this router makes of it. */
+  readonly here: EnforcementView;
 }
 
-/** Everything that is blocked, oldest first. */
+export interface EnforcementView extends Entries {
+  /** True when the kernel of this router has anything of it. */
+  readonly enforced: boolean;
+  /** Why there is nothing of it in the kernel. */
+  readonly why: string | undefined;
+}
+
+/** Every policy, oldest first. */
 export function policiesView(parts: Parts): PolicyView[] {
-  const inForce = inForceNow(parts);
+  const views = new PolicyViews(parts);
   return [...parts.replica.live.values()]
     .filter((live) => isShown(live.record))
     .sort((x, y) => x.op.at - y.op.at || (x.id < y.id ? -1 : 1))
-    .map((live) => policyView(parts, live, inForce));
-}
-
-export function policyView(parts: Parts, { id, op, record }: Live, inForce = inForceNow(parts)): PolicyView {
-  const { directory } = parts;
-  const named = (subject: Subject) => ({ subject, label: directory.label(subject) });
-  const pair =
-    record.kind === 'block' || record.kind === 'allow'
-      ? { a: named(record.a), b: named(record.b), reason: record.terms.reason }
-      : { a: { subject: HOME, label: '?' }, b: { subject: HOME, label: '?' }, reason: undefined };
-  return {
-    id,
-    kind: record.kind,
-    ...pair,
-    by: op.by,
-    router: directory.routerName(op.peer),
-    at: new Date(op.at).toISOString(),
-    here: enforcement(parts, id, record, inForce),
-  };
+    .map((live) => views.of(live));
 }
 
 const HOME: Subject = { kind: 'home' };
+const NOTHING: Entries = { addresses: 0, networks: 0, wide: 0 };
 
-interface InForce {
-  /** How many addresses are blocked because of a record. */
-  readonly addresses: ReadonlyMap<RecordId, number>;
-  readonly spared: ReadonlyMap<RecordId, Spared>;
-}
+/** Shows policies. One for each answer: it looks once at what is in force. */
+export class PolicyViews {
+  readonly #parts: Parts;
+  readonly #affects: Affects;
+  readonly #entries: ReadonlyMap<RecordId, Entries>;
+  readonly #spared: ReadonlyMap<RecordId, Spared>;
+  #allows: readonly LivePolicy[] | undefined;
 
-function inForceNow(parts: Parts): InForce {
-  const set = parts.blockSet();
-  const addresses = new Map<RecordId, number>();
-  for (const { remotes } of [...set.owners.values(), { remotes: set.everyone }]) {
-    for (const id of [...remotes.values()].flat()) addresses.set(id, (addresses.get(id) ?? 0) + 1);
+  constructor(parts: Parts) {
+    const set = parts.blockSet();
+    this.#parts = parts;
+    this.#affects = new Affects(parts);
+    this.#entries = countEntries(set);
+    this.#spared = new Map(set.spared.map((entry) => [entry.record, entry]));
   }
-  return { addresses, spared: new Map(set.spared.map((entry) => [entry.record, entry])) };
+
+  /** What a block of this would cover besides. */
+  affectedBy(far: Subject): Affected {
+    return this.#affects.by(far);
+  }
+
+  of(live: Live): PolicyView {
+    const { directory } = this.#parts;
+    const { id, op, record } = live;
+    const named = (subject: Subject) => ({ subject, label: directory.label(subject) });
+    const policy = isPolicy(live) ? live : undefined;
+    const affected =
+      policy?.record.kind === 'block' ? this.#affects.by(policy.record.b) : { names: [], more: 0 };
+    const terms = policy?.record.terms ?? {};
+    return {
+      id,
+      kind: record.kind,
+      a: record.kind === 'ignore' ? named(record.node) : named(policy?.record.a ?? HOME),
+      b: named(policy?.record.b ?? HOME),
+      reason: terms.reason,
+      terms,
+      time: policy === undefined ? '' : termsInWords(this.#parts, policy),
+      by: op.by,
+      router: directory.routerName(op.peer),
+      at: isoTime(op.at),
+      alsoAffects: affected.names,
+      alsoAffectsMore: affected.more,
+      here: this.#here(live, policy),
+    };
+  }
+
+  /** A policy that would be made: it has no id yet. */
+  draft(record: LivePolicy['record'], by: string): PolicyView {
+    const { clock, config, directory } = this.#parts;
+    const named = (subject: Subject) => ({ subject, label: directory.label(subject) });
+    return {
+      id: '',
+      kind: record.kind,
+      a: named(record.a),
+      b: named(record.b),
+      reason: record.terms.reason,
+      terms: record.terms,
+      time: termsWords({ ...record.terms, reason: undefined }).join(' '),
+      by,
+      router: config.agent.name,
+      at: isoTime(clock.now()),
+      alsoAffects: [],
+      alsoAffectsMore: 0,
+      here: { ...NOTHING, enforced: false, why: 'it is not made yet' },
+    };
+  }
+
+  #here({ id, record }: Live, policy: LivePolicy | undefined): EnforcementView {
+    const not = (why: string): EnforcementView => ({ ...NOTHING, enforced: false, why });
+    if (record.kind === 'ignore') return not('its flows are not shown');
+    if (policy === undefined || !isEnforceable(record)) return not('needs a newer Hedgerow on this router');
+    const { directory, enforcer } = this.#parts;
+    if (!this.#parts.force(policy).inForce) return not(`not now: ${termsInWords(this.#parts, policy)}`);
+    const health = enforcer.health();
+    if (!health.enforcing) return not(health.lastError ?? 'this router only observes');
+    const entries = this.#entries.get(id);
+    if (entries !== undefined) return { ...entries, enforced: true, why: undefined };
+    const spared = this.#spared.get(id);
+    if (spared?.why === 'guard') return not(`${spared.address} is guarded`);
+    if (spared !== undefined) return not('more addresses than this router may hold');
+    if (policy.record.kind === 'allow') return not('nothing wider is blocked here');
+    this.#allows ??= livePolicies(this.#parts, 'allow');
+    const [exception] = exceptionsTo(this.#parts, policy, this.#allows);
+    if (exception !== undefined) return not(`excepted by policy ${exception.id.slice(0, 8)}`);
+    const empty = [policy.record.a, policy.record.b].find((subject) => isEmpty(this.#parts, subject));
+    if (empty !== undefined) return not(`nobody is in the group ${directory.label(empty)}`);
+    const whole = policy.record.b.kind === 'internet' || policy.record.b.kind === 'lan';
+    return not(whole ? 'no device of it was seen here yet' : 'no address is known for it yet');
+  }
 }
 
-function enforcement(parts: Parts, id: RecordId, record: Record, inForce: InForce): PolicyView['here'] {
-  const not = (why: string) => ({ enforced: false, addresses: 0, why });
-  if (!isEnforceable(record)) return not('needs a newer Hedgerow on this router');
-  const health = parts.enforcer.health();
-  if (!health.enforcing) return not(health.lastError ?? 'this router only observes');
-  const addresses = inForce.addresses.get(id) ?? 0;
-  if (addresses > 0) return { enforced: true, addresses, why: undefined };
-  const spared = inForce.spared.get(id);
-  if (spared === undefined) return not('no address is known for it yet');
-  return not(
-    spared.why === 'guard' ? `${spared.address} is guarded` : 'more addresses than this router may hold',
-  );
+function isPolicy(live: Live): live is LivePolicy {
+  return live.record.kind === 'block' || live.record.kind === 'allow';
+}
+
+function isEmpty({ directory }: Parts, subject: Subject): boolean {
+  return subject.kind === 'group' && (directory.groups().get(subject.group)?.members.length ?? 0) === 0;
 }

@@ -21,6 +21,14 @@ export interface StatusView {
   readonly observation: ObserverHealth;
   readonly devices: number;
   readonly flows: number;
+  /** Whether this router knows what time it is, and why. */
+  readonly clock: { readonly trusted: boolean; readonly why: string };
+  /** Changes that this router refused to write because there were too many in a short time. */
+  readonly changesRefused: number;
+  /** A long exchange of the home's history that is under way, in ops. */
+  readonly syncing:
+    | { readonly router: string; readonly received: number; readonly expected: number }
+    | undefined;
   /** What is wrong, in words; empty when all is well. */
   readonly problems: readonly string[];
 }
@@ -50,8 +58,18 @@ export function statusView(parts: Parts): StatusView {
     observation,
     devices: cache.counters.devices.size,
     flows: parts.flows.size,
+    clock: parts.clockTrust(),
+    changesRefused: parts.author.refused,
+    syncing: syncing(parts),
     problems: problems(parts, enforcement, observation),
   };
+}
+
+function syncing({ network, directory }: Parts): StatusView['syncing'] {
+  const progress = network.progress();
+  if (progress === undefined) return undefined;
+  const { peer, received, expected } = progress;
+  return { router: directory.routerName(peer), received, expected };
 }
 
 function problems(parts: Parts, enforcement: EnforcerHealth, observation: ObserverHealth): string[] {
@@ -70,6 +88,8 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
   for (const { peer, state } of parts.network.peers()) {
     if (state !== 'alive') found.push(`${parts.directory.routerName(peer)} cannot be reached`);
   }
+  const { unreadable } = parts.replica;
+  if (unreadable > 0) found.push(`${unreadable} policies cannot be read from the disk: hedgerow store check`);
   const store = parts.storeError();
   if (store !== undefined) found.push(`the store cannot be written: ${store}`);
   return found;

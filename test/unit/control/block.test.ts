@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { block } from '../../../src/control/commands/block.ts';
 import { admitAll, key } from '../../support/household.ts';
 import { answer, fakeParts, see } from '../../support/parts.ts';
-import { blocks, house, how, TV, usage } from './two-devices.ts';
+import { blocks, house, how, TV, usage, wide } from './two-devices.ts';
 
 describe('block', () => {
   it('keeps what was typed: the device by its id, the domain as a domain', async () => {
@@ -27,6 +27,40 @@ describe('block', () => {
     const parts = house();
     await block(parts, { ...how, first, second });
     expect(blocks(parts)).toEqual([`${parts.tv}|ads.example`]);
+  });
+
+  it.each([
+    ['a device alone: no internet', 'tv', undefined, 'tv|internet'],
+    ['the internet for a device', 'internet', 'tv', 'tv|internet'],
+    ['a pattern alone: the whole home', '*.ads.example', undefined, 'home|*.ads.example'],
+    ['a network alone: the whole home', '198.51.100.0/24', undefined, 'home|198.51.100.0/24'],
+    ['a device and all others', 'tv', 'lan', 'tv|lan'],
+    ['a device and the home: all others', 'tv', 'home', 'tv|lan'],
+    ['all others and a device', 'home', 'tv', 'tv|lan'],
+    ['all others and what is outside: everybody', 'lan', 'ads.example', 'home|ads.example'],
+    ['a device and a network of the home', '192.168.1.0/24', 'tv', 'tv|192.168.1.0/24'],
+  ])('takes %s', async (_, first, second, written) => {
+    const parts = house();
+    await block(parts, { ...how, first, second });
+    expect(blocks(parts)).toEqual([written.replace('tv|', `${parts.tv}|`)]);
+  });
+
+  it('asks before the device is cut off from which it is typed', async () => {
+    const parts = house();
+    const request = { ...how, first: 'phone', from: '::ffff:192.168.1.30' };
+    await expect(block(parts, request)).rejects.toEqual(wide(/cuts off phone, from which you are typing/));
+    await block(parts, { ...request, first: 'tv' });
+    await block(parts, { ...request, second: 'ads.example' });
+    await block(parts, { ...request, confirm: true });
+    expect(blocks(parts)).toHaveLength(3);
+  });
+
+  it('does what is wide when it is told so, and shows it without asking', async () => {
+    const parts = house();
+    const shown = await block(parts, { ...how, first: 'home', dryRun: true });
+    expect(shown).toMatchObject({ changed: true, dryRun: true });
+    await block(parts, { ...how, first: 'home', confirm: true });
+    expect(blocks(parts)).toEqual(['home|internet']);
   });
 
   it.each([
@@ -63,7 +97,8 @@ describe('block', () => {
   it('with --dry-run shows and writes nothing', async () => {
     const parts = house();
     const view = await block(parts, { ...how, dryRun: true, first: 'tv', second: 'ads.example' });
-    expect(view).toMatchObject({ changed: true, dryRun: true, policies: [], routers: [] });
+    expect(view).toMatchObject({ changed: true, dryRun: true, routers: [] });
+    expect(view.policies).toMatchObject([{ id: '', b: { label: 'ads.example' }, here: { enforced: false } }]);
     expect(parts.replica.size).toBe(0);
     expect(parts.announced).toEqual([]);
   });
@@ -75,15 +110,28 @@ describe('block', () => {
       'ads.example',
       usage(/nothing here is called "fridge"/, 'hedgerow devices'),
     ],
-    ['a device alone', 'tv', undefined, usage(/say what tv should not reach/, 'hedgerow block tv')],
-    ['the home alone', 'home', undefined, usage(/say what home should not reach/)],
+    [
+      'a name with a slip',
+      'phnoe',
+      undefined,
+      usage(/nothing here is called "phnoe"/, 'did you mean "phone"'),
+    ],
+    ['a router', 'attic', undefined, usage(/is a router of this home/, 'device:NAME')],
     ['twice the same', 'tv', TV, usage(/tv and tv are the same/)],
     ['twice the home', 'home', 'home', usage(/home and home are the same/)],
     ['two remotes', 'ads.example', '203.0.113.9', usage(/neither ads.example nor 203.0.113.9 is a device/)],
-    ['a device and the home', 'tv', 'home', usage(/tv cannot be blocked from the whole home/)],
-    ['the home and a device', 'home', 'tv', usage(/tv cannot be blocked from the whole home/)],
+    ['the internet and a domain', 'internet', 'ads.example', usage(/neither internet nor ads.example/)],
+    ['two networks', '10.0.0.0/8', '198.51.100.0/24', usage(/neither 10.0.0.0\/8 nor/)],
+    ['the home alone', 'home', undefined, wide(/every device of the home off from the internet/)],
+    ['the internet alone', 'internet', undefined, wide(/every device of the home off from the internet/)],
+    ['the lan alone', 'lan', undefined, wide(/off from all others/)],
+    ['half of the internet', '0.0.0.0/1', undefined, wide(/0.0.0.0\/1 is a large part of the internet/)],
+    ['a lot of IPv6', 'tv', '2000::/3', wide(/2000::\/3 is a large part/)],
+    ['every name of one ending', '*.example', undefined, wide(/every name that ends so/)],
   ])('refuses %s, and writes nothing', async (_, first, second, error) => {
     const parts = house();
+    const card = { name: 'attic', prefixes: [], listens: [], macs: [] };
+    parts.registers.author(key(0), { gen: 1, rev: 1 }, undefined, card);
     await expect(block(parts, { ...how, first, second })).rejects.toEqual(error);
     expect(parts.replica.size).toBe(0);
   });

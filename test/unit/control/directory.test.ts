@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressNodeId, deviceId, domainNodeId } from '../../../src/policy/identity.ts';
+import { decodeRecord, encodeRecord } from '../../../src/policy/record-codec.ts';
 import type { Record, Subject } from '../../../src/policy/records.ts';
 import { admitAll, crypto, key, run } from '../../support/household.ts';
 import { answer, type FakeParts, fakeParts, see } from '../../support/parts.ts';
@@ -29,6 +31,8 @@ describe('what a person types', () => {
     { kind: 'device', id: parts.tv, label: 'tv' },
     { kind: 'device', id: parts.phone, label: 'Phone' },
   ];
+  const network = (prefix: string) => ({ kind: 'network', prefix, label: prefix });
+  const pattern = (suffix: string) => ({ kind: 'pattern', suffix, label: `*.${suffix}` });
   const ads = { kind: 'domain', domain: 'ads.example', label: 'ads.example' };
 
   it.each([
@@ -60,7 +64,22 @@ describe('what a person types', () => {
     ['nothing', '', []],
     ['blanks', '   ', []],
     ['a part of a name', 't', []],
-    ['a network', '192.168.1.0/24', []],
+    ['a network', '192.168.1.7/24', [network('192.168.1.0/24')]],
+    ['a network of IPv6', '2001:DB8::/32', [network('2001:db8::/32')]],
+    ['a network of one address: the device', '192.168.1.20/32', [tv]],
+    ['a network that is none', '192.168.1.0/33', []],
+    ['a pattern', '*.Ads.Example', [pattern('ads.example')]],
+    ['a pattern of one label', '*.example', [pattern('example')]],
+    ['a pattern that is none', '*.', []],
+    ['the internet', 'Internet', [{ kind: 'internet', label: 'internet' }]],
+    ['all others', 'lan', [{ kind: 'lan', label: 'lan' }]],
+    ['a device with its kind', 'device:tv', [tv]],
+    ['a domain with its kind', 'domain: ads.example', [ads]],
+    ['a pattern with its kind', 'pattern:ads.example', [pattern('ads.example')]],
+    ['a network with its kind', 'network:10.0.0.0/8', [network('10.0.0.0/8')]],
+    ['a device by a wrong kind', 'remote:tv', []],
+    ['a group that there is not', 'group:kids', []],
+    ['quotes that no shell took away', '"tv"', [tv]],
     ['rubbish', '\u0000\u202e{}', []],
   ])('%s: %j', (_, text, wanted) => {
     expect(found(parts, text)).toEqual(wanted);
@@ -107,6 +126,103 @@ describe('what a person types', () => {
     expect(apart.directory.node(node)?.addresses).toEqual([{ address: '203.0.113.99' }]);
   });
 });
+
+describe('what a person types may be ambiguous', () => {
+  const put = (parts: FakeParts, group: string, node: Subject) =>
+    parts.replica.author(key(0), run(3), { at: 1, by: 'test', over: [], add: [{ kind: 'in', group, node }] });
+
+  it('a group and a device of one name: both, unless its kind is said', () => {
+    const parts = household();
+    put(parts, 'TV', { kind: 'device', id: parts.phone });
+    const group = { kind: 'group', group: 'TV', label: 'TV' };
+    const device = { kind: 'device', id: parts.tv, label: 'tv' };
+    expect(found(parts, 'tv')).toEqual([group, device]);
+    expect(found(parts, 'group:tv')).toEqual([group]);
+    expect(found(parts, 'device:tv')).toEqual([device]);
+  });
+
+  it('groups that differ in capitals only: the one written just so, else all', () => {
+    const parts = household();
+    for (const name of ['Kids', 'kids']) put(parts, name, { kind: 'device', id: parts.tv });
+    expect(found(parts, 'kids')).toHaveLength(1);
+    expect(found(parts, 'KIDS')).toHaveLength(2);
+  });
+
+  it('a device that calls itself like a domain does not take its place', () => {
+    const parts = fakeParts();
+    see(parts, BOX, '192.168.1.40', 'ads.example');
+    expect(found(parts, 'ads.example').map(({ kind }) => kind)).toEqual(['device']);
+    answer(parts, 'ads.example', '203.0.113.20');
+    expect(found(parts, 'ads.example').map(({ kind }) => kind)).toEqual(['device', 'domain']);
+    call(parts, { kind: 'device', id: parts.cache.deviceByMac(BOX) ?? '' }, 'ads.example');
+    expect(found(parts, 'ads.example').map(({ kind }) => kind)).toEqual(['device']);
+  });
+
+  it('ids of one class are one thing', () => {
+    const parts = household();
+    const other = see(parts, BOX, '192.168.1.40', 'tv');
+    expect(found(parts, 'tv')).toHaveLength(2);
+    parts.classes.push([parts.tv, other]);
+    expect(found(parts, 'tv')).toHaveLength(1);
+    expect(found(parts, other.slice(0, 12))).toMatchObject([{ id: other }]);
+    expect(parts.directory.nodes().filter(({ device }) => device)).toHaveLength(2);
+  });
+
+  it('a name that a person gave stays with the class', () => {
+    const parts = household();
+    const other = see(parts, BOX, '192.168.1.40');
+    call(parts, { kind: 'device', id: parts.tv }, 'Living room');
+    parts.classes.push([parts.tv, other]);
+    expect(parts.directory.label({ kind: 'device', id: other })).toBe('Living room');
+    expect(parts.directory.nodes().find(({ ids }) => ids.includes(other))?.names[0]).toBe('Living room');
+  });
+
+  it('an id that nobody sees any more answers while the policy knows it, also when that was retired', () => {
+    const parts = household();
+    const [gone, lost] = ['ab'.repeat(16), 'cd'.repeat(16)];
+    const op = put(parts, 'kids', { kind: 'device', id: gone });
+    parts.replica.author(key(0), run(3), { at: 2, by: 'test', over: [`${op.id}/0`], add: [] });
+    expect(found(parts, 'abab')).toEqual([{ kind: 'device', id: gone, label: 'abababab' }]);
+    parts.classes.push([lost, parts.tv]);
+    const same = { kind: 'same', x: lost, y: parts.tv } as const;
+    parts.replica.author(key(0), run(3), { at: 3, by: 'test', over: [], add: [same] });
+    expect(found(parts, 'cdcd')).toEqual([{ kind: 'device', id: lost, label: 'tv' }]);
+  });
+
+  it('a router, when nothing else is called so', () => {
+    const parts = household();
+    call(parts, { kind: 'router', peer: key(0).peer }, 'attic');
+    expect(found(parts, 'attic')).toEqual([{ kind: 'router', peer: key(0).peer, label: 'attic' }]);
+    see(parts, BOX, '192.168.1.40', 'attic');
+    expect(found(parts, 'attic').map(({ kind }) => kind)).toEqual(['device']);
+    expect(found(parts, 'router:attic').map(({ kind }) => kind)).toEqual(['router']);
+  });
+
+  it('any text is found or not, and nothing is ever thrown', () => {
+    const parts = household();
+    const text = fc.oneof(
+      fc.string(),
+      fc.constantFrom('\ud800', '\u202eab', '\u0000', '🦔', '"', '*.', '::', 'a\tb', '__proto__'),
+      fc
+        .tuple(fc.constantFrom('group:', 'device:', 'network:', 'pattern:', '*.', '"'), fc.string())
+        .map(String),
+      fc.tuple(fc.ipV4(), fc.integer()).map(([address, bits]) => `${address}/${bits}`),
+      fc.tuple(fc.ipV6(), fc.nat(200)).map(([address, bits]) => `${address}/${bits}`),
+    );
+    fc.assert(
+      fc.property(text, (typed) => {
+        for (const { subject } of parts.directory.find(typed)) expect(decodable(subject)).toEqual(subject);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+/** What other routers make of a subject that is written. */
+function decodable(subject: Subject): Subject | undefined {
+  const record = decodeRecord(encodeRecord({ kind: 'ignore', node: subject }));
+  return record?.kind === 'ignore' ? record.node : undefined;
+}
 
 describe('labels', () => {
   const parts = household();

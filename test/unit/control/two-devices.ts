@@ -1,5 +1,7 @@
 import { expect } from 'vitest';
-import type { ChangeRequest } from '../../../src/control/commands/block.ts';
+import type { ChangeRequest } from '../../../src/control/commands/change.ts';
+import { addToGroup } from '../../../src/control/commands/groups.ts';
+import { livePolicies } from '../../../src/control/commands/standing.ts';
 import type { Subject } from '../../../src/policy/records.ts';
 import { answer, type FakeParts, fakeParts, see } from '../../support/parts.ts';
 
@@ -20,15 +22,46 @@ export function house(): House {
 }
 
 /** The live blocks as `a|b`. */
-export const blocks = (parts: FakeParts) =>
-  [...parts.replica.live.values()]
-    .flatMap(({ record }) => (record.kind === 'block' ? [`${text(record.a)}|${text(record.b)}`] : []))
+export const blocks = (parts: FakeParts) => pairs(parts, 'block');
+/** The live allows as `a|b`. */
+export const allows = (parts: FakeParts) => pairs(parts, 'allow');
+
+const pairs = (parts: FakeParts, kind: 'block' | 'allow') =>
+  policies(parts, kind)
+    .map(({ record }) => `${text(record.a)}|${text(record.b)}`)
     .sort();
-const text = (subject: Subject) =>
-  'id' in subject ? subject.id : 'domain' in subject ? subject.domain : subject.kind;
-export const usage = (message: string | RegExp, hint?: string) =>
+
+/** The live blocks or allows. */
+export const policies = (parts: FakeParts, kind: 'block' | 'allow') => livePolicies(parts, kind);
+
+const text = (subject: Subject) => {
+  switch (subject.kind) {
+    case 'device':
+    case 'remote':
+      return subject.id;
+    case 'domain':
+      return subject.domain;
+    case 'pattern':
+      return `*.${subject.suffix}`;
+    case 'network':
+      return subject.prefix;
+    case 'group':
+      return subject.group;
+    default:
+      return subject.kind;
+  }
+};
+
+/** Puts devices and others into a group. */
+export const put = (parts: FakeParts, group: string, ...subjects: string[]) =>
+  addToGroup(parts, { ...how, group, subjects });
+
+const error = (name: string) => (message: string | RegExp, hint?: string) =>
   expect.objectContaining({
-    name: 'UsageError',
+    name,
     message: expect.stringMatching(message),
     ...(hint === undefined ? {} : { hint: expect.stringContaining(hint) }),
   });
+export const usage = error('UsageError');
+export const wide = error('ConfirmationError');
+export const temporary = error('TemporaryError');

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { block, unblock } from '../../../src/control/commands/block.ts';
+import { block } from '../../../src/control/commands/block.ts';
+import { unblock } from '../../../src/control/commands/unblock.ts';
 import { addressNodeId, domainNodeId } from '../../../src/policy/identity.ts';
 import { crypto, key, run } from '../../support/household.ts';
-import { blocks, house, how, usage } from './two-devices.ts';
+import { answer, see } from '../../support/parts.ts';
+import { blocks, house, how, put, usage } from './two-devices.ts';
 
 describe('unblock', () => {
   const one = { ...how, all: false };
@@ -20,6 +22,51 @@ describe('unblock', () => {
     await expect(unblock(parts, { ...one, first: 'tv', second: 'ads.example' })).rejects.toEqual(
       usage(/no such block/, 'hedgerow policies'),
     );
+  });
+
+  it.each([
+    ['the block of a device alone', 'tv', undefined],
+    ['the block of all others', 'lan', 'phone'],
+    ['a pattern', '*.ads.example', undefined],
+    ['a network', '198.51.100.0/24', 'phone'],
+  ])('lifts %s by the words that made it', async (_, first, second) => {
+    const parts = house();
+    await block(parts, { ...how, first, second });
+    await unblock(parts, { ...one, first, second });
+    expect(blocks(parts)).toEqual([]);
+  });
+
+  it('lifts by any id of the class of either side', async () => {
+    const parts = house();
+    const other = see(parts, '02:00:00:00:01:09', '192.168.1.29');
+    const lost = 'ab'.repeat(16);
+    await block(parts, { ...how, first: 'tv', second: 'phone' });
+    await block(parts, { ...how, first: other.slice(0, 12), second: 'phone' });
+    parts.classes.push([parts.tv, other, lost]);
+    await unblock(parts, { ...one, all: true, first: 'phone', second: 'tv' });
+    expect(blocks(parts)).toEqual([]);
+  });
+
+  it('named by a new address of a name lifts the block of its old address', async () => {
+    const parts = house();
+    await block(parts, { ...how, first: 'tv', second: '198.51.100.20' });
+    answer(parts, 'service.example', '198.51.100.20');
+    answer(parts, 'service.example', '198.51.100.21');
+    for (const name of ['service.example', '198.51.100.21']) {
+      const view = await unblock(parts, { ...one, dryRun: true, first: 'tv', second: name });
+      expect(view.policies, name).toHaveLength(1);
+    }
+  });
+
+  it('does not take one device out of a group’s block: it says how', async () => {
+    const parts = house();
+    await put(parts, 'kids', 'tv', 'phone');
+    await block(parts, { ...how, first: 'kids' });
+    await expect(unblock(parts, { ...one, first: 'tv' })).rejects.toEqual(
+      usage(/it is a part of kids – internet/, 'hedgerow allow tv internet'),
+    );
+    await unblock(parts, { ...one, first: 'kids' });
+    expect(blocks(parts)).toEqual([]);
   });
 
   it.each([

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { natural, only, type Pair, resolvePair } from '../../../src/control/commands/pair.ts';
+import { samePair } from '../../../src/control/commands/standing.ts';
+import type { Subject } from '../../../src/policy/records.ts';
+import { isEnforceable } from '../../../src/policy/rules.ts';
+import { house, put, usage } from './two-devices.ts';
+
+const parts = house();
+await put(parts, 'kids', 'tv', 'phone');
+await put(parts, 'trackers', 'ads.example', '*.ads.example');
+await put(parts, 'mixed', 'tv', 'ads.example');
+const near = ['tv', 'phone', 'kids', 'mixed', 'home', 'lan'];
+const far = [
+  'trackers',
+  'internet',
+  'ads.example',
+  '*.ads.example',
+  '198.51.100.0/24',
+  '203.0.113.9',
+  'fd00::/8',
+];
+const words = [...near, ...far];
+
+const sides = ({ a, b }: Pair): { a: Subject; b: Subject } => ({ a: a.subject, b: b.subject });
+const shown = ({ a, b }: Pair) => `${a.label} ${b.label}`;
+const resolved = (first: string, second?: string) => resolvePair(parts.directory, first, second);
+
+describe('one subject alone means', () => {
+  it.each([
+    ['tv', 'tv internet'],
+    ['kids', 'kids internet'],
+    ['mixed', 'mixed internet'],
+    ['trackers', 'home trackers'],
+    ['ads.example', 'home ads.example'],
+    ['*.ads.example', 'home *.ads.example'],
+    ['198.51.100.0/24', 'home 198.51.100.0/24'],
+    ['203.0.113.9', 'home 203.0.113.9'],
+    ['internet', 'home internet'],
+    ['home', 'home internet'],
+    ['lan', 'home lan'],
+  ])('%s: %s', (word, pair) => {
+    expect(shown(resolved(word))).toBe(pair);
+    expect(shown(natural(parts.directory, only(parts.directory, word)))).toBe(pair);
+  });
+});
+
+describe('any two subjects', () => {
+  const pairs = words.flatMap((first) => words.map((second) => [first, second] as const));
+
+  it('with a near side are a pair that can be enforced, whichever comes first', () => {
+    for (const [first, second] of pairs) {
+      const wholes = [first, second].every((word) => word === 'home' || word === 'lan');
+      if (first === second || (far.includes(first) && far.includes(second))) continue;
+      const [one, other] = [resolved(first, second), resolved(second, first)];
+      expect(samePair(sides(one), sides(other)), `${first} ${second}`).toBe(true);
+      expect(isEnforceable({ kind: 'block', ...sides(one), terms: {}, apart: [] }), shown(one)).toBe(true);
+      expect(one.b.subject.kind).not.toBe('home');
+      expect(one.a.subject.kind).not.toBe('lan');
+      if (wholes) expect(shown(one)).toBe('home lan');
+    }
+  });
+
+  it('without one are refused, and so is a pair with itself', () => {
+    for (const [first, second] of pairs) {
+      const refused = expect(() => resolved(first, second), `${first} ${second}`);
+      if (far.includes(first) && far.includes(second)) refused.toThrow(usage(/neither .* is a device/));
+      else if (first === second) refused.toThrow(usage(/are the same/));
+    }
+  });
+
+  it('that are one node are refused, under whatever names', () => {
+    const other = house();
+    other.classes.push([other.tv, other.phone]);
+    expect(() => resolvePair(other.directory, 'tv', 'phone')).toThrow(usage(/tv and phone are the same/));
+  });
+});
