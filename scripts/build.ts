@@ -15,6 +15,10 @@ const require = __createRequire(import.meta.url);
 const __dirname = import.meta.dirname;
 const __filename = import.meta.filename;`;
 
+/** Unix milliseconds: no clock that shows less is right. SOURCE_DATE_EPOCH makes builds that can be repeated. */
+const builtAt = Number(process.env.SOURCE_DATE_EPOCH ?? Math.floor(Date.now() / 1000)) * 1000;
+if (!Number.isSafeInteger(builtAt)) throw new RangeError('SOURCE_DATE_EPOCH is not a number of seconds');
+
 rmSync(fresh, { recursive: true, force: true });
 mkdirSync(fresh);
 await build({
@@ -30,6 +34,7 @@ await build({
   legalComments: 'none',
   chunkNames: 'chunk-[hash]',
   banner: { js: COMMONJS },
+  define: { HEDGEROW_BUILT_AT: String(builtAt) },
   logLevel: 'warning',
 });
 chmodSync(join(fresh, 'hedgerow.js'), 0o755);

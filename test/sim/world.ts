@@ -1,244 +1,218 @@
+import type { Clock } from '../../src/clock.ts';
 import { syncSession } from '../../src/p2p/sync-session.ts';
-import { encodeOp, type Op } from '../../src/policy/op.ts';
-import type { Record } from '../../src/policy/records.ts';
+import type { Draft, Op } from '../../src/policy/op.ts';
+import { Replica, type ReplicaOptions } from '../../src/policy/replica.ts';
 import { channelPair, type End } from '../p2p/channel-pair.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { blockOf, key } from '../support/household.ts';
+import { genesis, key, recovery } from '../support/household.ts';
+import { type Failure, nothing } from './counts.ts';
+import { Net } from './net.ts';
+import { judge } from './oracle.ts';
 import { Random } from './random.ts';
-import { type Life, SimRouter } from './sim-router.ts';
+import { isRunning, type Life, type Running, SimRouter } from './sim-router.ts';
 
-/** What happens, and how often against the rest. */
-const ACTIONS = {
-  block: 10,
-  unblock: 7,
-  sync: 12,
-  see: 6,
-  cut: 3,
-  heal: 3,
-  kill: 3,
-  start: 6,
-  wipe: 1,
-  fork: 2,
-  wait: 4,
-} as const;
-
-/** Gossip to a router that can be reached arrives so often. */
-const GOSSIP = 0.7;
-/** So many sessions break after a few messages. */
-const BROKEN = 0.2;
+/** Every action takes so long, milliseconds. */
+export const STEP_MS = 50;
 
 /**
- * Routers with real replicas, registers, publishers and stores, over a network in memory that loses gossip, breaks
- * sessions and is cut. Everything that happens follows from the seed.
+ * Routers with real replicas, registers, publishers, trust and stores, over a network in memory that loses gossip, breaks
+ * sessions and is cut. What happens follows from the actions that are played (deeds.ts) and the dice in them.
  */
 export class World {
   readonly clock = new FakeClock();
-  readonly routers: readonly SimRouter[];
-  /** Every op that was acknowledged (on its author's disk) and not lost with the only disk that had it. */
-  readonly acknowledged = new Map<string, Op>();
-  /** Ops whose author died before it could acknowledge them: they may be on its disk or not. */
-  readonly unfinished = new Map<string, Op>();
-  readonly #random: Random;
-  readonly #cuts = new Set<string>();
+  readonly net = new Net();
+  readonly routers = new Map<number, SimRouter>();
+  readonly count = nothing();
+  /** Every op that was ever made, by whomever. */
+  readonly written = new Map<string, Op>();
+  /** Ops of the recovery key, which a person has on paper. */
+  readonly onPaper: Op[] = [];
+  /** What went wrong. */
+  readonly failures: Failure[] = [];
+  /** All chance inside the action that is being played. */
+  dice = new Random(0);
+  readonly #makeReplica: (options: ReplicaOptions) => Replica;
+  readonly #walls = new Map<number, number>();
 
-  constructor(seed: number, size: number) {
-    this.#random = new Random(seed);
-    this.routers = Array.from(
-      { length: size },
-      (_, n) =>
-        new SimRouter(
-          `r${n}`,
-          key(n),
-          this.clock,
-          () => this.#random.next(),
-          (register) => {
-            this.#gossip(this.routers[n], ({ registers }) => registers.admit(register));
-          },
-        ),
+  constructor(makeReplica: (options: ReplicaOptions) => Replica = (options) => new Replica(options)) {
+    this.#makeReplica = makeReplica;
+  }
+
+  /** A home of so many routers that has just been made: everybody is running and knows everybody. */
+  async found(agents: number, seed: number): Promise<void> {
+    this.dice = new Random(seed);
+    const founder = this.add(0, []);
+    await this.start(founder);
+    for (let n = 1; n < agents; n++) {
+      const admin = n === 1 || this.dice.chance(0.8);
+      await this.write(0, { over: [], add: [{ kind: 'admit', peer: key(n).peer, admin }] });
+      await this.start(this.add(n, [founder.key.peer]));
+      await this.sync(0, n);
+    }
+    for (let n = 1; n < agents; n++) await this.sync(0, n);
+    await this.pass(STEP_MS);
+  }
+
+  /** Does something with its own dice, so that it goes the same way whatever was done before. */
+  async play(dice: number, deed: () => Promise<void>): Promise<void> {
+    this.dice = new Random(dice);
+    await deed();
+  }
+
+  /** A router that was just unpacked. */
+  add(n: number, sponsors: readonly string[]): SimRouter {
+    const router = new SimRouter({
+      name: `r${n}`,
+      key: key(n),
+      clock: this.#clockOf(n),
+      random: () => this.dice.next(),
+      gossip: (register) => this.tell(n, (life) => life.registers.admit(register)),
+      makeReplica: this.#makeReplica,
+      sponsors,
+    });
+    this.routers.set(n, router);
+    return router;
+  }
+
+  life(n: number): Life | undefined {
+    return this.routers.get(n)?.life;
+  }
+
+  /** The routers that run and have not left. */
+  present(): Running[] {
+    return [...this.routers.values()].filter(isRunning).filter(({ gone }) => !gone);
+  }
+
+  setWall(n: number, wall: number): void {
+    this.#walls.set(n, wall - this.clock.monotonic());
+  }
+
+  async start(router: SimRouter): Promise<void> {
+    this.count.starts += 1;
+    const { replica } = await router.start(this.dice.hex(16));
+    const kept = [...this.written.values()].filter(({ id }) => router.kept.has(id));
+    const { counted } = judge(
+      genesis,
+      kept.map(({ envelope }) => envelope),
     );
-  }
-
-  /** A home of all routers that has just been made: everybody is running and knows everybody. */
-  async found(): Promise<void> {
-    for (const router of this.routers) await this.#start(router);
-    const [founder, ...others] = this.routers;
-    for (const other of others) {
-      if (founder !== undefined)
-        await this.#write(founder, [{ kind: 'admit', peer: other.key.peer, admin: true }]);
+    for (const id of counted) {
+      if (!replica.counts(id)) this.fail('a disk lost an op', `${router.key.peer} lost ${id}`);
     }
-    await this.settle();
-  }
-
-  async step(): Promise<void> {
-    const random = this.#random;
-    const router = random.pick(this.routers);
-    if (router === undefined) return;
-    switch (random.choose(ACTIONS)) {
-      case 'block':
-        await this.#write(router, [this.#someBlock()]);
-        break;
-      case 'unblock': {
-        const blocks = [...(router.life?.replica.live.values() ?? [])].filter(
-          ({ record }) => record.kind === 'block',
-        );
-        const over = blocks.filter(() => random.chance(0.3)).map(({ id }) => id);
-        if (over.length > 0) await this.#write(router, random.chance(0.3) ? [this.#someBlock()] : [], over);
-        break;
-      }
-      case 'sync':
-        await this.#sync(
-          router,
-          random.pick(this.routers),
-          random.chance(BROKEN) ? random.below(12) : undefined,
-        );
-        break;
-      case 'see':
-        router.life?.cache.apply({
-          kind: 'answer',
-          domain: this.#domain(),
-          chain: [],
-          addresses: [`203.0.113.${random.below(250)}`],
-          ttlS: 60,
-        });
-        router.life?.publisher.notify();
-        break;
-      case 'cut':
-        this.#cuts.add(link(router, random.pick(this.routers)));
-        break;
-      case 'heal':
-        this.#cuts.clear();
-        break;
-      case 'kill':
-        if (random.chance(0.5)) await this.#dieWriting(router);
-        router.kill();
-        break;
-      case 'start':
-        if (router.life === undefined) await this.#start(router);
-        break;
-      case 'wipe':
-        await this.#wipe(router);
-        break;
-      case 'fork':
-        await this.#fork(router);
-        break;
-      case 'wait':
-        await this.clock.advance(random.chance(0.2) ? 70_000 : random.below(3_000));
-        break;
-    }
-    await this.#flush();
-  }
-
-  /** The end of all faults: everybody runs, is connected and syncs with everybody until nothing moves. */
-  async settle(): Promise<void> {
-    this.#cuts.clear();
-    for (const router of this.routers) if (router.life === undefined) await this.#start(router);
-    for (let round = 0; round < 6; round++) {
-      for (const [n, a] of this.routers.entries()) {
-        for (const b of this.routers.slice(n + 1)) await this.#sync(a, b);
-      }
-      for (const { life } of this.routers) life?.publisher.notify();
-      await this.clock.advance(1_100);
-    }
-    await this.#flush();
-  }
-
-  async #start(router: SimRouter): Promise<void> {
-    await router.start(this.#random.hex(16));
   }
 
   /** As a command does it: in the replica, on disk, then announced. */
-  async #write(router: SimRouter, add: readonly Record[], over: readonly string[] = []): Promise<void> {
-    const life = router.life;
-    if (life === undefined || !life.replica.isMember(router.key.peer)) return;
-    const op = life.replica.author(router.key, life.run, {
-      at: this.#random.below(1e9),
-      by: 'sim',
-      over,
-      add,
-    });
-    await life.store.durable();
-    this.acknowledged.set(op.id, op);
-    this.#gossip(router, ({ replica }) => replica.admit(op.envelope));
-    life.publisher.notify();
+  async write(n: number, draft: Pick<Draft, 'over' | 'add'>): Promise<Op | undefined> {
+    const op = this.make(n, draft);
+    const router = this.routers.get(n);
+    if (op === undefined || router === undefined) return undefined;
+    await router.flush();
+    this.tell(n, ({ replica }) => replica.admit(op.envelope));
+    router.life?.publisher.notify();
+    return op;
   }
 
-  /** Killed after an op was made and before it was known to be on disk: nobody was told of it. */
-  async #dieWriting(router: SimRouter): Promise<void> {
-    const life = router.life;
-    if (life === undefined || !life.replica.isMember(router.key.peer)) return;
-    const draft = { at: 1, by: 'sim', over: [], add: [this.#someBlock()] };
-    const op = life.replica.author(router.key, life.run, draft);
-    this.unfinished.set(op.id, op);
+  /** The same without disk and announcement. Undefined for a router that may not write. */
+  make(n: number, { over, add }: Pick<Draft, 'over' | 'add'>): Op | undefined {
+    const router = this.routers.get(n);
+    const life = router?.life;
+    if (router === undefined || life === undefined || !life.replica.isMember(router.key.peer))
+      return undefined;
+    const at = router.clock.now();
+    return this.note(life.replica.author(router.key, life.run, { at, by: 'sim', over, add }));
   }
 
-  /** A twin of the router, restored from a snapshot of its running memory, writes the same seq once more elsewhere. */
-  async #fork(router: SimRouter): Promise<void> {
-    const life = router.life;
-    const other = this.#random.pick(this.routers.filter((one) => one !== router && one.life !== undefined));
-    if (life === undefined || other?.life === undefined || !life.replica.isMember(router.key.peer)) return;
-    const heads = life.replica.heads([router.key.peer]).find(({ run }) => run === life.run)?.heads ?? [];
-    const last = life.replica.op(this.#random.pick(heads)?.id ?? '');
-    if (last === undefined) return;
-    const actor = { home: life.replica.home, peer: last.peer, run: last.run, seq: last.seq, prev: last.prev };
-    const draft = { at: this.#random.below(1e9), by: 'twin', over: [], add: [this.#someBlock()] };
-    const verdict = other.life.replica.admit(encodeOp(actor, draft, router.key.sign));
-    if (verdict.verdict !== 'ok') return;
-    await other.life.store.durable();
-    this.acknowledged.set(verdict.op.id, verdict.op);
+  /** The recovery key is typed in at a router. */
+  async writeOnPaper(n: number, draft: Pick<Draft, 'over' | 'add'>): Promise<void> {
+    const router = this.routers.get(n);
+    if (router?.life === undefined) return;
+    const op = router.life.replica.author(recovery, this.dice.hex(16), { at: 0, by: 'paper', ...draft });
+    this.onPaper.push(this.note(op));
+    await router.flush();
+    this.tell(n, ({ replica }) => replica.admit(op.envelope));
   }
 
-  /** What only this disk had is lost for good, and nobody could help it. */
-  async #wipe(router: SimRouter): Promise<void> {
-    const elsewhere = new Set<string>();
-    for (const other of this.routers) {
-      if (other !== router) for (const id of await other.onDisk()) elsewhere.add(id);
-    }
-    for (const id of this.acknowledged.keys()) if (!elsewhere.has(id)) this.acknowledged.delete(id);
-    router.wipe();
+  note(op: Op): Op {
+    if (!this.written.has(op.id)) this.count.ops += 1;
+    this.written.set(op.id, op);
+    return op;
   }
 
-  async #flush(): Promise<void> {
-    for (const { life } of this.routers) await life?.store.durable();
+  /** Whether anybody has ever evicted this one, heard or not. */
+  wasEvicted(peer: string): boolean {
+    return [...this.written.values()].some(({ add }) =>
+      add.some((record) => record.kind === 'evict' && record.peer === peer),
+    );
   }
 
-  #gossip(from: SimRouter | undefined, tell: (life: Life) => unknown): void {
-    for (const to of this.routers) {
-      if (to === from || to.life === undefined || this.#cuts.has(link(from, to))) continue;
-      if (this.#random.chance(GOSSIP)) tell(to.life);
+  fail(what: string, detail: string): void {
+    this.failures.push({ what, detail });
+  }
+
+  /** Gossip to everybody who can be reached. */
+  tell(from: number, arrive: (life: Life) => unknown): void {
+    for (const [to, router] of this.routers) {
+      if (to === from || router.life === undefined) continue;
+      this.net.post(from, to, this.clock.monotonic(), this.dice, () => {
+        if (router.life !== undefined) arrive(router.life);
+      });
     }
   }
 
-  /** One real session; `breaksAfter` so many messages the link is gone. */
-  async #sync(a: SimRouter, b: SimRouter | undefined, breaksAfter?: number): Promise<void> {
-    if (a === b || a.life === undefined || b?.life === undefined || this.#cuts.has(link(a, b))) return;
+  /** Time passes, and what is on its way arrives. */
+  async pass(ms: number): Promise<void> {
+    await this.clock.advance(ms);
+    this.net.deliver(this.clock.monotonic());
+    for (const router of this.routers.values()) if (router.dirty) await router.flush();
+  }
+
+  /** One real session, if both are there and trust each other. `breaksAfter` so many messages the link is gone. */
+  async sync(a: number, b: number, breaksAfter?: number): Promise<void> {
+    if (a !== b && this.reaches(a, b)) await this.converse(a, b, breaksAfter);
+  }
+
+  /** The same without a question. */
+  async converse(a: number, b: number, breaksAfter?: number): Promise<void> {
+    const [one, other] = [this.routers.get(a), this.routers.get(b)];
+    if (!isRunning(one) || !isRunning(other)) return;
+    this.count.sessions += 1;
     let messages = 0;
     const ends: [End, End] = channelPair(() => {
       messages += 1;
       if (messages === breaksAfter) for (const end of ends) end.close();
     });
-    const talk = async (life: Life, end: End) => {
-      const result = await syncSession(end, {
-        replica: life.replica,
-        registers: life.registers,
-        clock: this.clock,
-        signal: new AbortController().signal,
-      });
-      end.close();
-      if (result.outcome === 'failed' && breaksAfter === undefined) throw new Error(`sync: ${result.reason}`);
-      life.publisher.notify();
+    const outcomes = await Promise.all([
+      this.#talk(one, ends[0], breaksAfter !== undefined),
+      this.#talk(other, ends[1], breaksAfter !== undefined),
+    ]);
+    for (const router of [one, other]) router.remember();
+    if (outcomes.includes('failed')) this.count.broken += 1;
+  }
+
+  /** Whether a connection between two routers can stand: the path is good both ways, and each trusts the other. */
+  reaches(a: number, b: number): boolean {
+    const [one, other] = [this.routers.get(a), this.routers.get(b)];
+    if (one?.life === undefined || other?.life === undefined) return false;
+    if (!this.net.passes(a, b) || !this.net.passes(b, a)) return false;
+    return one.life.trust.trusts(other.key.peer) && other.life.trust.trusts(one.key.peer);
+  }
+
+  async #talk({ life, clock }: Running, end: End, mayBreak: boolean): Promise<string> {
+    const { replica, registers } = life;
+    const signal = new AbortController().signal;
+    const result = await syncSession(end, { replica, registers, clock, signal });
+    end.close();
+    if (result.outcome === 'failed' && !mayBreak) this.fail('a good session failed', result.reason ?? '');
+    life.publisher.notify();
+    return result.outcome;
+  }
+
+  /** A router's own clock: time runs alike everywhere, what the wall clocks say does not. */
+  #clockOf(n: number): Clock {
+    return {
+      now: () => (this.#walls.get(n) ?? 1.7e12) + this.clock.monotonic(),
+      monotonic: () => this.clock.monotonic(),
+      after: (ms, run) => this.clock.after(ms, run),
+      sleep: (ms, signal) => this.clock.sleep(ms, signal),
     };
-    await Promise.all([talk(a.life, ends[0]), talk(b.life, ends[1])]);
   }
-
-  #someBlock(): Record {
-    return blockOf(this.#random.below(4), this.#domain());
-  }
-
-  #domain(): string {
-    return `d${this.#random.below(5)}.example`;
-  }
-}
-
-function link(a: SimRouter | undefined, b: SimRouter | undefined): string {
-  return [a?.name, b?.name].sort().join(' ');
 }
