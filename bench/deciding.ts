@@ -1,41 +1,65 @@
 /** What one change costs a router that has many policies, and a peer's registers. */
 import { compile } from '../src/local/enforce/rulebook.ts';
 import { assignSlots } from '../src/local/enforce/slots.ts';
+import { Classes } from '../src/policy/classes.ts';
 import { decide } from '../src/policy/decide.ts';
+import { Decision } from '../src/policy/decision.ts';
+import type { Descriptor } from '../src/policy/descriptor.ts';
 import { guardOf } from '../src/policy/guard.ts';
-import { referencedNodes } from '../src/policy/references.ts';
+import type { Record } from '../src/policy/records.ts';
 import { MAX_REGISTERS_PER_PEER, Registers } from '../src/policy/registers.ts';
+import { Sightings } from '../src/policy/sightings.ts';
 import { type Figure, figure, round } from './figures.ts';
-import { blockOf, crypto, descriptors, members, newReplica, remoteOf } from './history.ts';
+import { crypto, members, newReplica, remoteOf } from './history.ts';
 import { must, took } from './timing.ts';
 
-/** Everything that is computed for one change of the policy, at 50 devices with so many policies between them. */
-export function decideTimes(policies: number, runs: number): Record<string, Figure> {
-  const replica = newReplica();
-  const run = '0b'.repeat(16);
-  for (let n = 0; n < policies; n++) {
-    replica.author(members[0], run, { at: 1, by: 'ada', over: [], add: [blockOf(n)] });
-  }
-  const known = descriptors(policies);
-  const homePrefixes = new Set(['192.168.1.0/24', '2001:db8:1::/64']);
-  const desired = () =>
-    decide({
-      live: replica.live.values(),
-      descriptors: known,
-      segments: new Set(['attic/br-lan']),
-      home: homePrefixes,
-      guard: guardOf(['192.168.1.1', '2001:db8:1::1'], [], homePrefixes),
-      routerMacs: new Set(),
-      maxAddresses: 200_000,
-      // As many as an agent keeps ready (src/local/decider.ts).
-      readyOwners: 64,
-    });
-  const blockSet = desired();
-  must(blockSet.owners.size, Math.min(50, policies));
+const DEVICES = 200;
+/** Addresses of each of the remotes that the policies are about. */
+const ADDRESSES = 20;
+const HERE = 'attic/br-lan';
+
+/** A house of 200 devices with so many policies, each about a remote of 20 addresses: 1,000 make 20,000 addresses. */
+export function decideTimes(policies: number, runs: number): { readonly [step: string]: Figure } {
+  const home = new Set(['192.168.0.0/16', '2001:db8:1::/64']);
+  const circumstances = {
+    home,
+    guard: guardOf(['192.168.1.1', '2001:db8:1::1'], [], home),
+    maxAddresses: 200_000,
+    // As many as an agent keeps ready (src/local/decider.ts).
+    readyOwners: 64,
+  };
+  const live = Array.from({ length: policies }, (_, n) => wanted(n));
+  const surroundings = { segments: new Set([HERE]), routerMacs: new Set<string>() };
+  const known = [
+    ...Array.from({ length: DEVICES }, (_, n) => deviceAt(n)),
+    ...live.map((_, n) => remoteAt(n, 0)),
+  ];
+  const whole = () => decide({ ...surroundings, ...circumstances, live, descriptors: known });
+
+  const sightings = new Sightings(surroundings);
+  for (const descriptor of known) sightings.put('', descriptor.node, descriptor);
+  const edges = new Map();
+  const scene = {
+    sightings,
+    edges,
+    classes: new Classes(edges, sightings),
+    idOfDomain: (domain: string) => domain,
+  };
+  const decision = new Decision();
+  const blockSet = decision.next(live, scene, circumstances);
+  must(blockSet.owners.size, Math.min(DEVICES, Math.max(64, policies)));
   const slots = assignSlots(new Map(), blockSet.owners.keys());
-  const steps: Record<string, () => unknown> = {
-    'the nodes referred to': () => referencedNodes(crypto, replica.home, replica.live.values()),
-    decide: desired,
+  let turn = 0;
+  const steps: { readonly [step: string]: () => unknown } = {
+    'decide from nothing': whole,
+    'decide after one new address': () => {
+      turn += 1;
+      const remote = remoteAt(turn % policies, turn);
+      sightings.put('', remote.node, remote);
+      return decision.next(live, scene, circumstances);
+    },
+    'decide after one new policy': () =>
+      decision.next([...live, wanted(policies + ++turn)], scene, circumstances),
     'compile for ipset': () => compile(blockSet, slots, { wan: ['wan0'] }),
   };
   return Object.fromEntries(
@@ -44,6 +68,42 @@ export function decideTimes(policies: number, runs: number): Record<string, Figu
       figure(Array.from({ length: runs }, () => took(step).ms)),
     ]),
   );
+}
+
+function wanted(n: number): { id: string; record: Record } {
+  const a = { kind: 'device', id: `device ${n % DEVICES}` } as const;
+  const b = { kind: 'domain', domain: `d${n}.example` } as const;
+  return {
+    id: `${n.toString(16).padStart(64, '0')}/0`,
+    record: { kind: 'block', a, b, terms: {}, apart: [] },
+  };
+}
+
+function deviceAt(n: number): Descriptor {
+  return {
+    node: `device ${n}`,
+    device: true,
+    macs: [`02:00:00:00:01:${(n % 256).toString(16).padStart(2, '0')}`],
+    addresses: [
+      { address: `192.168.${1 + (n >> 7)}.${(n & 127) + 10}`, segment: HERE },
+      { address: `2001:db8:1::${(n + 10).toString(16)}`, segment: HERE },
+    ],
+    domains: [],
+    names: [],
+  };
+}
+
+/** `newest`: one address more than it has at 0. */
+function remoteAt(n: number, newest: number): Descriptor {
+  const addresses = Array.from({ length: ADDRESSES }, (_, i) => {
+    const tail = n * ADDRESSES + i;
+    return i % 2 === 0
+      ? { address: `198.${18 + (tail >> 16)}.${(tail >> 8) & 255}.${tail & 255}` }
+      : { address: `2001:db8:cb00::${(tail + 1).toString(16)}` };
+  });
+  const domain = `d${n}.example`;
+  if (newest > 0) addresses.push({ address: `2001:db8:cb01::${newest.toString(16)}` });
+  return { node: domain, device: false, macs: [], addresses, domains: [domain], names: [] };
 }
 
 /** As many registers as a peer may have: written, admitted elsewhere, asked for. */

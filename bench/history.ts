@@ -1,11 +1,17 @@
 /** A home with a past, made up: members, and years of blocks that were made and lifted again. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createCrypto, keyFromSeed, type SigningKey } from '../src/p2p/keys.ts';
 import { toHex } from '../src/policy/crypto.ts';
 import type { Descriptor } from '../src/policy/descriptor.ts';
 import { deviceId, domainNodeId } from '../src/policy/identity.ts';
-import { encodeOp, unseal } from '../src/policy/op.ts';
+import { encodeOp, type Op, unseal } from '../src/policy/op.ts';
 import type { Record } from '../src/policy/records.ts';
+import { Registers } from '../src/policy/registers.ts';
 import { Replica } from '../src/policy/replica.ts';
+import type { Database } from '../src/store/database.ts';
+import { restore } from '../src/store/restore.ts';
+import { Store, type Stored as StoreContents } from '../src/store/store.ts';
 
 export const crypto = createCrypto();
 
@@ -21,6 +27,27 @@ export function newReplica(): Replica {
   const replica = new Replica({ genesis, crypto });
   for (const { peer } of members.slice(1)) admitMember(replica, peer);
   return replica;
+}
+
+/** A policy side that keeps what it admits in this database, and nothing in it yet. */
+export function emptyOn(database: Database) {
+  const store = new Store(database);
+  const onAdmitted = (op: Op, n: number) => store.putOp(n, op);
+  const replica = new Replica({ genesis, crypto, archive: store, onAdmitted });
+  const registers = new Registers({ home: replica.home, crypto, isMember: (peer) => replica.isMember(peer) });
+  return {
+    store,
+    replica,
+    restore: (stored: StoreContents) => restore(stored, replica, registers, members[0].peer),
+  };
+}
+
+/** Collects all garbage, now. */
+export function collector(): () => void {
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('gc');
+  if (typeof collect !== 'function') throw new TypeError('this Node lets nobody collect its garbage');
+  return () => collect();
 }
 
 /** The founder admits somebody; the whole fold is done anew then. */

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { openBook } from './book.ts';
 import type { Clock } from './clock.ts';
 import { type Config, pathsOf } from './config.ts';
 import { Author } from './control/author.ts';
@@ -6,6 +6,7 @@ import { Directory } from './control/directory.ts';
 import { KernelGate } from './control/kernel-gate.ts';
 import { methodsOf } from './control/methods.ts';
 import { ControlServer } from './control/server.ts';
+import { careOf, endRepair } from './control/store-tasks.ts';
 import { messageOf } from './errors.ts';
 import { Decider } from './local/decider.ts';
 import { DryRunBackend } from './local/enforce/dry-run-backend.ts';
@@ -19,23 +20,19 @@ import { Publisher } from './local/nodes/publisher.ts';
 import { Notices } from './local/notices.ts';
 import { type Interfaces, readInterfaces } from './local/observe/interfaces.ts';
 import { Observer } from './local/observer.ts';
-import { resolveDomain } from './local/resolver.ts';
+import { learnDomain } from './local/resolver.ts';
 import type { Log } from './log.ts';
 import { withAcquaintances } from './p2p/acquaintances.ts';
-import { AppliedLog } from './p2p/applied.ts';
 import { connectedAddresses, routerCard, segmentRouter } from './p2p/card.ts';
 import { foundHome } from './p2p/founding.ts';
 import { loadPeerKey } from './p2p/identity.ts';
-import { createCrypto, randomHex } from './p2p/keys.ts';
+import { createCrypto } from './p2p/keys.ts';
 import { Network } from './p2p/network.ts';
-import { Registers } from './policy/registers.ts';
-import { Replica } from './policy/replica.ts';
 import { type Service, startAll, stopAll } from './service.ts';
 import type { HomeFile } from './store/home-file.ts';
 import { HomeKeeper } from './store/home-keeper.ts';
-import { restore } from './store/restore.ts';
 import { SlotsFile } from './store/slots-file.ts';
-import { openDatabase, Store } from './store/store.ts';
+import { timing } from './timing.ts';
 
 export interface AgentOptions {
   readonly config: Config;
@@ -47,16 +44,26 @@ export interface AgentOptions {
   readonly groupId?: number | undefined;
 }
 
+/** A repair is told to whoever asked for it before the agent begins anew, milliseconds. */
+const REPAIR_TOLD_MS = 1_000;
 /** How long the start waits for the kernel before it calls itself ready all the same, milliseconds. */
 const SETTLE_MS = 5_000;
 
 /** Runs the agent until the signal aborts. It begins anew by itself when it joins another home or its uplink changes. */
 export async function runAgent(options: AgentOptions): Promise<void> {
-  while (!options.signal.aborted) await runOnce(options);
+  let repaired = false;
+  while (!options.signal.aborted) repaired = await runOnce(options, repaired);
 }
 
-/** One life of the agent: builds the parts in order, starts them, waits, and stops them in reverse. */
-async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): Promise<void> {
+/**
+ * One life of the agent: builds the parts in order, starts them, waits, and stops them in reverse. Answers whether it has
+ * dropped damaged ops, which the next life gets back from the others before it touches its kernel.
+ */
+async function runOnce(
+  { config, clock, log, signal, groupId }: AgentOptions,
+  repaired: boolean,
+): Promise<boolean> {
+  let repairing = false;
   const born = clock.monotonic();
   const again = new AbortController();
   const life = AbortSignal.any([signal, again.signal]);
@@ -65,42 +72,40 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
   const exec = createExec();
 
   // What this router is, and what it remembers.
-  mkdirSync(config.agent.stateDir, { recursive: true, mode: 0o700 });
   const key = loadPeerKey(config.agent.stateDir);
   const keeper = HomeKeeper.open(paths.home, paths.store, () => foundHome(key));
   const home = keeper.read();
-  const database = await openDatabase(paths.store);
-  const store = new Store(database);
   let next: HomeFile | undefined;
   let notices: Notices | undefined;
+  let cardsChanged = (): void => undefined;
+  const book = await openBook({
+    folder: paths.store,
+    home,
+    crypto,
+    self: key.peer,
+    onOp: (own) => {
+      notices?.changed();
+      if (own) notices?.decided();
+    },
+    onRegister: (card) => {
+      if (card) cardsChanged();
+      notices?.changed();
+    },
+  });
+  const { store, replica, registers, applied, run } = book;
   try {
-    // The policy: everything that is wanted. The store and all notices hang on admission.
-    const appliedLog = new AppliedLog();
-    const run = randomHex(16);
-    let cardsChanged = (): void => undefined;
-    const replica = new Replica({
-      genesis: home.genesis,
-      crypto,
-      onAdmitted: (op) => {
-        if (restored) store.putOp(op);
-        appliedLog.admitted(op.id);
-        notices?.changed();
-        if (op.run === run) notices?.decided();
-      },
+    const { trust, timekeeper } = timing({
+      clock,
+      log,
+      exec,
+      replica,
+      store,
+      mode: config.clock.trusted,
+      self: key.peer,
+      peerClocks: () => network.clocks(),
+      onChange: () => notices?.changed(),
+      write: (change) => author.write(change, false),
     });
-    const registers = new Registers({
-      home: replica.home,
-      crypto,
-      isMember: (peer) => replica.isMember(peer),
-      onAdmitted: (register) => {
-        if (restored) store.putRegister(register);
-        if (register.card !== undefined) cardsChanged();
-        notices?.changed();
-      },
-    });
-    let restored = false;
-    restore(await store.load(replica.home), replica, registers, key.peer);
-    restored = true;
 
     // The kernel's side: what is seen, what should be blocked, and what blocks it.
     const router = segmentRouter(key.peer);
@@ -118,18 +123,19 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       memberAddresses: () => connectedAddresses(network.peers()),
       networks: config.home.networks,
       maxAddresses: config.enforce.maxAddresses,
+      inForce: (live) => timekeeper.inForce(live),
     });
     const slots = new SlotsFile(paths.slots);
     const wan = interfaces.wan;
     const choice = await chooseBackend(config.enforce.backend, { exec, clock, log, slots, wan }, life);
     const backend = choice.role === 'enforcer' ? choice.backend : new DryRunBackend({ clock, log, wan });
-    const kernel = new KernelGate(clock, () => appliedLog.version);
+    const kernel = new KernelGate(clock, () => applied.version);
     const enforcer = new Enforcer({
       backend,
-      desired: () => ({ state: `${appliedLog.version} ${replica.digest}`, blockSet: decider.blockSet() }),
+      desired: () => ({ state: `${applied.version} ${replica.digest}`, blockSet: decider.blockSet() }),
       onApplied: (state) => {
         const [version = '0', digest = ''] = state.split(' ');
-        const said = appliedLog.applied(Number(version), digest);
+        const said = applied.applied(Number(version), digest);
         kernel.applied(Number(version));
         if (enforcer.health().enforcing) network.sayApplied(said);
       },
@@ -173,6 +179,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
         : { toleranceMs: config.p2p.toleranceSeconds * 1000 }),
       addressesOf: (peer) => registers.card(peer)?.listens ?? [],
       onBatch: (edge) => notices?.batch(edge),
+      clockTrusted: () => trust.trusted,
     });
     const publisher = new Publisher({
       registers,
@@ -189,11 +196,13 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       clock,
       enforce: () => enforcer.notify(),
       publish: () => {
+        timekeeper.noticed();
         publisher.notify();
-        keeper.write(withAcquaintances(keeper.read(), replica, registers, key.peer));
+        keeper.remember(withAcquaintances(keeper.read(), replica, registers, key.peer));
       },
       stop: () => publisher.stop(),
-      waitForHome: replica.size === 0 && home.sponsors.length > 0,
+      waitForHome: repaired || book.dropped || (replica.size === 0 && home.sponsors.length > 0),
+      syncing: () => network.syncing(),
     });
     const exclude = () => observer.exclude(decider.routerMacs());
     cardsChanged = exclude;
@@ -211,6 +220,8 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       key,
       run,
       clock,
+      clockTrusted: () => trust.trusted,
+      limits: config.limits,
       kernel,
       durable: () => store.durable(),
       announce: (envelope) => network.announceOp(envelope),
@@ -218,6 +229,10 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       waitApplied: (op, peers, limits) => network.waitApplied(op, peers, limits),
     });
     let ready = born;
+    const repair = () => {
+      repairing = true;
+      clock.after(REPAIR_TOLD_MS, () => again.abort(new Error('the store was repaired')));
+    };
     const methods = methodsOf({
       config,
       clock,
@@ -231,12 +246,21 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       enforcer,
       network,
       author,
-      directory: new Directory(replica, registers, cache),
+      directory: new Directory(replica, registers, cache, (id) => [...decider.classOf(id)]),
       backend:
         choice.role === 'enforcer'
           ? backend.describe()
           : { name: 'observer', detail: `only observing: ${choice.reason}` },
       blockSet: () => decider.latest,
+      apart: (subjects) => decider.apart(subjects),
+      anticipate: (subjects) => {
+        decider.anticipate(subjects);
+        publisher.notify();
+      },
+      identity: () => decider.classes(),
+      classOf: (id) => [...decider.classOf(id)],
+      force: (live) => timekeeper.force(live),
+      clockTrust: () => trust.state,
       holding: () => notices?.holding ?? false,
       home: {
         read: () => keeper.read(),
@@ -246,13 +270,10 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
           clock.after(50, () => again.abort(new Error('another home was joined')));
         },
       },
-      resolve: async (domain) => {
-        if (!config.observe.resolve) return;
-        const addresses = await resolveDomain(domain);
-        if (addresses.length > 0) cache.apply({ kind: 'answer', domain, chain: [], addresses, ttlS: 0 });
-      },
+      resolve: config.observe.resolve ? (domain) => learnDomain(domain, cache) : async () => undefined,
       uptimeMs: () => clock.monotonic() - ready,
       readyMs: () => ready - born,
+      care: careOf({ database: book.database, replica, crypto, network, beginAnew: repair }, life),
       storeError: () => store.lastError,
     });
     const control = new ControlServer({ path: config.control.socket, groupId, methods, log });
@@ -264,11 +285,11 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
       start: async () => notices?.changed(),
       stop: async () => undefined,
     };
-    const services: Service[] = [enforcer, observer, enforceNow, network, control];
+    const services: Service[] = [trust, timekeeper, enforcer, observer, enforceNow, network, control];
     await startAll(services, life, log);
     // Now it is known where the overlay listens.
     notices.changed();
-    await kernel.reached(appliedLog.version, SETTLE_MS);
+    await kernel.reached(applied.version, SETTLE_MS);
     ready = clock.monotonic();
     log.info(
       { readyMs: Math.round(ready - born), backend: backend.name, ops: replica.size },
@@ -276,6 +297,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
     );
     await aborted(life);
     await stopAll(services, log);
+    if (repairing) return await endRepair(store, book.database);
   } catch (error) {
     if (!again.signal.aborted && !signal.aborted) throw error;
     log.debug({ error: messageOf(error) }, 'a life of the agent was cut short');
@@ -284,6 +306,7 @@ async function runOnce({ config, clock, log, signal, groupId }: AgentOptions): P
     await store.close();
   }
   if (next !== undefined) keeper.move(next, paths.store, clock.now());
+  return false;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -49,7 +49,20 @@ const schema = z.strictObject({
     .prefault({}),
   lan: z.strictObject({ interfaces: z.array(interfaceName).optional() }).prefault({}),
   wan: z.strictObject({ interfaces: z.array(interfaceName).optional() }).prefault({}),
-  home: z.strictObject({ networks: z.array(prefix).default([]) }).prefault({}),
+  home: z
+    .strictObject({
+      networks: z.array(prefix).default([]),
+      timeZone: z
+        .string()
+        .refine(isTimeZone, 'use the name of a time zone, for example Europe/Amsterdam')
+        .default(systemTimeZone),
+      bedtime: z
+        .string()
+        .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'use a time of day, for example "20:00"')
+        .default('20:00'),
+    })
+    .prefault({}),
+  clock: z.strictObject({ trusted: z.enum(['auto', 'always', 'never']).default('auto') }).prefault({}),
   observe: z
     .strictObject({
       leases: z.string().startsWith('/', 'use an absolute path').default('/var/lib/misc/dnsmasq.leases'),
@@ -62,6 +75,13 @@ const schema = z.strictObject({
     .strictObject({
       backend: z.enum(['auto', 'ipset', 'dry-run']).default('auto'),
       maxAddresses: z.number().int().min(1).max(1_000_000).default(200_000),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      policies: z.number().int().min(1).max(100_000).default(5_000),
+      changesPerHour: z.number().min(1).max(1_000_000).default(30),
+      burst: z.number().int().min(1).max(1_000_000).default(300),
     })
     .prefault({}),
   log: z
@@ -88,6 +108,11 @@ export function noColour(): boolean {
 /** Who typed a command, for the audit: the login name, behind sudo too. */
 export function personFromEnvironment(): string {
   return process.env.SUDO_USER ?? process.env.USER ?? process.env.LOGNAME ?? 'root';
+}
+
+/** The address from which a person is logged in over SSH, as sshd(8) notes it; undefined at the router itself. */
+export function addressFromEnvironment(): string | undefined {
+  return process.env.SSH_CONNECTION?.split(' ')[0];
 }
 
 /**
@@ -170,6 +195,22 @@ export function pathsOf(config: Config): {
 /** The folder of the control socket, which the agent makes. */
 export function socketFolder(config: Config): string {
   return dirname(config.control.socket);
+}
+
+/** Whether this names a zone of the IANA database; an offset such as +01:00 knows no summer. */
+function isTimeZone(name: string): boolean {
+  if (/^[+-]/.test(name)) return false;
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).format(0) !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** The zone that this machine is set to, UTC when it is set to nothing of use. */
+function systemTimeZone(): string {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  return isTimeZone(timeZone) ? timeZone : 'UTC';
 }
 
 function defaultName(host: string): string {

@@ -81,18 +81,23 @@ const ONE_HOME: readonly { what: RegExp; homes: readonly string[]; because: stri
     homes: ['p2p/overlay.ts'],
     because: 'one place constructs libp2p',
   },
-  { what: /from 'classic-level'/, homes: ['store/store.ts'], because: 'one place opens a database' },
+  { what: /from 'classic-level'/, homes: ['store/level.ts'], because: 'one place opens a database' },
   { what: /\bprocess\.env\b/, homes: ['config.ts'], because: 'the environment is configuration' },
   { what: /from 'pino'/, homes: ['log.ts'], because: 'the rest knows the Log interface' },
   {
-    what: /from 'yargs'/,
-    homes: ['cli/main.ts', 'cli/verbs/'],
+    what: /import (?!type )[^;]*from 'yargs'/,
+    homes: ['cli/main.ts'],
     because: 'parsing of arguments is for the command line',
   },
   {
     what: /from 'ipaddr\.js'/,
     homes: ['policy/address.ts', 'policy/register-codec.ts'],
     because: 'addresses are canonical everywhere else',
+  },
+  {
+    what: /from 'luxon'/,
+    homes: ['policy/schedule.ts'],
+    because: 'what a night on which clocks change means is decided once',
   },
   { what: /\bexport default\b/, homes: [], because: 'one name per thing' },
 ];

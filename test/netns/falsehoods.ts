@@ -55,7 +55,14 @@ export function falsehoods(replica: Replica, registers: Registers, key: SigningK
     new Uint8Array(0),
   ];
   const marks = new Map([[replica.genesis.founder, { gen: 2 ** 40, rev: 2 ** 40 }]]);
-  const hello: Say = { kind: 'hello', version: 1, home, digest: 'f'.repeat(64), registers: new Map() };
+  const hello: Say = {
+    kind: 'hello',
+    version: 1,
+    home,
+    digest: 'f'.repeat(64),
+    registers: new Map(),
+    ops: 2 ** 53 - 1,
+  };
   const opening = [
     hello,
     { kind: 'digests', digests: new Map() },
@@ -74,6 +81,8 @@ export function falsehoods(replica: Replica, registers: Registers, key: SigningK
       digest: 'f'.repeat(64),
       registersDigest: 'f'.repeat(64),
       applied: { digest: 'f'.repeat(64), recent: [] },
+      clock: 2 ** 53 - 1,
+      trusted: true,
     }),
   );
   return {

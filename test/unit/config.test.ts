@@ -17,6 +17,11 @@ describe('the configuration', () => {
     ['enforce: {maxAddresses: many}', 'enforce.maxAddresses'],
     ['home: {networks: [10.0.0.0/8, nonsense]}', 'home.networks.1'],
     ['agnet: {}', 'agnet'],
+    ['home: {timeZone: Europe/Atlantis}', 'home.timeZone'],
+    ['home: {timeZone: "+01:00"}', 'home.timeZone'],
+    ['home: {timeZone: ""}', 'home.timeZone'],
+    ['home: {bedtime: "25:00"}', 'home.bedtime'],
+    ['clock: {trusted: sometimes}', 'clock.trusted'],
     ['control: {socket: relative.sock}', 'control.socket'],
     ['configVersion: 2', 'newer'],
     ['a: [', 'not YAML'],
@@ -32,6 +37,13 @@ describe('the configuration', () => {
       '192.168.1.0/24',
       '2001:db8::/32',
     ]);
+  });
+
+  it('knows the zone of the home and whether to believe the clock', () => {
+    const { home, clock } = parseConfig('', 'x');
+    expect(() => new Intl.DateTimeFormat('en', { timeZone: home.timeZone })).not.toThrow();
+    expect([home.bedtime, clock.trusted]).toEqual(['20:00', 'auto']);
+    expect(parseConfig('home: {timeZone: Asia/Kathmandu}', 'x').home.timeZone).toBe('Asia/Kathmandu');
   });
 
   it('refuses a file that was named and is not there', () => {
