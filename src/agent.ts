@@ -260,7 +260,7 @@ async function runOnce(
       identity: () => decider.classes(),
       classOf: (id) => [...decider.classOf(id)],
       force: (live) => timekeeper.force(live),
-      clockTrust: () => trust.state,
+      clockTrust: () => trust.now(),
       holding: () => notices?.holding ?? false,
       home: {
         read: () => keeper.read(),

@@ -99,6 +99,12 @@ export class ClockTrust implements Service {
     await this.#probing;
   }
 
+  /** Judged by what the system said last and what the other routers say at this moment. */
+  now(): Trust {
+    this.noticed();
+    return this.#trust;
+  }
+
   /** Other routers came or went: what they say of our clock may have changed. */
   noticed(): void {
     if (this.#answer !== undefined) this.#set(this.#judge(this.#answer.synchronised));

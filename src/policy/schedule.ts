@@ -57,7 +57,7 @@ export function momentOf(reading: Reading, zone: string | undefined, which: 'fir
 /**
  * Whether a schedule is in force at a moment (Unix milliseconds), and when that changes. A window belongs to the day on
  * which it begins; it runs from the first moment at which the clock shows its beginning until the last at which it
- * shows its end, so that a night on which clocks change has no hole in it. Windows that touch are one stretch.
+ * shows less than its end, so that a night on which clocks change has no hole in it. Windows that touch are one stretch.
  */
 export function scheduleAt(windows: readonly Window[], zone: string | undefined, at: number): ScheduleState {
   const moment = plausible(at);
@@ -89,10 +89,20 @@ function* stretches(
     for (const { days, from, to } of byBeginning) {
       if ((days & bit) === 0) continue;
       const begin = momentIn(offset, day * DAY + from * MINUTE, 'first');
-      const end = momentIn(offset, (to <= from ? day + 1 : day) * DAY + to * MINUTE, 'last');
+      const end = endIn(offset, (to <= from ? day + 1 : day) * DAY + to * MINUTE);
       if (end > begin) yield { begin, end };
     }
   }
+}
+
+/**
+ * The moment from which on a clock shows a reading or more: right after the last one at which it shows less. When clocks go
+ * back to just this reading that is the first time that it comes.
+ */
+function endIn(offset: Offset, reading: Reading): number {
+  const less = momentIn(offset, reading - 1, 'last');
+  // A reading in the gap is reached as a whole minute, the others a millisecond before one.
+  return Math.ceil(less / MINUTE) * MINUTE;
 }
 
 /** 0 is Monday; `day` counts from 1 January 1970, which was a Thursday. */

@@ -124,6 +124,24 @@ describe('the policy book in a house', () => {
     expect(await ways(house, 'tv', 'ads.example')).toEqual([]);
   });
 
+  it('goes on counting a timed block after a crash, and ends it everywhere', async () => {
+    await change('attic', 'block', { first: 'tv', second: 'ads.example', for: '10s' });
+    await house.kill('attic', 'SIGKILL');
+    await house.start('attic');
+    expect(await ways(house, 'tv', 'ads.example')).toEqual([]);
+    const [policy] = await ask<{ time: string }[]>(house, 'attic', 'policies');
+    expect(policy?.time).toMatch(/ s/);
+    await until('it to end', async () => (await ways(house, 'tv', 'ads.example')).length === 6, {
+      timeoutMs: 25_000,
+    });
+    await until('all to know', async () => {
+      const lists = await Promise.all(
+        ['attic', 'kitchen', 'garage'].map((router) => ask<unknown[]>(house, router, 'policies')),
+      );
+      return lists.every((list) => list.length === 0);
+    });
+  });
+
   it('merges two devices, and lifts nothing when they are split again', async () => {
     await block(house, 'attic', 'tv', 'ads.example');
     const phone = macOf('phone');

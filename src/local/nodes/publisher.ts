@@ -36,9 +36,9 @@ const YOUNG_MS = 60_000;
 const REST_MS = 5_000;
 
 /**
- * Keeps this router's registers equal to what it knows of the persistent nodes and of itself. After a loss of its
- * store a router hears of its own older registers from the others: it takes them up again and goes on in a new
- * generation, which it begins by saying everything anew.
+ * Keeps this router's registers equal to what it knows of the persistent nodes and of itself. Each start begins a new
+ * generation by saying everything anew. After a loss of its store a router hears of its own older registers from the
+ * others: it takes them up again and goes on in a generation after theirs.
  */
 export class Publisher {
   readonly #options: PublisherOptions;
@@ -58,6 +58,9 @@ export class Publisher {
     this.#born = options.clock.monotonic();
     this.#last = this.#highest();
     options.cache.restore(this.#described());
+    // The newest that this router said may have been lost with the process, and others hold it: nothing may be said twice
+    // under one stamp.
+    if (this.#last.gen > 0) this.#begin(this.#last.gen);
   }
 
   /** Something changed: publishes what differs, now or as soon as a node's turn comes again. */
