@@ -19,6 +19,8 @@ import { referencesOf } from '../policy/references.ts';
 import type { RouterCard } from '../policy/register-codec.ts';
 import type { Registers } from '../policy/registers.ts';
 import type { Replica } from '../policy/replica.ts';
+import type { InForce } from '../policy/rule-book.ts';
+import { isEnforceable } from '../policy/rules.ts';
 import { Sightings } from '../policy/sightings.ts';
 import type { NodeCache } from './nodes/node-cache.ts';
 import { PersistentNodes } from './nodes/persistent-nodes.ts';
@@ -54,6 +56,7 @@ export class Decider {
   readonly #persistent: PersistentNodes;
   readonly #idOfDomain: (domain: string) => NodeId;
   #latest = emptyBlockSet;
+  #policies: InForce = [];
   #sightings = new Sightings({ segments: new Set(), routerMacs: new Set() });
   #classes = new Classes(new Map(), this.#sightings);
   /** What the sightings were made for: segments, routers and members. */
@@ -83,13 +86,13 @@ export class Decider {
 
   /** Decides afresh. */
   blockSet(): BlockSet {
-    const { replica, networks, maxAddresses, inForce = () => true } = this.#options;
+    const { replica, networks, maxAddresses } = this.#options;
     const interfaces = this.#options.interfaces();
     this.#look();
     const prefixes = this.#cards().flatMap((card) => card.prefixes);
     const home = homePrefixes(interfaces.lanPrefixes, prefixes, networks);
     this.#latest = this.#decision.next(
-      replica.live.values().filter(inForce),
+      this.#inForce(),
       {
         sightings: this.#sightings,
         classes: this.#classes,
@@ -104,6 +107,17 @@ export class Decider {
       },
     );
     return this.#latest;
+  }
+
+  /** The policies that are in force: the same array as long as they are the same. */
+  #inForce(): InForce {
+    const { replica, inForce = () => true } = this.#options;
+    const now: Live[] = [];
+    for (const live of replica.live.values()) if (isEnforceable(live.record) && inForce(live)) now.push(live);
+    const before = this.#policies;
+    const same = now.length === before.length && now.every((live, n) => live.id === before[n]?.id);
+    if (!same) this.#policies = now;
+    return this.#policies;
   }
 
   /** The nodes that a live record refers to, itself or by what it covers. */

@@ -27,5 +27,5 @@ export function decide(situation: Situation): BlockSet {
   let source = 0;
   for (const descriptor of descriptors) sightings.put(String(source++), descriptor.node, descriptor);
   const scene = { sightings, edges, classes: new Classes(edges, sightings), idOfDomain };
-  return new Decision().next(live, scene, situation);
+  return new Decision().next([...live], scene, situation);
 }
