@@ -30,6 +30,9 @@ const EACH = 40;
 const LEAST_MS = 5;
 const MOST_MS = 400;
 
+/** So long the other agent has for the addresses, milliseconds. */
+const REGISTERS_MS = 5_000;
+
 /** What is known of a domain or an address: `open` while a change of it was not answered. */
 type Known = 'blocked' | 'free' | 'open';
 
@@ -80,7 +83,12 @@ export async function kills({
       await settle(victim, known);
       if (n % IN_A_ROW === IN_A_ROW - 1 || n === count - 1) {
         await inStep(victim, other);
-        note(differences(`kill ${n}, ${other.name}`, without(known, doubtful), await other.blocked()));
+        note(
+          await lasting(async () => {
+            const now = await other.blocked();
+            return differences(`kill ${n}, ${other.name}`, without(known, doubtful), now);
+          }),
+        );
         await settle(victim, known);
         doubtful.clear();
       }
@@ -128,6 +136,16 @@ function differences(when: string, known: ReadonlyMap<string, Known>, blocked: r
   return [...known]
     .filter(([far, state]) => now.has(far) !== (state === 'blocked'))
     .map(([far, state]) => `${when}: ${far} was answered to be ${state}`);
+}
+
+/** What is still different after a while: the addresses of nodes come right after the policies that name them. */
+async function lasting(look: () => Promise<string[]>): Promise<string[]> {
+  const deadline = performance.now() + REGISTERS_MS;
+  for (;;) {
+    const lines = await look();
+    if (lines.length === 0 || performance.now() > deadline) return lines;
+    await sleep(100);
+  }
 }
 
 /** What was open is now what it is. */
