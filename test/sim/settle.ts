@@ -67,16 +67,19 @@ function typeInPaper(world: World): void {
   for (const { life } of world.present()) for (const op of world.onPaper) life.replica.admit(op.envelope);
 }
 
-/** Where an admission was lost with the only disk that the admitted router could reach, it is admitted once more. */
+/**
+ * An admission may be lost with the only disk that had it, or go with the router that wrote it and left before it told
+ * the others. Whoever is admitted then finds nobody who has heard of it, and a person admits it once more.
+ */
 async function admitAgain(world: World): Promise<void> {
   for (const [n, { life, gone }] of world.routers) {
     if (life === undefined || gone) continue;
     const { peer } = key(n);
-    const others = world.present().filter((other) => other.key.peer !== peer);
-    if (others.some((other) => other.life.replica.member(peer) !== undefined)) continue;
     for (const [m, other] of world.routers) {
       const self = other.life?.replica.member(other.key.peer);
       if (m === n || other.gone || self?.admin !== true || !other.life?.replica.isMember(self.peer)) continue;
+      const company = stayed(world).filter((one) => one === m || world.reaches(m, one));
+      if (company.some((one) => world.life(one)?.replica.member(peer) !== undefined)) continue;
       await world.write(m, { over: [], add: [{ kind: 'admit', peer, admin: true }] });
       break;
     }
