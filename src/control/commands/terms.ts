@@ -1,5 +1,6 @@
 import { UsageError } from '../../errors.ts';
 import type { Terms } from '../../policy/records.ts';
+import { isKnownZone } from '../../policy/schedule.ts';
 import { parseFor, parseSchedule, parseUntil } from '../durations.ts';
 import type { Parts } from '../parts.ts';
 
@@ -37,11 +38,15 @@ export function termsOf(parts: Parts, request: TermsRequest): Terms {
       hint: 'use --for, which is counted without a clock, or type it on a router whose clock is right',
     });
   }
+  const zone = parts.config.home.timeZone;
+  if ((request.until !== undefined || request.schedule !== undefined) && !isKnownZone(zone)) {
+    throw new UsageError(`nothing is known of the time zone "${zone}" of this machine`, {
+      hint: 'set home.timeZone in the configuration, for example to Europe/Amsterdam',
+    });
+  }
   return {
     ...ending(parts, request, trusted),
-    ...(request.schedule === undefined
-      ? {}
-      : { windows: parseSchedule(request.schedule), zone: parts.config.home.timeZone }),
+    ...(request.schedule === undefined ? {} : { windows: parseSchedule(request.schedule), zone }),
     ...(request.reason === undefined ? {} : { reason: request.reason }),
   };
 }

@@ -48,6 +48,15 @@ describe('the terms of a block', () => {
     expect(policies(parts, 'block')[0]?.op.trusted).toBe(false);
   });
 
+  it('in a zone that nobody knows: refuses what is a time of day', async () => {
+    const parts = house();
+    Object.assign(parts.config.home, { timeZone: 'Mars/Olympus' });
+    for (const typed of [{ until: '07:00' }, { schedule: 'daily 21:00-07:00' }]) {
+      const refused = block(parts, { ...tv, ...typed });
+      await expect(refused).rejects.toEqual(usage(/time zone "Mars\/Olympus"/, 'home.timeZone'));
+    }
+  });
+
   it('change when others are typed, which is said; the same write nothing', async () => {
     const parts = house();
     await block(parts, tv);
