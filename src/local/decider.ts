@@ -126,15 +126,14 @@ export class Decider {
     return this.#persistent.ids;
   }
 
-  /** The node and all that are the same, as it is shown. */
+  /** The node and all that are the same, as it is shown. Asked for every node of a list: what is seen may be a moment old. */
   classOf(id: NodeId): ReadonlySet<NodeId> {
-    this.#look();
-    return this.#classes.shown(id);
+    return this.classes().shown(id);
   }
 
-  /** Which nodes are the same. */
+  /** Which nodes are the same, by every decision of people that is here and by what was seen a moment ago. */
   classes(): Classes {
-    this.#look();
+    if (this.#edgesAt !== this.#options.replica.edgesVersion) this.#look();
     return this.#classes;
   }
 

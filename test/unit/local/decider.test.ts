@@ -123,6 +123,36 @@ describe('what should be blocked here', () => {
     expect(remotes()).toEqual([]);
   });
 
+  it('blocks all addresses of the name that turns out to answer with a blocked one, whoever heard it', () => {
+    admitAll(home, [1]);
+    const bare = cache.addressNode('203.0.113.7') ?? '';
+    write([
+      { kind: 'block', a: { kind: 'device', id: tv }, b: { kind: 'remote', id: bare }, terms: {}, apart: [] },
+    ]);
+    const one = decider();
+    expect(remotes(one)).toEqual(['203.0.113.7']);
+    const late = domainNodeId(crypto, home.home, 'late.example');
+    const addresses = [{ address: '203.0.113.7' }, { address: '203.0.113.8' }];
+    told(1, 1, { node: late, addresses, domains: ['late.example'] });
+    expect(remotes(one)).toEqual(['203.0.113.7', '203.0.113.8']);
+    expect([...one.classOf(bare)].sort()).toEqual([bare, late].sort());
+    // A second owner of the address: nobody can tell any more whose it is.
+    cache.apply({ kind: 'answer', domain: 'other.test', chain: [], addresses: ['203.0.113.7'], ttlS: 60 });
+    expect(remotes(one)).toEqual(['203.0.113.7']);
+  });
+
+  it('tells the others what a policy is going to be about before it is written', () => {
+    cache.apply({ kind: 'answer', domain: 'ads.example', chain: [], addresses: ['203.0.113.9'], ttlS: 60 });
+    const one = decider();
+    expect([...one.persistentNodes()]).toEqual([]);
+    one.anticipate([domain('ads.example')]);
+    expect([...one.persistentNodes()]).toEqual([ads]);
+    const op = block();
+    expect([...one.persistentNodes()].sort()).toEqual([tv, ads].sort());
+    write([], [`${op.id}/0`]);
+    expect([...one.persistentNodes()]).toEqual([]);
+  });
+
   it('refers the cache to what live records are about', () => {
     const op = block();
     expect([...decider().persistentNodes()].sort()).toEqual([tv, ads].sort());
