@@ -188,7 +188,8 @@ async function runOnce(
       clock,
       persistent: () => decider.persistentNodes(),
       card: () => routerCard(config.agent.name, interfaces, network.addresses()),
-      onPublished: (register) => network.announceRegister(register.envelope),
+      // After what is under way: the kernel first. A change of a person is announced later still, once it is on disk.
+      onPublished: ({ envelope }) => void clock.after(0, () => network.announceRegister(envelope)),
     });
 
     // How news travels: policy and bindings reach the kernel at once, registers a moment later.
@@ -223,6 +224,7 @@ async function runOnce(
       clockTrusted: () => trust.trusted,
       limits: config.limits,
       kernel,
+      describe: () => publisher.notify(),
       durable: () => store.durable(),
       announce: (envelope) => network.announceOp(envelope),
       reachable: () => network.reachable(),
@@ -253,10 +255,6 @@ async function runOnce(
           : { name: 'observer', detail: `only observing: ${choice.reason}` },
       blockSet: () => decider.latest,
       apart: (subjects) => decider.apart(subjects),
-      anticipate: (subjects) => {
-        decider.anticipate(subjects);
-        publisher.notify();
-      },
       identity: () => decider.classes(),
       classOf: (id) => [...decider.classOf(id)],
       force: (live) => timekeeper.force(live),

@@ -34,6 +34,11 @@ export interface AuthorOptions {
     readonly changesPerHour: number;
     readonly burst: number;
   };
+  /**
+   * Writes what this router knows of the nodes that a change is about into its registers, so that it is on disk with the
+   * change and told to the others right before it.
+   */
+  readonly describe: () => void;
   /** Resolves when the store has everything on disk. */
   readonly durable: () => Promise<void>;
   readonly announce: (envelope: Uint8Array) => void;
@@ -101,6 +106,7 @@ export class Author {
     const local = kernel
       .reached(kernel.admitted, ANSWER_TIMEOUT_MS)
       .then((applied) => ({ peer: key.peer, applied, ms: elapsed() }));
+    this.#options.describe();
     await this.#durable();
     announce(op.envelope);
     if (!wait) return { op, answers: [await local] };

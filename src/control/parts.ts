@@ -39,8 +39,6 @@ export interface Parts {
   readonly holding: () => boolean;
   /** What is known to be taken apart around these subjects: the `apart` of a block that is written now. */
   readonly apart: (subjects: readonly Subject[]) => readonly RecordId[];
-  /** A policy about these is about to be written: tells the others the addresses of what is named before they hear of it. */
-  readonly anticipate: (subjects: readonly Subject[]) => void;
   /** Which nodes are the same now, and which were for whoever did not know of a split. */
   readonly identity: () => Classes;
   /** All ids that are the same node as this one, itself among them. */

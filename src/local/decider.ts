@@ -63,7 +63,6 @@ export class Decider {
   #place: string | undefined;
   #included: ReadonlySet<NodeId> = new Set();
   #policyAt = '';
-  #anticipated: readonly NodeId[] = [];
   #edgesAt = -1;
 
   constructor(options: DeciderOptions) {
@@ -137,15 +136,6 @@ export class Decider {
     return this.#classes;
   }
 
-  /**
-   * A policy about these nodes is about to be written: they count as referred to until the policy changes, so that the others
-   * are told their addresses before they are told the policy.
-   */
-  anticipate(subjects: readonly Subject[]): void {
-    this.#anticipated = subjects.flatMap((subject) => nodeOf(subject, this.#idOfDomain) ?? []);
-    this.#policyAt = '';
-  }
-
   /** The retired edges around these subjects, for the author of a block of them. */
   apart(subjects: readonly Subject[]): RecordId[] {
     this.#look();
@@ -180,11 +170,8 @@ export class Decider {
     const nodes = cache.takeChanged();
     const described = registers.takeChanged();
     if (policy !== this.#policyAt) {
-      if (this.#policyAt !== '') this.#anticipated = [];
       this.#policyAt = policy;
-      const references = referencesOf(replica.live.values(), replica.edges(), this.#idOfDomain);
-      for (const id of this.#anticipated) references.ids.add(id);
-      this.#persistent.refer(references);
+      this.#persistent.refer(referencesOf(replica.live.values(), replica.edges(), this.#idOfDomain));
     }
     const told = described && new Set([...described].map((key) => key.split(' ')[1] ?? ''));
     this.#persistent.changed(nodes && told && nodes.union(told));

@@ -1,4 +1,3 @@
-import { subjectsOf } from '../../policy/references.ts';
 import type { RouterAnswer, Step } from '../author.ts';
 import { inOps } from '../author.ts';
 import type { Parts } from '../parts.ts';
@@ -61,7 +60,6 @@ export async function writeSteps(
   steps: readonly Step[],
 ): Promise<WrittenSteps> {
   const ops = inOps(steps);
-  parts.anticipate(steps.flatMap(({ add }) => add.flatMap(subjectsOf)));
   const added: string[] = [];
   let answers: readonly RouterAnswer[] = [];
   for (const [n, step] of ops.entries()) {

@@ -141,18 +141,6 @@ describe('what should be blocked here', () => {
     expect(remotes(one)).toEqual(['203.0.113.7']);
   });
 
-  it('tells the others what a policy is going to be about before it is written', () => {
-    cache.apply({ kind: 'answer', domain: 'ads.example', chain: [], addresses: ['203.0.113.9'], ttlS: 60 });
-    const one = decider();
-    expect([...one.persistentNodes()]).toEqual([]);
-    one.anticipate([domain('ads.example')]);
-    expect([...one.persistentNodes()]).toEqual([ads]);
-    const op = block();
-    expect([...one.persistentNodes()].sort()).toEqual([tv, ads].sort());
-    write([], [`${op.id}/0`]);
-    expect([...one.persistentNodes()]).toEqual([]);
-  });
-
   it('refers the cache to what live records are about', () => {
     const op = block();
     expect([...decider().persistentNodes()].sort()).toEqual([tv, ads].sort());
