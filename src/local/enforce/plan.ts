@@ -82,7 +82,7 @@ export function diff(now: Rulebook, want: Rulebook): Change {
     sets(
       del([...EXCEPTIONS, 'K'], blockedAfter),
       add(AFTER_CHAINS),
-      ...swapped.map(([name, set]) => replacement(name, set)),
+      ...swaps(swapped, now.sets),
       add(['K']),
       del(AFTER_CHAINS),
       add(EXCEPTIONS, blockedBefore),
@@ -141,6 +141,24 @@ function alive({ shape, sets }: Rulebook): Shape {
     ([slot, { kinds }]) => kinds.size > 0 || !(empty('d', slot) && empty('r', slot)),
   );
   return { wan: shape.wan, slots: new Map(slots) };
+}
+
+/**
+ * H and U in an order in which nothing passes that is blocked before and after: the guard first loses what it will not keep,
+ * then the home's prefixes change, then the guard gets what is new.
+ */
+function swaps(sets: readonly (readonly [string, SetSpec])[], now: Rulebook['sets']): string[][] {
+  const guards = sets.filter(([, { letter }]) => letter === 'U');
+  const kept = guards.flatMap(([name, set]): [string, SetSpec][] => {
+    const there = now.get(name)?.elements ?? new Set();
+    const both = set.elements.intersection(there);
+    return both.size === there.size ? [] : [[name, { ...set, elements: both }]];
+  });
+  const grown = guards.filter(
+    ([name, { elements }]) => !elements.isSubsetOf(now.get(name)?.elements ?? new Set()),
+  );
+  const rest = sets.filter(([, { letter }]) => letter !== 'U');
+  return [...kept, ...rest, ...grown].map(([name, set]) => replacement(name, set));
 }
 
 /** Lines that put other elements into a set at once. It loses its counters. */
