@@ -20,6 +20,7 @@ export default defineConfig({
         test: {
           name: 'pure',
           include: ['test/*.test.ts', 'test/{unit,property,contract,sim}/**/*.test.ts'],
+          setupFiles: ['test/support/seed.ts'],
           sequence: { groupOrder: 0 },
         },
       },
