@@ -69,6 +69,22 @@ const schema = z.strictObject({
       names: z.boolean().default(true),
       resolve: z.boolean().default(true),
       pollSeconds: seconds(2, 1, 60),
+      track: z.boolean().default(true),
+      sni: z.boolean().default(false),
+      queryLog: z.string().startsWith('/', 'use an absolute path').optional(),
+      external: z
+        .strictObject({
+          socket: z.string().startsWith('/', 'use an absolute path').max(100).optional(),
+          port: z.number().int().min(1).max(65_535).optional(),
+        })
+        .prefault({}),
+      flowSeconds: seconds(60, 15, 600),
+      flowMaxIdleMinutes: seconds(10, 1, 1_440),
+      flowMaxIdleLongMinutes: seconds(30, 1, 10_080),
+      nodeKeepFlows: z.number().int().min(1).max(100_000).default(25),
+      nodeKeepMinutes: seconds(30, 1, 10_080),
+      maxFlows: z.number().int().min(1_000).max(1_000_000).default(100_000),
+      historyDays: z.number().int().min(0).max(3_650).default(90),
     })
     .prefault({}),
   enforce: z
@@ -181,6 +197,7 @@ export function pathsOf(config: Config): {
   store: string;
   slots: string;
   plan: string;
+  seen: string;
 } {
   const inState = (name: string) => join(config.agent.stateDir, name);
   return {
@@ -189,6 +206,7 @@ export function pathsOf(config: Config): {
     store: inState('store'),
     slots: inState('slots'),
     plan: inState('plan'),
+    seen: inState('seen'),
   };
 }
 
