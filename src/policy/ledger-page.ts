@@ -72,21 +72,34 @@ export function isPageOf(bytes: Uint8Array, count: number): boolean {
  * Never throws, and never takes more memory than a few times the bytes.
  */
 export function decodePage(bytes: Uint8Array, first: number, count: number): Entry[] | undefined {
-  const from = new Reader(bytes);
-  if (from.byte() !== LAYOUT || from.varint() !== count) return undefined;
-  const ids = from.bytes(count * ID_BYTES);
-  if (ids === undefined) return undefined;
   const entries: Entry[] = [];
+  return readPage(bytes, first, count, (entry) => entries.push(entry)) ? entries : undefined;
+}
+
+/**
+ * The same, one entry after the other: at a start nothing has to be kept of them. False when it is not a page after all;
+ * the entries before that were told then.
+ */
+export function readPage(
+  bytes: Uint8Array,
+  first: number,
+  count: number,
+  each: (entry: Entry) => void,
+): boolean {
+  const from = new Reader(bytes);
+  if (from.byte() !== LAYOUT || from.varint() !== count) return false;
+  const ids = from.bytes(count * ID_BYTES);
+  if (ids === undefined) return false;
   for (let i = 0; i < count; i++) {
     const n = first + i;
     const distance = from.varint();
-    if (distance === undefined || distance > n) return undefined;
+    if (distance === undefined || distance > n) return false;
     const actor = distance === 0 ? from.bytes(PEER_BYTES + RUN_BYTES) : undefined;
-    if (distance === 0 && actor === undefined) return undefined;
+    if (distance === 0 && actor === undefined) return false;
     const kinds = readKinds(from);
     const over = readNames(from, n);
-    if (kinds === undefined || over === undefined) return undefined;
-    entries.push({
+    if (kinds === undefined || over === undefined) return false;
+    each({
       ids,
       at: i * ID_BYTES,
       follows: actor === undefined ? n - distance : actorOf(actor),
@@ -94,7 +107,7 @@ export function decodePage(bytes: Uint8Array, first: number, count: number): Ent
       over,
     });
   }
-  return from.done ? entries : undefined;
+  return from.done;
 }
 
 function actorOf(bytes: Uint8Array): { peer: string; run: string } {

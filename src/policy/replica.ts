@@ -9,7 +9,7 @@ import { Fold } from './fold.ts';
 import { type Genesis, homeIdOf } from './genesis.ts';
 import type { HomeId } from './identity.ts';
 import { Ledger, NOT_HELD } from './ledger.ts';
-import { decodePage, encodePage } from './ledger-page.ts';
+import { encodePage, readPage } from './ledger-page.ts';
 import { bySeniority, type Member } from './membership.ts';
 import { Memberships } from './memberships.ts';
 import {
@@ -217,13 +217,13 @@ export class Replica {
     if (this.size > 0) return { ok: false, why: 'a replica with ops cannot resume' };
     this.#ledger.reserve(pages.length * this.#pageOps);
     for (const page of pages) {
-      const entries = decodePage(page, this.size, this.#pageOps);
-      if (entries === undefined) return { ok: false, why: 'a page is malformed' };
-      for (const entry of entries) {
-        if (this.#ledger.findIn(entry.ids, entry.at) !== NOT_HELD)
-          return { ok: false, why: 'an op is there twice' };
-        this.#fold.added(this.#ledger.append(entry));
-      }
+      let twice = false;
+      const whole = readPage(page, this.size, this.#pageOps, (entry) => {
+        twice ||= this.#ledger.findIn(entry.ids, entry.at) !== NOT_HELD;
+        if (!twice) this.#fold.added(this.#ledger.append(entry));
+      });
+      if (twice) return { ok: false, why: 'an op is there twice' };
+      if (!whole) return { ok: false, why: 'a page is malformed' };
     }
     if (!this.#memberships.resume((n) => this.#reader.read(n))) {
       return { ok: false, why: 'an op about the members cannot be read' };
