@@ -1,6 +1,8 @@
 import { PrefixSet } from '../../policy/address.ts';
 import type { Address } from '../../policy/block-set.ts';
-import type { Subject } from '../../policy/records.ts';
+import { domainNodeId } from '../../policy/identity.ts';
+import { nodeOf } from '../../policy/lift.ts';
+import type { BlockRecord, Subject } from '../../policy/records.ts';
 import type { KnownNode } from '../known-node.ts';
 import type { Parts } from '../parts.ts';
 import { addressesOf, idsOf } from './standing.ts';
@@ -42,6 +44,18 @@ export class Affects {
       names: sorted.slice(0, MAX_AFFECTED),
       more: Math.max(0, sorted.length - MAX_AFFECTED),
     };
+  }
+
+  /** The nodes that a block goes on to cover although they were taken apart from what it was made for, by their names. */
+  splitFrom({ a, b, apart }: BlockRecord): string[] {
+    const { crypto, replica, directory, identity } = this.#parts;
+    const classes = identity();
+    const ids = [a, b].flatMap(
+      (side) => nodeOf(side, (domain) => domainNodeId(crypto, replica.home, domain)) ?? [],
+    );
+    return ids
+      .flatMap((id) => [...classes.covered(id, apart)].filter((other) => !classes.shown(id).has(other)))
+      .map((id) => directory.label({ kind: directory.node(id)?.device === false ? 'remote' : 'device', id }));
   }
 
   #take(subject: Subject, into: Extent): void {

@@ -27,7 +27,7 @@ export interface PolicyView {
   readonly terms: Terms;
   /** For how long, and what is counted down, in words. */
   readonly time: string;
-  /** Known names that a block covers besides what it was made for. */
+  /** Known names that a block covers besides what it was made for: what was split off it, and what shares an address. */
   readonly alsoAffects: readonly string[];
   readonly alsoAffectsMore: number;
   /** What this router makes of it. */
@@ -79,8 +79,9 @@ export class PolicyViews {
     const { id, op, record } = live;
     const named = (subject: Subject) => ({ subject, label: directory.label(subject) });
     const policy = isPolicy(live) ? live : undefined;
-    const affected =
-      policy?.record.kind === 'block' ? this.#affects.by(policy.record.b) : { names: [], more: 0 };
+    const block = policy?.record.kind === 'block' ? policy.record : undefined;
+    const affected = block === undefined ? { names: [], more: 0 } : this.#affects.by(block.b);
+    const split = block === undefined ? [] : this.#affects.splitFrom(block);
     const terms = policy?.record.terms ?? {};
     return {
       id,
@@ -93,7 +94,7 @@ export class PolicyViews {
       by: op.by,
       router: directory.routerName(op.peer),
       at: isoTime(op.at),
-      alsoAffects: affected.names,
+      alsoAffects: [...split, ...affected.names],
       alsoAffectsMore: affected.more,
       here: this.#here(live, policy),
     };

@@ -3,6 +3,7 @@ import { block } from '../../../src/control/commands/block.ts';
 import { mergeNodes, splitNodes } from '../../../src/control/commands/same.ts';
 import { unblock } from '../../../src/control/commands/unblock.ts';
 import { undo } from '../../../src/control/commands/undo.ts';
+import { policiesView } from '../../../src/control/views/policies.ts';
 import { proposalsView } from '../../../src/control/views/proposals.ts';
 import { see } from '../../support/parts.ts';
 import { blocks, house, how } from './two-devices.ts';
@@ -44,12 +45,16 @@ describe('merge and split', () => {
     const cover =
       live?.record.kind === 'block' ? parts.identity().covered(parts.tv, live.record.apart) : new Set();
     expect([...cover].sort()).toEqual([parts.tv, parts.phone].sort());
+    const shown = () => policiesView(parts).map(({ a, alsoAffects }) => [a.subject, alsoAffects]);
+    const tv = { kind: 'device', id: parts.tv };
+    expect(shown()).toEqual([[tv, [parts.directory.label({ kind: 'device', id: parts.phone })]]]);
     await unblock(parts, { ...how, all: false, first: 'phone', second: 'ads.example' });
     expect(blocks(parts)).toEqual([`${parts.tv}|ads.example`]);
     const [rest] = [...parts.replica.live.values()].filter(({ record }) => record.kind === 'block');
     const left =
       rest?.record.kind === 'block' ? parts.identity().covered(parts.tv, rest.record.apart) : new Set();
     expect([...left]).toEqual([parts.tv]);
+    expect(shown()).toEqual([[tv, []]]);
   });
 
   it('is proposed with its evidence until a person says no', async () => {
