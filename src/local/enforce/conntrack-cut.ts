@@ -101,8 +101,11 @@ export class ConntrackCut {
 
   #begin(): void {
     // The run that has just ended may have taken this change with it.
-    if (this.#before === this.#wanted) return;
-    this.#running ??= this.#run();
+    if (this.#before === this.#wanted || this.#running !== undefined) return;
+    // Cleared from outside: a run in which nothing is to be deleted ends before it is kept here.
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+    });
   }
 
   async #run(): Promise<void> {
@@ -117,8 +120,6 @@ export class ConntrackCut {
       // Not being able to delete is not being able to help offloaded flows; what is blocked is blocked.
       this.#missing = !this.#stopper.signal.aborted;
       this.#log.debug({ error: messageOf(error) }, 'conntrack entries cannot be deleted');
-    } finally {
-      this.#running = undefined;
     }
   }
 

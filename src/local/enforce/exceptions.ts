@@ -11,6 +11,18 @@ export function isPassing(name: string): boolean {
   return parts !== undefined && !parts.temporary && [...EXCEPTIONS, 'K'].includes(parts.letter);
 }
 
+/** The same, or the guard's. */
+export function letsPass(name: string): boolean {
+  const parts = parseSetName(name);
+  return isPassing(name) || (parts?.letter === 'U' && !parts.temporary);
+}
+
+/** True for what a resync has to read: sets that let pass, and owners' addresses, which tell whose the exceptions are. */
+export function isRead(name: string): boolean {
+  const parts = parseSetName(name);
+  return letsPass(name) || (parts?.letter === 'd' && !parts.temporary);
+}
+
 /**
  * Whether the owner that has this exception blocks something of it in another rulebook. If not, the exception may come
  * before what it excepts from, or go after it, so that what passes before and after passes always: the owner's chain is never

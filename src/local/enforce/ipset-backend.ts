@@ -9,7 +9,7 @@ import { restoreText } from './chains-text.ts';
 import { ConntrackCut } from './conntrack-cut.ts';
 import { CounterBook, parseRuleCounts } from './counters.ts';
 import { driftOf } from './drift.ts';
-import { isPassing } from './exceptions.ts';
+import { isRead } from './exceptions.ts';
 import { listElements, listSizes, restoreSets, saveSets } from './ipset.ts';
 import { IpsetSession } from './ipset-session.ts';
 import type { Iptables } from './iptables.ts';
@@ -162,12 +162,8 @@ export class IpsetBackend implements Backend {
 
   async #resync(want: Rulebook, signal: AbortSignal): Promise<{ did: 'resync' } & Omit<Change, 'steps'>> {
     const look = await this.#look(signal);
-    const passing = [...look.sizes].filter(([name, size]) => size > 0 && isPassing(name));
-    const held = await listElements(
-      this.#options.exec,
-      passing.map(([name]) => name),
-      signal,
-    );
+    const read = [...look.sizes].filter(([name, size]) => size > 0 && isRead(name)).map(([name]) => name);
+    const held = await listElements(this.#options.exec, read, signal);
     const { steps, between } = widen(want, look, held);
     for (const step of steps) await this.#apply(step, signal, 0);
     const rest = narrow(want, between, await listSizes(this.#options.exec, signal));

@@ -9,7 +9,7 @@ import type { Family } from '../../policy/address.ts';
 import type { Exec } from '../exec.ts';
 import type { Plan } from './backend.ts';
 import { addJump, parseSave, sameRules } from './chains-text.ts';
-import { isPassing } from './exceptions.ts';
+import { isPassing, letsPass } from './exceptions.ts';
 import { restoreSets } from './ipset.ts';
 import { Iptables } from './iptables.ts';
 import { parseSetName, ROOT } from './names.ts';
@@ -177,16 +177,16 @@ export async function restorePlan(path: string, exec: Exec, signal: AbortSignal)
 }
 
 /**
- * The lines for the plan's sets. Exceptions of a family whose chains stay are left as they are: an old one would let
- * through what is blocked by now. Where chains are written, the exceptions are those of the plan and no others.
+ * The lines for the plan's sets. Exceptions and the guard of a family whose chains stay are left as they are: an old one
+ * would let through what is blocked by now. Where chains are written, the exceptions are those of the plan and no others.
  */
 function setsFor(plan: Plan, chains: ReadonlyMap<Family, string>): string {
   const lines = plan.sets.split('\n').flatMap((line) => {
     const [verb, name = ''] = line.split(' ');
-    if (!isPassing(name)) return [line];
+    if (!letsPass(name)) return [line];
     const family = parseSetName(name)?.family;
     if (family === undefined || !chains.has(family)) return verb === 'add' ? [] : [line];
-    return verb === 'create' ? [line, `flush ${name}`] : [line];
+    return verb === 'create' && isPassing(name) ? [line, `flush ${name}`] : [line];
   });
   return lines.join('\n');
 }

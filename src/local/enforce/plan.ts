@@ -4,6 +4,7 @@ import { restoreText } from './chains-text.ts';
 import { blocksIn, EXCEPTIONS } from './exceptions.ts';
 import { movedKeys, slotsOf } from './keys.ts';
 import { type SetLetter, setName, temporaryName } from './names.ts';
+import { common } from './prefix-index.ts';
 import { FAMILIES, type Rulebook, type SetSpec } from './rulebook.ts';
 import { exceptingLike, isWide, lingers, type Shape, sameMembers, sharing, union } from './shape.ts';
 import { groupOf } from './slots.ts';
@@ -36,7 +37,7 @@ export interface Change {
  * Chains change in the gaps, to those of both and then to the new ones: what a rule leads to is there before the rule.
  */
 export const BEFORE_CHAINS: readonly SetLetter[] = ['r', 'E', 'R'];
-export const AFTER_CHAINS: readonly SetLetter[] = ['n', 'd', 'g', 'L', 'w', 'W'];
+export const AFTER_CHAINS: readonly SetLetter[] = ['n', 'd', 'w', 'W', 'g', 'L'];
 export const SWAPPED: readonly SetLetter[] = ['H', 'U'];
 
 /**
@@ -82,7 +83,7 @@ export function diff(now: Rulebook, want: Rulebook): Change {
     sets(
       del([...EXCEPTIONS, 'K'], blockedAfter),
       add(AFTER_CHAINS),
-      ...swaps(swapped, now.sets),
+      ...swaps(swapped, (name) => now.sets.get(name)?.elements),
       add(['K']),
       del(AFTER_CHAINS),
       add(EXCEPTIONS, blockedBefore),
@@ -145,20 +146,22 @@ function alive({ shape, sets }: Rulebook): Shape {
 
 /**
  * H and U in an order in which nothing passes that is blocked before and after: the guard first loses what it will not keep,
- * then the home's prefixes change, then the guard gets what is new.
+ * then the home's prefixes change, then the guard gets what is new. What `held` does not know of is put in whole.
  */
-function swaps(sets: readonly (readonly [string, SetSpec])[], now: Rulebook['sets']): string[][] {
-  const guards = sets.filter(([, { letter }]) => letter === 'U');
-  const kept = guards.flatMap(([name, set]): [string, SetSpec][] => {
-    const there = now.get(name)?.elements ?? new Set();
-    const both = set.elements.intersection(there);
-    return both.size === there.size ? [] : [[name, { ...set, elements: both }]];
-  });
-  const grown = guards.filter(
-    ([name, { elements }]) => !elements.isSubsetOf(now.get(name)?.elements ?? new Set()),
-  );
+export function swaps(
+  sets: readonly (readonly [string, SetSpec])[],
+  held: (name: string) => ReadonlySet<string> | undefined,
+): string[][] {
+  const [narrowed, grown]: [string[][], string[][]] = [[], []];
+  for (const [name, set] of sets) {
+    if (set.letter !== 'U') continue;
+    const there = held(name) ?? new Set();
+    const kept = common(there, set.elements);
+    if (!sameMembers(kept, there)) narrowed.push(replacement(name, { ...set, elements: kept }));
+    if (!sameMembers(kept, set.elements)) grown.push(replacement(name, set));
+  }
   const rest = sets.filter(([, { letter }]) => letter !== 'U');
-  return [...kept, ...rest, ...grown].map(([name, set]) => replacement(name, set));
+  return [...narrowed, ...rest.map(([name, set]) => replacement(name, set)), ...grown];
 }
 
 /** Lines that put other elements into a set at once. It loses its counters. */

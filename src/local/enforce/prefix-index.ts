@@ -68,6 +68,12 @@ export class PrefixIndex {
   }
 }
 
+/** Prefixes that hold what both of these hold: those of each side that lie whole in one of the other. */
+export function common(a: ReadonlySet<Prefix>, b: ReadonlySet<Prefix>): ReadonlySet<Prefix> {
+  const [inA, inB] = [new PrefixIndex(a), new PrefixIndex(b)];
+  return new Set([...[...a].filter((one) => inB.holds(one)), ...[...b].filter((one) => inA.holds(one))]);
+}
+
 function levelsOf(prefixes: Iterable<Prefix>): readonly Level[] {
   const levels = new Map<string, Level>();
   for (const prefix of prefixes) {

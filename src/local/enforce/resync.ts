@@ -1,7 +1,7 @@
 import { canonicalAddress, canonicalPrefix, type Family } from '../../policy/address.ts';
 import { chainsOf } from './chains.ts';
 import { addJump, type Found, restoreText, shapeFound } from './chains-text.ts';
-import { EXCEPTIONS } from './exceptions.ts';
+import { EXCEPTIONS, isPassing } from './exceptions.ts';
 import { ACK_SET, parseSetName, type SetLetter, setName } from './names.ts';
 import {
   AFTER_CHAINS,
@@ -11,10 +11,11 @@ import {
   replacement,
   type Step,
   SWAPPED,
+  swaps,
   withEmpty,
 } from './plan.ts';
 import { FAMILIES, type Rulebook, type SetSpec } from './rulebook.ts';
-import { type Shape, sharing, union } from './shape.ts';
+import { type Shape, sameMembers, sharing, union } from './shape.ts';
 
 /** What a look at the kernel showed: every set with its number of elements, and our chains per family. */
 export interface Look {
@@ -50,13 +51,14 @@ export function parseElements(text: string): ReadonlyMap<string, ReadonlySet<str
 /**
  * First half of a resync: whatever the kernel holds of ours, it blocks the wanted as well afterwards, and nothing that
  * was blocked and shall be blocked passes on the way. Existing elements keep their counters. Sets are lines for
- * `ipset -exist restore`, chains whole, with the jump. `passing` is what the kernel's sets of exceptions and of known
- * addresses hold: whose they were is not told, so what is not wanted goes first; a new exception comes with the second half.
+ * `ipset -exist restore`, chains whole, with the jump. `held` is what the kernel's sets hold (those of `isRead`).
+ * Whose exceptions and known addresses were is not told, so what is not wanted goes first; a new exception comes with the
+ * second half. The guard goes the way that it goes in a change (`swaps`).
  */
 export function widen(
   want: Rulebook,
   look: Look,
-  passing: ReadonlyMap<string, ReadonlySet<string>>,
+  held: ReadonlyMap<string, ReadonlySet<string>>,
 ): { readonly steps: readonly Step[]; readonly between: Shape } {
   const both = FAMILIES.reduce((all, family) => union(shapeFound(look.found[family]), all), want.shape);
   // Whose the addresses in the kernel were is not known: until the sets are right every owner is asked.
@@ -75,13 +77,13 @@ export function widen(
   const prepared = [
     ...leftOver.map((name) => `destroy ${name}`),
     ...[...sets].map(([name, set]) => createLine(name, set)),
-    ...surplusPassing(sets, passing),
+    ...surplusPassing(sets, held),
     ...additions(BEFORE_CHAINS, sets),
   ];
   const swapped = [...sets].filter(([, { letter }]) => SWAPPED.includes(letter));
   const filled = [
     ...additions(AFTER_CHAINS, sets),
-    ...swapped.flatMap(([name, set]) => replacement(name, set)),
+    ...swaps(swapped, (name) => canonicalPrefixes(held.get(name))).flat(),
     ...additions(['K'], sets),
   ];
   // As long as nothing leads to our chains all sets are filled first: then the whole comes into force at once.
@@ -93,17 +95,38 @@ export function widen(
   return { between: shape, steps };
 }
 
-/** Elements of the kernel's sets that let pass, which are not wanted. The kernel prints a prefix of full length without it. */
-function surplusPassing(sets: Rulebook['sets'], passing: ReadonlyMap<string, ReadonlySet<string>>): string[] {
+/**
+ * Exceptions and known addresses in the kernel that are not wanted. Where the slot's addresses are not those of the kernel all
+ * of its exceptions are: they would let pass for a new address what only others were to stop, or for an old one.
+ */
+function surplusPassing(sets: Rulebook['sets'], held: ReadonlyMap<string, ReadonlySet<string>>): string[] {
   const lines: string[] = [];
-  for (const [name, elements] of passing) {
+  for (const [name, elements] of held) {
     const set = sets.get(name);
-    if (set === undefined) continue;
+    if (set === undefined || !isPassing(name)) continue;
     const canonical = set.letter === 'an' ? canonicalPrefix : canonicalAddress;
+    const all = set.index !== undefined && !sameOwner(set.index, sets, held);
     for (const element of elements)
-      if (!set.elements.has(canonical(element) ?? '')) lines.push(`del ${name} ${element}`);
+      if (all || !set.elements.has(canonical(element) ?? '')) lines.push(`del ${name} ${element}`);
   }
   return lines;
+}
+
+function sameOwner(
+  slot: number,
+  sets: Rulebook['sets'],
+  held: ReadonlyMap<string, ReadonlySet<string>>,
+): boolean {
+  return FAMILIES.every((family) => {
+    const name = setName('d', family, slot);
+    const there = [...(held.get(name) ?? [])].flatMap((one) => canonicalAddress(one) ?? []);
+    return sameMembers(new Set(there), sets.get(name)?.elements ?? new Set());
+  });
+}
+
+/** Prefixes as we write them: the kernel prints those of full length without it. */
+function canonicalPrefixes(printed: Iterable<string> = []): ReadonlySet<string> {
+  return new Set([...printed].flatMap((one) => canonicalPrefix(one) ?? []));
 }
 
 /**

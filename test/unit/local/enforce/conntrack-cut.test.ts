@@ -125,6 +125,18 @@ describe('cutting', () => {
     await cut.stop();
   });
 
+  test('a change that blocks nothing new does not end the cutting', async () => {
+    const clock = new FakeClock();
+    const exec = new ScriptedExec(() => ({}));
+    const cut = new ConntrackCut(exec, clock, silentLog);
+    for (const set of [blockSet([]), blockSet([tv(['203.0.113.7'])])]) {
+      cut.applied(set);
+      await clock.advance(250);
+    }
+    expect(exec.ran).toHaveLength(2);
+    await cut.stop();
+  });
+
   test('without conntrack it is tried once', async () => {
     const clock = new FakeClock();
     const exec = new ScriptedExec(() => undefined);

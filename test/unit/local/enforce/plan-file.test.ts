@@ -126,6 +126,19 @@ describe('restoring', () => {
     expect(filled(hooked)).toBe(sets.replace('add hedge-a0-4 1.2.3.4\n', ''));
   });
 
+  test('the guard is added to where chains go in, never emptied, and stays as it is where chains stay', async () => {
+    const file = new PlanFile({ path, clock, log: silentLog });
+    const sets = 'create hedge-U-4 hash:net\nadd hedge-U-4 192.0.2.1/32\nadd hedge-H-4 192.0.2.0/24\n';
+    file.keep('two', () => plan(sets));
+    await file.flush();
+    const fresh = kernel('');
+    await restorePlan(path, fresh, signal);
+    expect(filled(fresh)).toBe(sets);
+    const hooked = kernel(`:HEDGEROW - [0:0]\n-A FORWARD -j HEDGEROW\n-A HEDGEROW -j HR-O\n`);
+    await restorePlan(path, hooked, signal);
+    expect(filled(hooked)).toBe(sets.replace('add hedge-U-4 192.0.2.1/32\n', ''));
+  });
+
   test('a missing file is told as such, a failing tool too', async () => {
     await expect(restorePlan(join(directory, 'none'), kernel(''), signal)).rejects.toMatchObject({
       name: 'UnavailableError',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PrefixIndex } from '../../../../src/local/enforce/prefix-index.ts';
+import { common, PrefixIndex } from '../../../../src/local/enforce/prefix-index.ts';
 
 const index = new PrefixIndex([
   '203.0.113.0/24',
@@ -36,4 +36,18 @@ test.each([
 test('nothing holds and meets nothing', () => {
   const nothing = new PrefixIndex([]);
   expect([nothing.holds('10.0.0.1'), nothing.meets('0.0.0.0/0')]).toEqual([false, false]);
+});
+
+test.each<[string[], string[], string[]]>([
+  [
+    ['203.0.113.0/29', '192.0.2.1/32'],
+    ['203.0.113.7/32', '192.0.2.0/30'],
+    ['192.0.2.1/32', '203.0.113.7/32'],
+  ],
+  [['10.0.0.0/8', '10.1.0.0/16'], ['10.0.0.0/8'], ['10.0.0.0/8', '10.1.0.0/16']],
+  [['10.0.0.0/8', '::/0'], ['11.0.0.0/8'], []],
+  [[], ['11.0.0.0/8'], []],
+])('common to %s and %s is %s', (a, b, both) => {
+  expect([...common(new Set(a), new Set(b))].sort()).toEqual(both);
+  expect([...common(new Set(b), new Set(a))].sort()).toEqual(both);
 });

@@ -74,6 +74,7 @@ describe('widening', () => {
       ['hedge-a0-4', new Set(['203.0.113.7', '203.0.113.9'])],
       ['hedge-an0-4', new Set(['198.51.100.7', '198.51.100.0/24'])],
       ['hedge-a7-4', new Set(['203.0.113.7'])],
+      ['hedge-d0-4', new Set(['192.168.1.20'])],
     ]);
     const [first, , last] = widen(rulebook, filled().look(), excepting).steps;
     expect(first?.kind === 'sets' && first.lines.filter((line) => line.startsWith('del'))).toEqual([
@@ -81,6 +82,10 @@ describe('widening', () => {
       'del hedge-an0-4 198.51.100.0/24',
     ]);
     expect(last?.kind === 'sets' && last.lines.some((line) => /^add hedge-an?0/.test(line))).toBe(false);
+    // Perhaps another owner's: none of them stays.
+    excepting.set('hedge-d0-4', new Set(['192.168.1.21']));
+    const [other] = widen(rulebook, filled().look(), excepting).steps;
+    expect(other?.kind === 'sets' && other.lines.filter((line) => line.startsWith('del'))).toHaveLength(4);
     const sizes = new Map([...rulebook.sets].map(([name, { elements }]) => [name, elements.size]));
     sizes.set('hedge-a0-4', 0).set('hedge-an0-4', 0).set('hedge-d0-4', 2);
     const { steps, missing } = narrow(rulebook, rulebook.shape, sizes);
@@ -90,6 +95,43 @@ describe('widening', () => {
       'add hedge-a0-4 203.0.113.9',
       'add hedge-an0-4 198.51.100.7/32',
     ]);
+  });
+
+  describe('the guard', () => {
+    const swapsOf = (guard: string[], held: string[], home = ['192.168.1.0/24']) => {
+      const rulebook = compile(blockSet([device], { guard, home }), new Map([[device.id, 0]]), { wan: [] });
+      const [, , last] = widen(rulebook, filled().look(), new Map([['hedge-U-4', new Set(held)]])).steps;
+      const lines = last?.kind === 'sets' ? last.lines : [];
+      return lines
+        .filter((line) => /(add|swap) hedge-tmp-[HU]-4/.test(line))
+        .map((line) => line.replace('hedge-tmp-', ''));
+    };
+
+    test('first loses what it will not keep, then the home changes, then it gets what is new', () => {
+      expect(swapsOf(['192.0.2.1/32', '192.0.2.9/32'], ['192.0.2.1', '192.0.2.8/31'])).toEqual([
+        'add U-4 192.0.2.1/32',
+        'add U-4 192.0.2.9/32',
+        'swap U-4 hedge-U-4',
+        'add H-4 192.168.1.0/24',
+        'swap H-4 hedge-H-4',
+      ]);
+      expect(swapsOf(['192.0.2.1/32', '192.0.2.9/32'], ['192.0.2.1', '192.0.2.2'])).toEqual([
+        'add U-4 192.0.2.1/32',
+        'swap U-4 hedge-U-4',
+        'add H-4 192.168.1.0/24',
+        'swap H-4 hedge-H-4',
+        'add U-4 192.0.2.1/32',
+        'add U-4 192.0.2.9/32',
+        'swap U-4 hedge-U-4',
+      ]);
+    });
+
+    test('that is right is not touched', () => {
+      expect(swapsOf(['192.0.2.1/32'], ['192.0.2.1'])).toEqual([
+        'add H-4 192.168.1.0/24',
+        'swap H-4 hedge-H-4',
+      ]);
+    });
   });
 
   test('what a crash left under temporary names is removed, foreign sets are not', () => {
