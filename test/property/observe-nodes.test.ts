@@ -1,7 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { packVendors } from '../../scripts/vendors.ts';
 import { NodeCache } from '../../src/local/nodes/node-cache.ts';
+import { Vendors } from '../../src/local/nodes/vendors.ts';
 import type { Fact } from '../../src/local/observe/facts.ts';
+import { deduceInterfaces, forwardsNothingText } from '../../src/local/observe/interfaces.ts';
 import { deviceId, domainNodeId } from '../../src/policy/identity.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { hashing } from '../unit/local/hashing.ts';
@@ -127,3 +133,80 @@ function check(
   expect(descriptors.filter(({ device }) => device).length).toBeLessThanOrEqual(caps.devices);
   expect(descriptors.filter(({ device }) => !device).length).toBeLessThanOrEqual(caps.remotes);
 }
+
+test('the table of vendors: what was put in is found; a damaged one answers something or nothing, at once', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hedgerow-vendors-'));
+  const file = join(folder, 'vendors.bin');
+  const prefix = fc.oneof(
+    fc.integer({ min: 0, max: 2 ** 24 - 1 }).map((n) => n.toString(16).padStart(6, '0')),
+    fc.integer({ min: 0, max: 2 ** 28 - 1 }).map((n) => n.toString(16).padStart(7, '0')),
+    fc.integer({ min: 0, max: 2 ** 36 - 1 }).map((n) => n.toString(16).padStart(9, '0')),
+  );
+  const spoil = fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { maxLength: 6 });
+  const colons = (digits: string) => (digits.match(/../g) ?? []).join(':');
+  try {
+    fc.assert(
+      fc.property(fc.uniqueArray(prefix, { minLength: 1, maxLength: 12 }), spoil, (prefixes, edits) => {
+        const table = packVendors(Object.fromEntries(prefixes.map((one) => [one, `vendor ${one}`])));
+        writeFileSync(file, table);
+        const vendors = new Vendors(file);
+        for (const one of prefixes) {
+          const mac = one.padEnd(12, '0');
+          const [longest] = prefixes
+            .filter((other) => mac.startsWith(other))
+            .sort((x, y) => y.length - x.length);
+          const local = (Number.parseInt(mac.slice(0, 2), 16) & 2) === 2;
+          expect(vendors.vendorOf(colons(mac))).toBe(local ? undefined : `vendor ${longest}`);
+        }
+        for (const [at, byte] of edits) table[at % table.length] = byte;
+        writeFileSync(file, table);
+        const damaged = new Vendors(file);
+        for (const one of prefixes) damaged.vendorOf(colons(one.padEnd(12, '0')));
+      }),
+      { numRuns: 100 },
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('whatever `ip` and the kernel say about interfaces: no interface is both LAN and WAN, and a text comes of it', () => {
+  const words = fc.constantFrom(
+    '1:',
+    '2:',
+    'br0',
+    'eth0',
+    'br0@eth0',
+    'inet',
+    'inet6',
+    '192.168.1.1/24',
+    'fd77::1/64',
+  );
+  const more = fc.constantFrom(
+    'scope',
+    'global',
+    'default',
+    'via',
+    'dev',
+    'link/ether',
+    '02:00:00:00:00:01',
+    'master',
+    '\n',
+    '\\',
+  );
+  const text = fc
+    .array(fc.oneof(words, more, fc.string({ maxLength: 4 })), { maxLength: 60 })
+    .map((all) => all.join(' '));
+  fc.assert(
+    fc.property(
+      fc.record({ addr: text, link: text, route4: text, route6: text, forwarding: text }),
+      fc.option(fc.array(fc.constantFrom('br0', 'eth0')), { nil: undefined }),
+      (texts, lan) => {
+        const found = deduceInterfaces(texts, { router: 'attic', lan });
+        for (const { name } of found.lan) expect(found.wan).not.toContain(name);
+        expect(forwardsNothingText(found) === undefined).toBe(found.forwardsNothing === undefined);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});

@@ -21,7 +21,7 @@ export class AddressReader {
     if (address === undefined) return undefined;
     const own = ownText(address);
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
-    this.#known.set(ownText(text), own);
+    this.#known.set(text === own ? own : ownText(text), own);
     return own;
   }
 }

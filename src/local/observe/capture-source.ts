@@ -3,7 +3,7 @@ import type { Log } from '../../log.ts';
 import type { Service } from '../../service.ts';
 import { type Exec, Supervised } from '../exec.ts';
 import type { SourceHealth } from './facts.ts';
-import { type FrameCounters, readFrame } from './frame-facts.ts';
+import { type FrameCounters, FrameStreams, readFrame } from './frame-facts.ts';
 import { PcapReader } from './pcap.ts';
 import type { Reading } from './seen.ts';
 
@@ -11,16 +11,33 @@ import type { Reading } from './seen.ts';
 const WANTED =
   'arp or udp port 53 or tcp src port 53 or udp port 67 or udp port 5353' +
   ' or (icmp6 and (ip6[40] == 135 or ip6[40] == 136))';
-/** `vlan` moves the offsets of all that follows it, so it comes last (pcap-filter(7)). */
-const FILTER = `${WANTED} or (vlan and (${WANTED}))`;
+/**
+ * The beginning of a TLS ClientHello, on whatever port: a record of a handshake, of it the first message. pcap-filter(7)
+ * finds TCP itself over IPv4 alone; over IPv6 it is behind a header without extensions.
+ */
+const HELLO = `(${helloAt('tcp', 0)}) or (ip6[6] = 6 and ${helloAt('ip6', 40)})`;
+function helloAt(base: string, tcp: number): string {
+  const payload = `${tcp} + ((${base}[${tcp + 12}] & 0xf0) >> 2)`;
+  return `${base}[${payload}:2] = 0x1603 and ${base}[${payload} + 5] = 1`;
+}
 /** Room for a DNS answer in a full Ethernet frame. */
-const SNAPSHOT = '1600';
+const SNAPSHOT = 1_600;
+/** Room for a ClientHello with a key share of today, which the network card may have put together of two frames. */
+const HELLO_SNAPSHOT = 2_400;
+
+/** tcpdump's expression. `vlan` moves the offsets of all that follows it, so it comes last (pcap-filter(7)). */
+function filterOf(sni: boolean): string {
+  const wanted = sni ? `${WANTED} or ${HELLO}` : WANTED;
+  return `${wanted} or (vlan and (${wanted}))`;
+}
 
 export interface CaptureSourceOptions {
   exec: Exec;
   clock: Clock;
   log: Log;
   interface: string;
+  /** Read the server names of TLS clients as well; default false. */
+  sni?: boolean;
   onReading: (reading: Reading) => void;
 }
 
@@ -30,25 +47,29 @@ export class CaptureSource implements Service {
   readonly interface: string;
   readonly #supervised: Supervised;
   readonly #counters: FrameCounters = { frames: 0, ignored: 0, answers: 0 };
+  readonly #streams: FrameStreams;
   #dropped = 0;
   #lastError: string | undefined;
 
   constructor(options: CaptureSourceOptions) {
-    const { exec, clock, log, interface: name, onReading } = options;
+    const { exec, clock, log, interface: name, onReading, sni = false } = options;
+    this.#streams = new FrameStreams({ sni });
     this.name = `capture ${name}`;
     this.interface = name;
     const reader = new PcapReader(({ bytes, linkType }) => {
-      for (const reading of readFrame(bytes, linkType, name, this.#counters)) onReading(reading);
+      for (const reading of readFrame(bytes, linkType, name, this.#counters, this.#streams))
+        onReading(reading);
     });
+    const snapshot = `${sni ? HELLO_SNAPSHOT : SNAPSHOT}`;
     this.#supervised = new Supervised({
       exec,
       clock,
       log,
       name: 'tcpdump',
-      argv: ['tcpdump', '-i', name, '--immediate-mode', '-U', '-s', SNAPSHOT, '-w', '-', FILTER],
+      argv: ['tcpdump', '-i', name, '--immediate-mode', '-U', '-s', snapshot, '-w', '-', filterOf(sni)],
       onData: (chunk) => {
         reader.push(chunk);
-        if (reader.broken !== undefined) this.#lastError = reader.broken;
+        this.#lastError = reader.broken;
       },
       onErrorLine: (line) => this.#complaint(line),
       onStart: () => reader.reset(),
@@ -60,7 +81,7 @@ export class CaptureSource implements Service {
       name: this.name,
       running: this.#supervised.pid !== undefined,
       restarts: this.#supervised.restarts,
-      counters: { ...this.#counters, dropped: this.#dropped },
+      counters: { ...this.#counters, ...this.#streams.counters, dropped: this.#dropped },
       lastError: this.#lastError,
     };
   }

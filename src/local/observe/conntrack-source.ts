@@ -1,33 +1,21 @@
 import { type Clock, repeat } from '../../clock.ts';
-import { messageOf, UnavailableError } from '../../errors.ts';
+import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Service } from '../../service.ts';
 import type { Exec } from '../exec.ts';
 import { AddressReader } from './address-reader.ts';
-import { type ConntrackEntry, parseConntrackLine } from './conntrack.ts';
+import type { ConntrackEntry } from './conntrack.ts';
+import { ConntrackEvents } from './conntrack-events.ts';
+import { type Family, READERS, readEntries } from './conntrack-reading.ts';
 import type { SourceHealth } from './facts.ts';
-import { LineSplitter } from './lines.ts';
-import { putBackSysctls, type SysctlChange, setSysctls } from './sysctls.ts';
+import { ACCOUNTING, putBackSysctls, type SysctlChange, setSysctls } from './sysctls.ts';
+import { TrackingRule } from './tracking-rule.ts';
 
-/** How the kernel's entries can be read. Older versions of conntrack list IPv4 alone when no family is named. */
-const READERS = [
-  {
-    name: 'conntrack',
-    readings: [
-      { argv: ['conntrack', '-L', '-o', 'extended,id', '-f', 'ipv4'], families: new Set([4 as const]) },
-      { argv: ['conntrack', '-L', '-o', 'extended,id', '-f', 'ipv6'], families: new Set([6 as const]) },
-    ],
-  },
-  {
-    name: '/proc',
-    readings: [{ argv: ['cat', '/proc/net/nf_conntrack'], families: new Set([4 as const, 6 as const]) }],
-  },
-];
-type Reading = (typeof READERS)[number]['readings'][number];
-
-/** One reading of a full table takes a fraction of a second. */
-const DEADLINE_MS = 20_000;
-const RETRY_READINGS = 30;
+/** After so many readings the kernel is looked at again: a module may have come, a rule may be gone. */
+const LOOK_EVERY = 30;
+/** Events of the first moments wait until it is known that readings call entries by the same names. */
+const MAX_EARLY = 10_000;
+const NO_COUNTS = { packets: 0, bytes: 0 };
 
 /** Where the entries go. */
 export interface EntrySink {
@@ -39,7 +27,11 @@ export interface EntrySink {
   /** One entry of the reading. */
   note(entry: ConntrackEntry): void;
   /** The reading of these families is complete: what was not in it has ended. Not called after half a reading. */
-  end(families: ReadonlySet<4 | 6>): void;
+  end(families: ReadonlySet<Family>): void;
+  /** The kernel told that an entry began; with counters of zero if it counts. Events keep their order. */
+  began(entry: ConntrackEntry): void;
+  /** The kernel told that an entry ended, with its last counters. */
+  ended(entry: ConntrackEntry): void;
 }
 
 export interface ConntrackSourceOptions {
@@ -47,18 +39,25 @@ export interface ConntrackSourceOptions {
   clock: Clock;
   log: Log;
   pollMs: number;
+  /** Have the kernel track connections where nothing else makes it (one rule of our own). */
+  track: boolean;
   sink: EntrySink;
 }
 
-/** Reads the kernel's connections again and again, streamed, for the sink to find what is new. */
+/** Reads the kernel's connections again and again, streamed, with its events beside it. */
 export class ConntrackSource implements Service {
   readonly name = 'conntrack';
   readonly #options: ConntrackSourceOptions;
   readonly #addresses = new AddressReader();
-  readonly #counters = { readings: 0, entries: 0, ignored: 0, failures: 0 };
-  #reader = READERS[0];
+  readonly #events: ConntrackEvents;
+  readonly #rule: TrackingRule;
+  readonly #counters = { readings: 0, entries: 0, ignored: 0, failures: 0, early: 0 };
+  #reader: (typeof READERS)[number] = READERS[0];
   /** A reader that has worked is kept: another one would call the same entries by other names. */
   #settled = false;
+  #listening = false;
+  /** Undefined: events are taken as they come. */
+  #early: ConntrackEntry[] | undefined = [];
   #tracked = false;
   #changed: SysctlChange[] = [];
   #refused: string[] = [];
@@ -68,6 +67,10 @@ export class ConntrackSource implements Service {
 
   constructor(options: ConntrackSourceOptions) {
     this.#options = options;
+    const { exec, clock, log } = options;
+    this.#rule = new TrackingRule(exec, log);
+    const onEvent = (entry: ConntrackEntry) => this.#event(entry);
+    this.#events = new ConntrackEvents({ exec, clock, log, addresses: this.#addresses, onEvent });
   }
 
   /** False as long as the kernel showed no entry at all. */
@@ -75,23 +78,35 @@ export class ConntrackSource implements Service {
     return this.#tracked;
   }
 
-  /** Why there are no flows, or no counters in them. */
+  /** The families that are tracked because of our own rule, in words. */
+  get trackedByRule(): readonly string[] {
+    return this.#rule.told;
+  }
+
+  /** Why there are no flows, or no counters in them, or only readings. */
   get why(): string | undefined {
-    if (!this.#tracked && this.#settled) {
-      return 'the kernel has shown no connection: it tracks only where NAT or a "ct state" rule asks for it';
+    if (!this.#tracked && !this.#settled) return this.#lastError ?? 'not read yet';
+    if (!this.#tracked && this.#rule.told.length > 0) {
+      return 'the kernel has shown no connection yet; it was asked to track them';
     }
-    if (!this.#tracked) return this.#lastError ?? 'not read yet';
+    if (!this.#tracked) {
+      const failed = this.#rule.lastError === undefined ? '' : ` (${this.#rule.lastError})`;
+      return `the kernel has shown no connection: it tracks only where NAT or a "ct state" rule asks for it${failed}`;
+    }
     if (this.#refused.length > 0) return `could not set ${this.#refused.join(', ')}: flows may lack counters`;
+    if (this.#listening && this.#events.why !== undefined) {
+      return `connections are only read every few seconds: ${this.#events.why}`;
+    }
     return undefined;
   }
 
   health(): SourceHealth {
     const { sink } = this.#options;
     return {
-      name: `${this.name} (${this.#reader?.name})`,
+      name: `${this.name} (${this.#reader.name})`,
       running: this.#settled && this.#lastError === undefined,
-      restarts: 0,
-      counters: { ...this.#counters, ...sink.counters, followed: sink.size },
+      restarts: this.#events.restarts,
+      counters: { ...this.#counters, ...this.#events.counters, ...sink.counters, followed: sink.size },
       lastError: this.#lastError,
     };
   }
@@ -117,57 +132,41 @@ export class ConntrackSource implements Service {
   async stop(): Promise<void> {
     this.#stopper?.abort();
     await this.#polling;
+    this.#listening = false;
+    await this.#events.stop();
+    await this.#rule.remove();
     const changed = this.#changed.splice(0);
     await putBackSysctls(this.#options.exec, changed);
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
-    await this.#prepare(signal);
-    const { sink } = this.#options;
+    const { exec, clock, sink } = this.#options;
+    if (this.#counters.readings % LOOK_EVERY === 0) await this.#prepare(signal);
+    await this.#listen(signal);
     sink.begin();
-    let entries = 0;
-    for (const reading of this.#reader?.readings ?? []) {
-      entries += await this.#read(reading, signal);
-      sink.end(reading.families);
+    const found = { 4: 0, 6: 0 };
+    for (const { argv, families } of this.#reader.readings) {
+      this.#counters.ignored += await readEntries({ exec, clock, argv }, signal, this.#addresses, (entry) => {
+        found[entry.original.src.includes(':') ? 6 : 4] += 1;
+        sink.note(entry);
+      });
+      sink.end(families);
     }
+    if (this.#counters.readings % LOOK_EVERY === 0) await this.#track(found, signal);
     this.#counters.readings += 1;
-    this.#counters.entries = entries;
-    this.#tracked ||= entries > 0;
+    this.#counters.entries = found[4] + found[6];
+    this.#tracked ||= this.#counters.entries > 0;
     this.#settled = true;
     this.#lastError = undefined;
-  }
-
-  async #read({ argv }: Reading, signal: AbortSignal): Promise<number> {
-    const { exec, clock, sink } = this.#options;
-    let entries = 0;
-    const lines = new LineSplitter((line) => {
-      const entry = parseConntrackLine(line, this.#addresses);
-      if (entry === undefined) this.#counters.ignored += 1;
-      else {
-        entries += 1;
-        sink.note(entry);
-      }
-    });
-    const child = exec.open(argv, signal);
-    const deadline = clock.after(DEADLINE_MS, () => child.kill());
-    let complaint = '';
-    child.stdin.end();
-    child.stdout.on('data', (chunk: Buffer) => lines.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => {
-      complaint = (complaint + chunk.toString('utf8')).slice(-500);
-    });
-    const { code, why } = await child.exited;
-    deadline.clear();
-    signal.throwIfAborted();
-    if (code !== 0) throw new UnavailableError(`${argv[0]}: ${complaint.trim() || why}`);
-    lines.end();
-    return entries;
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const entry of early) this.#event(entry);
+    await this.#events.lookForLosses(signal);
   }
 
   /** Counting is off by default. What could not be set is tried again now and then: the module may come later. */
   async #prepare(signal: AbortSignal): Promise<void> {
     const { exec, log } = this.#options;
-    if (this.#counters.readings % RETRY_READINGS !== 0) return;
     if (this.#settled && this.#refused.length === 0) return;
     const before = { changed: this.#changed.length, refused: this.#refused.length };
     this.#refused = await setSysctls(exec, this.#changed, signal);
@@ -177,5 +176,46 @@ export class ConntrackSource implements Service {
     if (this.#refused.length > before.refused) {
       log.warn({ refused: this.#refused }, 'kernel settings could not be changed');
     }
+  }
+
+  /** Events begin before the first reading, and only where readings call entries by the same ids. */
+  async #listen(signal: AbortSignal): Promise<void> {
+    const wanted = this.#reader.hasIds;
+    if (wanted === this.#listening) return;
+    this.#listening = wanted;
+    if (wanted) await this.#events.start(signal);
+    else {
+      await this.#events.stop();
+      this.#early = [];
+    }
+  }
+
+  #event(entry: ConntrackEntry): void {
+    const { sink } = this.#options;
+    // What was on its way when listening ended is nobody's.
+    if (!this.#listening) return;
+    if (this.#early !== undefined) {
+      if (this.#early.length < MAX_EARLY) this.#early.push(entry);
+      else this.#counters.early += 1;
+    } else if (entry.event === 'DESTROY') sink.ended(entry);
+    else if (entry.event === 'NEW') {
+      const counts = this.#refused.includes(ACCOUNTING) ? undefined : NO_COUNTS;
+      const [original, reply] = [
+        { ...entry.original, counts },
+        { ...entry.reply, counts },
+      ];
+      sink.began({ ...entry, original, reply });
+    }
+  }
+
+  /** A family without any entry may not be tracked at all. */
+  async #track(found: Readonly<Record<Family, number>>, signal: AbortSignal): Promise<void> {
+    if (!this.#settled) await this.#rule.adopt(signal);
+    if (!this.#options.track) {
+      await this.#rule.remove(signal);
+      return;
+    }
+    await this.#rule.tend(signal);
+    for (const family of [4, 6] as const) if (found[family] === 0) await this.#rule.ensure(family, signal);
   }
 }

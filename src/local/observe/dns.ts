@@ -3,7 +3,7 @@ import type { Address } from '../../policy/block-set.ts';
 import { ipv4At, ipv6At, u16, u32 } from './bytes.ts';
 import { ownText } from './facts.ts';
 
-/** A DNS answer with addresses (RFC 1035). */
+/** A DNS answer with addresses (RFC 1035); those that service records hint at are used as such (RFC 9460, 7.3). */
 export interface DnsAnswer {
   /** The canonical name of the question. */
   readonly domain: string;
@@ -22,7 +22,12 @@ const MAX_CHAIN = 16;
 const MAX_POINTERS = 16;
 /** RFC 1035, 2.3.4; the text of the longest name is shorter. */
 const MAX_NAME = 255;
-const [A, CNAME, AAAA, IN] = [1, 5, 28, 1];
+const [A, CNAME, AAAA, SVCB, HTTPS, IN] = [1, 5, 28, 64, 65, 1];
+/** Questions whose answers lead to addresses. */
+const QUESTIONS: ReadonlySet<number> = new Set([A, AAAA, SVCB, HTTPS]);
+const MAX_PARAMETERS = 32;
+const MAX_HINTS = 32;
+const [IPV4_HINT, IPV6_HINT] = [4, 6];
 
 /** An address or alias in the answer section. */
 export interface DnsRecord {
@@ -47,10 +52,21 @@ export function parseDnsAnswer(bytes: Uint8Array): DnsAnswer | DnsIgnored {
   const question = readName(bytes, 12);
   if (question === undefined || question.next + 4 > bytes.length) return 'short';
   const type = u16(bytes, question.next);
-  if ((type !== A && type !== AAAA) || u16(bytes, question.next + 2) !== IN) return 'kind';
+  if (!QUESTIONS.has(type) || u16(bytes, question.next + 2) !== IN) return 'kind';
   const domain = canonicalDomain(question.name);
   if (domain === undefined) return 'name';
   return followAliases(domain, readRecords(bytes, question.next + 4, u16(bytes, 6)));
+}
+
+/** The canonical name in the one question of a message, asked or answered, whatever was wanted of it. */
+export function parseDnsQuestion(bytes: Uint8Array): { domain: string; asks: boolean } | DnsIgnored {
+  if (bytes.length < 12) return 'short';
+  const flags = u16(bytes, 2);
+  if ((flags & 0x7800) !== 0 || u16(bytes, 4) !== 1) return 'kind';
+  const question = readName(bytes, 12);
+  if (question === undefined || question.next + 4 > bytes.length) return 'short';
+  const domain = canonicalDomain(question.name);
+  return domain === undefined ? 'name' : { domain: ownText(domain), asks: (flags & 0x8000) === 0 };
 }
 
 /** The addresses and aliases of the answers of a multicast DNS response (RFC 6762), which has no question. */
@@ -59,30 +75,20 @@ export function parseMdnsRecords(bytes: Uint8Array): DnsRecord[] {
   return readRecords(bytes, 12, u16(bytes, 6) + u16(bytes, 8) + u16(bytes, 10));
 }
 
-/** The messages of a TCP segment that holds them whole (RFC 1035, 4.2.2). */
-export function tcpMessages(payload: Uint8Array): Uint8Array[] {
-  const messages: Uint8Array[] = [];
-  for (let at = 0; at + 2 <= payload.length && messages.length < 8; ) {
-    const end = at + 2 + u16(payload, at);
-    if (end > payload.length || end === at + 2) break;
-    messages.push(payload.subarray(at + 2, end));
-    at = end;
-  }
-  return messages;
-}
-
 function followAliases(domain: string, records: readonly DnsRecord[]): DnsAnswer | DnsIgnored {
-  const aliases = new Map<string, DnsRecord>();
-  for (const record of records) if (record.alias !== undefined) aliases.set(record.owner, record);
+  const aliases = Map.groupBy(
+    records.filter(({ alias }) => alias !== undefined),
+    ({ owner }) => owner,
+  );
   const names = new Set([domain]);
   let ttlS = 0xffffffff;
-  let name = domain;
-  for (let step = 0; step < MAX_CHAIN; step++) {
-    const record = aliases.get(name);
-    if (record?.alias === undefined || names.has(record.alias)) break;
-    name = record.alias;
-    names.add(name);
-    ttlS = Math.min(ttlS, record.ttlS);
+  // A set is walked in the order in which it grows.
+  for (const name of names) {
+    for (const { alias, ttlS: ttl } of aliases.get(name) ?? []) {
+      if (alias === undefined || names.size > MAX_CHAIN || names.has(alias)) continue;
+      names.add(alias);
+      ttlS = Math.min(ttlS, ttl);
+    }
   }
   const addresses = new Set<Address>();
   for (const record of records) {
@@ -122,6 +128,29 @@ function readRecords(bytes: Uint8Array, from: number, count: number): DnsRecord[
       const alias = readName(bytes, data)?.name;
       if (alias !== undefined && alias !== '') records.push({ owner: owner.name, ttlS, alias });
     }
+    if (type === SVCB || type === HTTPS) records.push(...readService(bytes, data, at, owner.name, ttlS));
+  }
+  return records.slice(0, MAX_RECORDS);
+}
+
+/** A service record (RFC 9460, 2.2): another name for the service, or the one where it is, with addresses as hints. */
+function readService(bytes: Uint8Array, from: number, end: number, owner: string, ttlS: number): DnsRecord[] {
+  const target = readName(bytes, from + 2);
+  if (target === undefined || target.next > end) return [];
+  const records: DnsRecord[] = [];
+  // The root: the service is at its owner.
+  const host = target.name === '' ? owner : target.name;
+  if (host !== owner) records.push({ owner, ttlS, alias: host });
+  let at = target.next;
+  for (let count = 0; count < MAX_PARAMETERS && at + 4 <= end; count++) {
+    const [key, length] = [u16(bytes, at), u16(bytes, at + 2)];
+    at += 4;
+    if (at + length > end) break;
+    const [size, read] = key === IPV4_HINT ? [4, ipv4At] : key === IPV6_HINT ? [16, ipv6At] : [0, ipv4At];
+    for (let hint = at; size > 0 && hint + size <= at + length && records.length < MAX_HINTS; hint += size) {
+      records.push({ owner: host, ttlS, address: read(bytes, hint) });
+    }
+    at += length;
   }
   return records;
 }

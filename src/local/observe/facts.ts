@@ -21,11 +21,15 @@ export interface NeighbourFact {
    * kernel's memory, which confirms a binding or begins one, and takes nothing from anyone.
    */
   readonly fresh: boolean;
+  /** True for what the kernel had remembered already when it was first asked: it says where a device was, not that it is there. */
+  readonly stale?: boolean | undefined;
 }
 
-/** A DNS answer that passed through this router. */
+/** A name stands for addresses: mostly a DNS answer that passed through this router. */
 export interface AnswerFact {
   readonly kind: 'answer';
+  /** How it is known; a DNS answer when absent. */
+  readonly source?: AnswerSource | undefined;
   /** Who had asked. */
   readonly client?: Address | undefined;
   /** The name in the question. */
@@ -33,9 +37,16 @@ export interface AnswerFact {
   /** The canonical names (CNAME) between the question and the addresses, in order. */
   readonly chain: readonly string[];
   readonly addresses: readonly Address[];
-  /** The least time to live of the records on the way, seconds. */
+  /** The least time to live of the records on the way, seconds; 0 where the source does not tell. */
   readonly ttlS: number;
 }
+
+/**
+ * `dns`: an answer on the wire. `log`: the resolver's log. `sni`: the name that the client gave to the server at this
+ * address (TLS). That one is the client's own word, which no resolver stands for; of an encrypted ClientHello it is the
+ * outer name, that of the provider.
+ */
+export type AnswerSource = 'dns' | 'log' | 'sni';
 
 /** What a device calls itself. Foreign text: at most 63 printable characters. */
 export interface HostNameFact {

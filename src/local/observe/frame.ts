@@ -1,11 +1,13 @@
 import type { Address, Mac } from '../../policy/block-set.ts';
-import { ipv4At, ipv6At, macAt, u16 } from './bytes.ts';
+import { ipv4At, ipv6At, macAt, u16, u32 } from './bytes.ts';
+import { type IpIgnored, type IpPacket, parseIp } from './ip.ts';
+import { ARP, type LinkIgnored, parseLink } from './link.ts';
 
 /** A frame, taken apart as far as anything here reads it. */
-export type Frame = ArpFrame | DatagramFrame | NeighbourDiscoveryFrame;
+export type Frame = ArpFrame | UdpFrame | TcpFrame | NeighbourDiscoveryFrame;
 
 interface FrameBase {
-  /** Who sent the frame on this segment; undefined for a group address, which nobody has. */
+  /** Who sent the frame on this segment; undefined for a group address and where the capture does not tell. */
   readonly source: Mac | undefined;
   /** The outermost VLAN tag; undefined for untagged frames and priority tags. */
   readonly vlan: number | undefined;
@@ -18,14 +20,30 @@ export interface ArpFrame extends FrameBase {
   readonly senderAddress: Address;
 }
 
-export interface DatagramFrame extends FrameBase {
-  readonly kind: 'udp' | 'tcp';
+interface PortFrame extends FrameBase {
   readonly src: Address;
   readonly dst: Address;
   readonly sport: number;
   readonly dport: number;
   /** What was captured of the payload. */
   readonly payload: Uint8Array;
+}
+
+/** RFC 768. */
+export interface UdpFrame extends PortFrame {
+  readonly kind: 'udp';
+}
+
+/** RFC 9293. */
+export interface TcpFrame extends PortFrame {
+  readonly kind: 'tcp';
+  /** Sequence number of the first byte of the payload (of the SYN, if there is one). */
+  readonly seq: number;
+  /** This segment begins a connection, or ends one (FIN, RST). */
+  readonly begins: boolean;
+  readonly ends: boolean;
+  /** How many bytes of the payload are missing in the capture. */
+  readonly missing: number;
 }
 
 /** A neighbour solicitation or advertisement (RFC 4861). */
@@ -36,39 +54,23 @@ export interface NeighbourDiscoveryFrame extends FrameBase {
 }
 
 /** Why a frame was not read. */
-export type FrameIgnored = 'short' | 'link' | 'protocol' | 'fragment' | 'extensions';
+export type FrameIgnored = LinkIgnored | IpIgnored | 'fragment';
 
-const ETHERNET = 1;
-const MAX_TAGS = 4;
-const MAX_EXTENSIONS = 8;
+const [TCP, UDP, ICMPV6] = [6, 17, 58];
 
-/** Takes a frame apart: Ethernet, VLAN tags (802.1Q, QinQ), PPPoE; ARP, IPv4, IPv6; UDP, TCP, neighbour discovery. */
+/** Takes a frame apart: link layer, ARP, IPv4, IPv6; UDP, TCP, neighbour discovery. */
 export function parseFrame(bytes: Uint8Array, linkType: number): Frame | FrameIgnored {
-  if (linkType !== ETHERNET) return 'link';
-  if (bytes.length < 14) return 'short';
-  const source = macAt(bytes, 6);
-  let type = u16(bytes, 12);
-  let at = 14;
-  let vlan: number | undefined;
-  for (let tags = 0; type === 0x8100 || type === 0x88a8 || type === 0x9100; tags++) {
-    if (tags === MAX_TAGS) return 'protocol';
-    if (at + 4 > bytes.length) return 'short';
-    vlan ??= u16(bytes, at) & 0x0fff || undefined;
-    type = u16(bytes, at + 2);
-    at += 4;
-  }
-  if (type === 0x8864) {
-    // A PPPoE session (RFC 2516): six bytes, then the PPP protocol.
-    if (at + 8 > bytes.length) return 'short';
-    const ppp = u16(bytes, at + 6);
-    type = ppp === 0x0021 ? 0x0800 : ppp === 0x0057 ? 0x86dd : 0;
-    at += 8;
-  }
-  const base = { source, vlan };
-  if (type === 0x0806) return parseArp(bytes.subarray(at), base);
-  if (type === 0x0800) return parseIpv4(bytes.subarray(at), base);
-  if (type === 0x86dd) return parseIpv6(bytes.subarray(at), base);
-  return 'protocol';
+  const link = parseLink(bytes, linkType);
+  if (typeof link === 'string') return link;
+  const base = { source: link.source, vlan: link.vlan };
+  const inside = bytes.subarray(link.at);
+  if (link.type === ARP) return parseArp(inside, base);
+  const ip = parseIp(inside, link.type);
+  if (typeof ip === 'string') return ip;
+  if (ip.later) return 'fragment';
+  if (ip.protocol === UDP) return parseUdp(ip, base);
+  if (ip.protocol === TCP) return parseTcp(ip, base);
+  return ip.protocol === ICMPV6 ? parseDiscovery(ip, base) : 'protocol';
 }
 
 function parseArp(bytes: Uint8Array, base: FrameBase): Frame | FrameIgnored {
@@ -78,71 +80,50 @@ function parseArp(bytes: Uint8Array, base: FrameBase): Frame | FrameIgnored {
   return { kind: 'arp', ...base, sender: macAt(bytes, 8), senderAddress: ipv4At(bytes, 14) };
 }
 
-/** RFC 791. */
-function parseIpv4(bytes: Uint8Array, base: FrameBase): Frame | FrameIgnored {
-  const header = ((bytes[0] ?? 0) & 0x0f) * 4;
-  if (bytes.length < 20 || (bytes[0] ?? 0) >> 4 !== 4 || header < 20 || header > bytes.length) return 'short';
-  // Only the first fragment has the ports.
-  if ((u16(bytes, 6) & 0x1fff) !== 0) return 'fragment';
-  const total = u16(bytes, 2);
-  // Length 0: left to the network card to fill in. What is beyond the packet is padding.
-  const end = total === 0 ? bytes.length : Math.min(bytes.length, total);
-  if (end < header) return 'short';
-  const ends = { src: ipv4At(bytes, 12), dst: ipv4At(bytes, 16) };
-  return parseTransport(bytes[9] ?? 0, bytes.subarray(header, end), ends, base);
+function parseUdp({ src, dst, payload }: IpPacket, { source, vlan }: FrameBase): Frame | FrameIgnored {
+  if (payload.length < 8) return 'short';
+  const length = u16(payload, 4);
+  const end = length < 8 ? payload.length : Math.min(payload.length, length);
+  return {
+    kind: 'udp',
+    source,
+    vlan,
+    src,
+    dst,
+    sport: u16(payload, 0),
+    dport: u16(payload, 2),
+    payload: payload.subarray(8, end),
+  };
 }
 
-/** RFC 8200. */
-function parseIpv6(bytes: Uint8Array, base: FrameBase): Frame | FrameIgnored {
-  if (bytes.length < 40 || (bytes[0] ?? 0) >> 4 !== 6) return 'short';
-  const length = u16(bytes, 4);
-  const end = length === 0 ? bytes.length : Math.min(bytes.length, 40 + length);
-  const ends = { src: ipv6At(bytes, 8), dst: ipv6At(bytes, 24) };
-  let next = bytes[6] ?? 0;
-  let at = 40;
-  for (let count = 0; isExtension(next); count++) {
-    if (count === MAX_EXTENSIONS) return 'extensions';
-    if (at + 8 > end) return 'short';
-    if (next === 44 && (u16(bytes, at + 2) & 0xfff8) !== 0) return 'fragment';
-    const size =
-      next === 44 ? 8 : next === 51 ? ((bytes[at + 1] ?? 0) + 2) * 4 : ((bytes[at + 1] ?? 0) + 1) * 8;
-    next = bytes[at] ?? 0;
-    at += size;
-  }
-  if (at > end) return 'short';
-  return parseTransport(next, bytes.subarray(at, end), ends, base);
-}
-
-/** Hop-by-hop, routing, fragment, authentication, destination options. */
-function isExtension(header: number): boolean {
-  return header === 0 || header === 43 || header === 44 || header === 51 || header === 60;
-}
-
-function parseTransport(
-  protocol: number,
-  bytes: Uint8Array,
-  ends: { src: Address; dst: Address },
-  base: FrameBase,
+function parseTcp(
+  { src, dst, payload, missing }: IpPacket,
+  { source, vlan }: FrameBase,
 ): Frame | FrameIgnored {
-  if (protocol === 58) return parseDiscovery(bytes, ends, base);
-  if (protocol !== 17 && protocol !== 6) return 'protocol';
-  if (bytes.length < 8) return 'short';
-  const ports = { sport: u16(bytes, 0), dport: u16(bytes, 2) };
-  if (protocol === 17) {
-    const length = u16(bytes, 4);
-    const end = length < 8 ? bytes.length : Math.min(bytes.length, length);
-    return { kind: 'udp', ...base, ...ends, ...ports, payload: bytes.subarray(8, end) };
-  }
-  const header = ((bytes[12] ?? 0) >> 4) * 4;
-  if (bytes.length < 20 || header < 20 || header > bytes.length) return 'short';
-  return { kind: 'tcp', ...base, ...ends, ...ports, payload: bytes.subarray(header) };
+  const header = ((payload[12] ?? 0) >> 4) * 4;
+  if (payload.length < 20 || header < 20 || header > payload.length) return 'short';
+  const flags = payload[13] ?? 0;
+  return {
+    kind: 'tcp',
+    source,
+    vlan,
+    src,
+    dst,
+    sport: u16(payload, 0),
+    dport: u16(payload, 2),
+    seq: u32(payload, 4),
+    begins: (flags & 0x02) !== 0,
+    ends: (flags & 0x05) !== 0,
+    payload: payload.subarray(header),
+    missing,
+  };
 }
 
-function parseDiscovery(bytes: Uint8Array, { src }: { src: Address }, base: FrameBase): Frame | FrameIgnored {
-  const type = bytes[0];
+function parseDiscovery({ src, payload }: IpPacket, base: FrameBase): Frame | FrameIgnored {
+  const type = payload[0];
   if (type !== 135 && type !== 136) return 'protocol';
-  if (bytes.length < 24) return 'short';
+  if (payload.length < 24) return 'short';
   // A solicitation without a sender only asks whether the address is free: it is nobody's yet.
   if (type === 135) return src === '::' ? 'protocol' : { kind: 'nd', ...base, address: src };
-  return { kind: 'nd', ...base, address: ipv6At(bytes, 8) };
+  return { kind: 'nd', ...base, address: ipv6At(payload, 8) };
 }

@@ -3,6 +3,7 @@ import { canonicalAddress, canonicalMac, canonicalPrefix, isPrivate } from '../.
 import type { Address, Mac, Prefix } from '../../policy/block-set.ts';
 import type { Exec } from '../exec.ts';
 import { ownText } from './facts.ts';
+import { tryRun } from './try-run.ts';
 
 export interface LanInterface {
   readonly name: string;
@@ -14,7 +15,7 @@ export interface LanInterface {
 
 /** What this router's interfaces are. Immutable. */
 export interface Interfaces {
-  /** Empty on a box that only bridges, or that nobody told where its LAN is. */
+  /** Empty when nothing looks like one and nobody told. On a box that only bridges: its bridge. */
   readonly lan: readonly LanInterface[];
   /** Those with a default route. */
   readonly wan: readonly string[];
@@ -24,6 +25,8 @@ export interface Interfaces {
   readonly macs: ReadonlySet<Mac>;
   /** The gateways of its routes: never devices, wherever they are. */
   readonly nextHops: ReadonlySet<Address>;
+  /** Undefined while this router passes packets between networks; else why it does not, in words. */
+  readonly forwardsNothing?: string | undefined;
 }
 
 export interface InterfaceConfig {
@@ -43,13 +46,19 @@ export const noInterfaces: Interfaces = {
   nextHops: new Set(),
 };
 
-/** The texts of `ip -o addr`, `ip -o link`, `ip route` and `ip -6 route` (iproute2 and BusyBox write the same). */
+/**
+ * The texts of `ip -o addr`, `ip -o link`, `ip route` and `ip -6 route` (iproute2 and BusyBox write the same), and of the
+ * kernel's settings for forwarding, empty when they could not be read (ip-sysctl.rst).
+ */
 export interface InterfaceTexts {
   addr: string;
   link: string;
   route4: string;
   route6: string;
+  forwarding?: string;
 }
+
+const FORWARDING = ['/proc/sys/net/ipv4/ip_forward', '/proc/sys/net/ipv6/conf/all/forwarding'];
 
 /** Reads the interfaces. Throws UnavailableError when `ip` cannot tell the addresses. */
 export async function readInterfaces(
@@ -61,41 +70,46 @@ export async function readInterfaces(
     const { code, stdout, stderr } = await exec.run(['ip', ...argv], { timeoutMs: 5_000, signal });
     return { text: code === 0 ? stdout : '', error: code === 0 ? undefined : stderr };
   };
-  const [addr, link, route4, route6] = await Promise.all([
+  const [addr, link, route4, route6, forwarding] = await Promise.all([
     read('-o', 'addr'),
     read('-o', 'link'),
     read('route'),
     // A kernel without IPv6 has no such routes: an empty answer is right then.
     read('-6', 'route'),
+    tryRun(exec, ['cat', ...FORWARDING], { timeoutMs: 5_000, signal }),
   ]);
   if (addr.error !== undefined) {
     throw new UnavailableError(`cannot read the interfaces: ${addr.error.slice(0, 200)}`);
   }
-  return deduceInterfaces(
-    { addr: addr.text, link: link.text, route4: route4.text, route6: route6.text },
-    config,
-  );
+  const texts = { addr: addr.text, link: link.text, route4: route4.text, route6: route6.text };
+  return deduceInterfaces({ ...texts, forwarding: forwarding.stdout }, config);
 }
 
 /**
  * LAN is what the config names, else each Ethernet-like interface with a private IPv4 or global IPv6 prefix and no
- * default route. WAN is what the config names, else what has a default route. No interface is both.
+ * default route. WAN is what the config names, else what has a default route. No interface is both. On a box that only
+ * bridges the bridge is LAN although its default route is there: everything beside it is of the home, and nothing is WAN.
  */
 export function deduceInterfaces(texts: InterfaceTexts, config: InterfaceConfig): Interfaces {
   const links = parseLinks(texts.link);
   const owned = parseAddresses(texts.addr);
   const routes = parseRoutes(`${texts.route4}\n${texts.route6}`);
-  const wan = config.wan ?? [...routes.defaults].filter((name) => config.lan?.includes(name) !== true);
   const prefixesOf = new Map<string, Set<Prefix>>();
   for (const { name, prefix } of owned) {
     if (prefix === undefined) continue;
     const prefixes = prefixesOf.get(name) ?? new Set();
     prefixesOf.set(name, prefixes.add(prefix));
   }
+  const networks = new Set([...prefixesOf.keys(), ...routes.defaults]);
+  const forwardsNothing = whyNot(networks, texts.forwarding ?? '');
+  const told = config.lan !== undefined || config.wan !== undefined;
+  const bridge = told || forwardsNothing === undefined ? undefined : onlyBridge(networks, links);
+  const isWan = (name: string) => config.lan?.includes(name) !== true && name !== bridge;
+  const wan = config.wan ?? [...routes.defaults].filter(isWan);
   const isLan = (name: string): boolean =>
     links.get(name)?.ethernet !== false &&
     !wan.includes(name) &&
-    !routes.defaults.has(name) &&
+    (name === bridge || !routes.defaults.has(name)) &&
     [...(prefixesOf.get(name) ?? [])].some(
       (prefix) => prefix.includes(':') || isPrivate(prefix.slice(0, prefix.indexOf('/'))),
     );
@@ -114,7 +128,31 @@ export function deduceInterfaces(texts: InterfaceTexts, config: InterfaceConfig)
     lanPrefixes: new Set(lan.flatMap(({ prefixes }) => prefixes)),
     macs: new Set([...links.values()].flatMap(({ mac }) => (mac === undefined ? [] : [mac]))),
     nextHops: routes.nextHops,
+    ...(forwardsNothing === undefined ? {} : { forwardsNothing }),
   };
+}
+
+/** What a router that forwards nothing is told to a person with; undefined when it forwards. */
+export function forwardsNothingText({ forwardsNothing, lan }: Interfaces): string | undefined {
+  if (forwardsNothing === undefined) return undefined;
+  const head = `this router forwards nothing (${forwardsNothing}), so it blocks nothing and sees no flows`;
+  if (lan.length === 0) return `${head}; nor was a LAN found on which it could see devices`;
+  const names = lan.map(({ name }) => name).join(', ');
+  return `${head}; it can still see devices on ${names}, and names where DNS passes through there`;
+}
+
+/** Why this box passes nothing on between networks; undefined when it does, or when that is not known. */
+function whyNot(networks: ReadonlySet<string>, forwarding: string): string | undefined {
+  if (/^[\s0]*0[\s0]*$/.test(forwarding)) return 'IP forwarding is off on this machine';
+  const [only] = networks;
+  return networks.size === 1 ? `${only} is its only network` : undefined;
+}
+
+/** The bridge that joins ports of the only network there is. */
+function onlyBridge(networks: ReadonlySet<string>, links: ReadonlyMap<string, Link>): string | undefined {
+  const [only] = networks;
+  const ports = [...links.values()].filter(({ master }) => master === only);
+  return networks.size === 1 && ports.length >= 2 ? only : undefined;
 }
 
 /** True when both say the same. */
@@ -123,6 +161,7 @@ export function sameInterfaces(a: Interfaces, b: Interfaces): boolean {
     JSON.stringify([
       all.lan,
       all.wan,
+      all.forwardsNothing,
       ...[all.addresses, all.macs, all.nextHops].map((set) => [...set].sort()),
     ]);
   return flat(a) === flat(b);
@@ -163,6 +202,8 @@ interface Link {
   ethernet: boolean;
   mac: Mac | undefined;
   parent: string | undefined;
+  /** The bridge, or the like, that it is a port of. */
+  master: string | undefined;
 }
 
 function parseLinks(text: string): Map<string, Link> {
@@ -172,7 +213,13 @@ function parseLinks(text: string): Map<string, Link> {
     const [, name, parent, type, hardware = ''] = match ?? [];
     if (name === undefined) continue;
     const mac = type === 'ether' ? canonicalMac(hardware) : undefined;
-    links.set(ownText(name), { ethernet: type === 'ether', mac, parent });
+    const master = /\smaster (\S+)/.exec(line)?.[1];
+    links.set(ownText(name), {
+      ethernet: type === 'ether',
+      mac,
+      parent,
+      master: master === undefined ? undefined : ownText(master),
+    });
   }
   return links;
 }

@@ -26,9 +26,16 @@ export class LanGate {
   #inside = new PrefixSet([]);
   #excluded: ReadonlySet<Mac> = new Set();
   readonly #nextHopMacs = new Map<Mac, Address>();
+  readonly #onRouter: (mac: Mac) => void;
   readonly counters: GateCounters = { elsewhere: 0, router: 0, beyond: 0, inside: 0 };
 
+  /** `onRouter`: told once of every MAC that turns out to be of this router or a next hop: it may be taken for a device. */
+  constructor(onRouter: (mac: Mac) => void = () => undefined) {
+    this.#onRouter = onRouter;
+  }
+
   set(interfaces: Interfaces): void {
+    const before = this.#interfaces;
     this.#interfaces = interfaces;
     this.#segments = new Map(interfaces.lan.map(({ name, segment }) => [name, segment]));
     this.#onLink = new Map(interfaces.lan.map(({ name, prefixes }) => [name, new PrefixSet(prefixes)]));
@@ -36,6 +43,7 @@ export class LanGate {
     for (const [mac, hop] of this.#nextHopMacs) {
       if (!interfaces.nextHops.has(hop)) this.#nextHopMacs.delete(mac);
     }
+    for (const mac of interfaces.macs) if (!before.macs.has(mac)) this.#onRouter(mac);
   }
 
   /** The MACs of the other routers of the home: never devices. */
@@ -92,12 +100,16 @@ export class LanGate {
       mac,
       present: seen.present,
       fresh: seen.fresh,
+      stale: seen.stale,
     };
   }
 
   #noteNextHop({ address, mac, present }: Seen): void {
     if (!present || !this.#interfaces.nextHops.has(address)) return;
-    if (this.#nextHopMacs.size < MAX_NEXT_HOP_MACS) this.#nextHopMacs.set(mac, address);
+    const known = this.#nextHopMacs.has(mac);
+    if (!known && this.#nextHopMacs.size >= MAX_NEXT_HOP_MACS) return;
+    this.#nextHopMacs.set(mac, address);
+    if (!known) this.#onRouter(mac);
   }
 
   #isRouter(mac: Mac): boolean {

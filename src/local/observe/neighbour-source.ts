@@ -14,13 +14,22 @@ export interface NeighbourSourceOptions {
   exec: Exec;
   clock: Clock;
   log: Log;
-  /** Default 10 s. */
+  /** How often the table is read beside the news of it. Default 10 s. */
   everyMs?: number;
   /** A whole reading, or a single piece of news. */
   onSeen: (seen: readonly Seen[]) => void;
 }
 
-/** The kernel's neighbour table: read again and again, with `ip monitor neigh` beside it for what changes between. */
+/** So often it is read where there is no news of it, or after news may have been missed. */
+const OFTEN_MS = 2_500;
+/** What an `ip` says that cannot monitor: BusyBox', or a very old one. */
+const NO_MONITOR = /^BusyBox|^Usage:|is unknown|invalid argument/i;
+
+/**
+ * The kernel's neighbour table: read again and again, with `ip monitor neigh` beside it for what changes between. Whether
+ * there is an `ip`, and one that can monitor, is found by trying: else the table is read more often, by `ip` or from
+ * /proc/net/arp, which knows IPv4 only.
+ */
 export class NeighbourSource implements Service {
   readonly name = 'neighbours';
   readonly #options: NeighbourSourceOptions;
@@ -28,6 +37,9 @@ export class NeighbourSource implements Service {
   readonly #monitor: Supervised;
   readonly #lines: LineSplitter;
   readonly #counters = { readings: 0, news: 0, ignored: 0, failures: 0, arpOnly: 0 };
+  /** When the table was read last, monotonic milliseconds. */
+  #readAt = Number.NEGATIVE_INFINITY;
+  #polled = false;
   #lastError: string | undefined;
   #stopper: AbortController | undefined;
   #polling: Promise<void> | undefined;
@@ -43,19 +55,24 @@ export class NeighbourSource implements Service {
       argv: ['ip', 'monitor', 'neigh'],
       onData: (chunk) => this.#lines.push(chunk),
       onErrorLine: (line) => {
-        this.#lastError = line;
+        if (NO_MONITOR.test(line)) this.#pollOnly();
+        else this.#lastError = line;
       },
-      onStart: () => this.#lines.reset(),
+      onStart: () => {
+        this.#lines.reset();
+        this.#readAt = Number.NEGATIVE_INFINITY;
+      },
     });
   }
 
   health(): SourceHealth {
     return {
       name: this.name,
-      running: this.#counters.readings > 0 && this.#monitor.pid !== undefined,
+      running: this.#counters.readings > 0 && (this.#polled || this.#monitor.pid !== undefined),
       restarts: this.#monitor.restarts,
       counters: {
         ...this.#counters,
+        polledOnly: this.#polled ? 1 : 0,
         known: this.#table.size,
         dropped: this.#table.dropped + this.#lines.dropped,
       },
@@ -70,7 +87,7 @@ export class NeighbourSource implements Service {
     this.#polling = repeat((inner) => this.#read(inner), {
       clock: this.#options.clock,
       signal: any,
-      everyMs: this.#options.everyMs ?? 10_000,
+      everyMs: OFTEN_MS,
       maxMs: 60_000,
       onFailure: (error) => {
         this.#counters.failures += 1;
@@ -85,6 +102,13 @@ export class NeighbourSource implements Service {
     await this.#polling;
   }
 
+  /** There will be no news: nothing is left to supervise. */
+  #pollOnly(): void {
+    if (this.#polled) return;
+    this.#polled = true;
+    void this.#monitor.stop();
+  }
+
   #news(line: string): void {
     const entry = parseNeighbourLine(line);
     if (entry === undefined) {
@@ -97,12 +121,17 @@ export class NeighbourSource implements Service {
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    const { exec, onSeen } = this.#options;
+    const { exec, clock, onSeen, everyMs = 10_000 } = this.#options;
+    // A tick comes a little early or late.
+    if (!this.#polled && clock.monotonic() - this.#readAt < everyMs - OFTEN_MS / 2) return;
+    const begun = clock.monotonic();
     this.#table.beginReading();
     const options = { timeoutMs: 5_000, signal };
     let parse = parseNeighbourLine;
     let result = await tryRun(exec, ['ip', 'neigh', 'show'], options);
     if (result.code !== 0) {
+      // Where `ip` is not even installed, it cannot monitor either.
+      if (result.code === 127) this.#pollOnly();
       this.#counters.arpOnly += 1;
       parse = parseArpLine;
       result = await tryRun(exec, ['cat', '/proc/net/arp'], options);
@@ -114,6 +143,8 @@ export class NeighbourSource implements Service {
     const entries = lines.map((line) => parse(line)).filter((entry) => entry !== undefined);
     this.#counters.ignored += lines.length - entries.length;
     this.#counters.readings += 1;
+    this.#readAt = begun;
+    this.#lastError = undefined;
     onSeen(this.#table.reading(entries));
   }
 }

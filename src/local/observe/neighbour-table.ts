@@ -43,7 +43,8 @@ export class NeighbourTable {
     // Stale and unchanged: nothing was heard of it.
     if (!changed && state === 'stale') return undefined;
     const fresh = changed && (live || before !== undefined || state === 'confirmed');
-    return { kind: 'seen', interface: name, address, mac, present: true, fresh };
+    const seen = { kind: 'seen', interface: name, address, mac, present: true, fresh } as const;
+    return state === 'stale' && !fresh ? { ...seen, stale: true } : seen;
   }
 
   /** To be called before the kernel is asked for a whole reading. */

@@ -12,7 +12,9 @@ export interface NeighbourEntry {
   readonly state: 'confirmed' | 'stale' | 'gone';
 }
 
-const CONFIRMED = new Set(['REACHABLE', 'DELAY', 'PROBE', 'PERMANENT']);
+const CONFIRMED = new Set(['REACHABLE', 'PERMANENT']);
+/** What was used again (DELAY) or is asked whether it is there (PROBE) has not answered: of a device that left it says both. */
+const STALE = new Set(['STALE', 'DELAY', 'PROBE']);
 const GONE = new Set(['FAILED', 'INCOMPLETE', 'NONE']);
 /** What may stand in front of a line: labels, time stamps of `ip -t`/`-ts monitor`, deletion. */
 const BEFORE = /^(?:\[NEIGH\]|Timestamp:.*usec|\[[\d\-T:.]+\]|\s)+/;
@@ -32,7 +34,7 @@ export function parseNeighbourLine(line: string): NeighbourEntry | undefined {
   if (address === undefined || dev !== 'dev' || name === '' || words.includes('proxy')) return undefined;
   const at = words.indexOf('lladdr', 3);
   const mac = at < 0 ? undefined : canonicalMac(words[at + 1] ?? '');
-  const state = words.slice(3).findLast((word) => CONFIRMED.has(word) || GONE.has(word) || word === 'STALE');
+  const state = words.slice(3).findLast((word) => CONFIRMED.has(word) || GONE.has(word) || STALE.has(word));
   if (state === undefined && !deleted) return undefined;
   const gone = deleted || mac === undefined || (state !== undefined && GONE.has(state));
   return {

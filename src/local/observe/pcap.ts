@@ -5,10 +5,12 @@ export interface CapturedFrame {
   readonly bytes: Uint8Array;
   /** When it was captured, Unix milliseconds with fractions. */
   readonly at: number;
+  /** Bytes on the wire, of which `bytes` may be the beginning. */
+  readonly length: number;
 }
 
 /** Linux's own limit for a snapshot (MAXIMUM_SNAPLEN of libpcap). */
-const MAX_FRAME = 262_144;
+export const MAX_FRAME = 262_144;
 const FILE_HEADER = 24;
 const RECORD_HEADER = 16;
 
@@ -44,6 +46,11 @@ export class PcapReader {
     return this.#broken;
   }
 
+  /** Bytes of a frame that has not come to its end. */
+  get waiting(): number {
+    return this.#rest.length;
+  }
+
   /** Another stream begins. */
   reset(): void {
     this.#rest = new Uint8Array(0);
@@ -53,7 +60,9 @@ export class PcapReader {
 
   push(chunk: Uint8Array): void {
     if (this.#broken !== undefined) return;
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const all = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    // Not as a Buffer: to take a part of one costs several times as much.
+    const bytes = new Uint8Array(all.buffer, all.byteOffset, all.byteLength);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
     if (this.#format === undefined) {
@@ -79,7 +88,8 @@ export class PcapReader {
       if (end > bytes.length) break;
       const when = view.getUint32(at, little) * 1_000 + view.getUint32(at + 4, little) / perMs;
       this.#frames += 1;
-      this.#onFrame({ linkType, bytes: bytes.subarray(at + RECORD_HEADER, end), at: when });
+      const onWire = Math.max(length, view.getUint32(at + 12, little));
+      this.#onFrame({ linkType, bytes: bytes.subarray(at + RECORD_HEADER, end), at: when, length: onWire });
       at = end;
     }
     // A copy: what is left must not keep the chunk alive.
@@ -95,6 +105,6 @@ export class PcapReader {
 function readHeader(view: DataView): { little: boolean; perMs: number; linkType: number } | undefined {
   const order = MAGIC.get(view.getUint32(0, false));
   if (order === undefined) return undefined;
-  // The upper bits tell of a frame check sequence.
-  return { ...order, linkType: view.getUint32(20, order.little) & 0x0fffffff };
+  // The upper six bits tell of a frame check sequence.
+  return { ...order, linkType: view.getUint32(20, order.little) & 0x03ffffff };
 }

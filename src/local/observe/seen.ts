@@ -12,6 +12,7 @@ export interface Seen {
   readonly present: boolean;
   /** As in NeighbourFact. */
   readonly fresh: boolean;
+  readonly stale?: boolean | undefined;
   /** True for the sender of an IP packet: a router passes packets on, so only an on-link address is its own. */
   readonly routed?: boolean;
 }

@@ -1,8 +1,17 @@
 import type { Exec } from '../exec.ts';
 import { tryRun } from './try-run.ts';
 
-/** Counters and begin times of conntrack entries; per network namespace (nf_conntrack-sysctl.rst). */
-const WANTED = { 'net.netfilter.nf_conntrack_acct': '1', 'net.netfilter.nf_conntrack_timestamp': '1' };
+/** Whether the kernel counts what connections carry. */
+export const ACCOUNTING = 'net.netfilter.nf_conntrack_acct';
+/**
+ * Counters, begin times and events of conntrack entries; per network namespace (nf_conntrack-sysctl.rst). With the
+ * default 2 of events, the ends of entries that began while nobody listened are not told.
+ */
+const WANTED = {
+  [ACCOUNTING]: '1',
+  'net.netfilter.nf_conntrack_timestamp': '1',
+  'net.netfilter.nf_conntrack_events': '1',
+};
 
 export interface SysctlChange {
   readonly key: string;
@@ -16,18 +25,22 @@ export async function setSysctls(
   signal: AbortSignal,
 ): Promise<string[]> {
   const refused: string[] = [];
-  for (const [key, value] of Object.entries(WANTED)) {
-    const read = await tryRun(exec, ['sysctl', '-n', key], { timeoutMs: 5_000, signal });
+  const run = (...argv: string[]) => tryRun(exec, ['sysctl', ...argv], { timeoutMs: 5_000, signal });
+  const set = async ([key, value]: [string, string]): Promise<void> => {
+    const read = await run('-n', key);
     const before = read.stdout.trim();
-    if (read.code === 0 && before === value) continue;
+    if (read.code === 0 && before === value) return;
     // Noted first: an end in the middle must not leave it changed. To put back what was not changed harms nothing.
-    if (/^\d+$/.test(before)) changed.push({ key, before });
-    const write = await tryRun(exec, ['sysctl', '-w', `${key}=${value}`], { timeoutMs: 5_000, signal });
-    const after = await tryRun(exec, ['sysctl', '-n', key], { timeoutMs: 5_000, signal });
-    if (write.code === 0 && after.stdout.trim() === value) continue;
+    const change = { key, before };
+    if (/^\d+$/.test(before)) changed.push(change);
+    const write = await run('-w', `${key}=${value}`);
+    const after = await run('-n', key);
+    if (write.code === 0 && after.stdout.trim() === value) return;
     refused.push(key);
-    if (changed.at(-1)?.key === key) changed.pop();
-  }
+    if (changed.includes(change)) changed.splice(changed.indexOf(change), 1);
+  };
+  // All at once: what passes before is not counted.
+  await Promise.all(Object.entries(WANTED).map(set));
   return refused;
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseDnsAnswer, parseMdnsRecords, tcpMessages } from '../../../../src/local/observe/dns.ts';
+import { parseDnsAnswer, parseMdnsRecords } from '../../../../src/local/observe/dns.ts';
 import { answer } from './packets.ts';
 
 const A = (name: string, data: string, ttl = 60) => ({ type: 'A', name, data, ttl }) as const;
@@ -99,15 +99,51 @@ test('at most 256 records are read', () => {
   expect(typeof read === 'string' ? [] : read.addresses).toHaveLength(256);
 });
 
-test('TCP: whole messages of a segment, not the half of one', () => {
-  const message = answer('ads.example', [A('ads.example', '198.51.100.7')]);
-  const framed = [message.length >> 8, message.length & 255, ...message];
-  expect(tcpMessages(Uint8Array.from([...framed, ...framed])).map((bytes) => bytes.length)).toEqual([
-    message.length,
-    message.length,
-  ]);
-  expect(tcpMessages(Uint8Array.from(framed.slice(0, -1)))).toEqual([]);
-  expect(tcpMessages(Uint8Array.from([0, 0, 0, 0]))).toEqual([]);
+/** An HTTPS or SVCB record; dns-packet does not write them. */
+function service(type: 64 | 65, owner: string, priority: number, target: string, hints: Buffer): Uint8Array {
+  const name = (text: string) =>
+    Buffer.concat([
+      ...text
+        .split('.')
+        .filter((label) => label !== '')
+        .map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)])),
+      Buffer.from([0]),
+    ]);
+  const data = Buffer.concat([Buffer.from([0, priority]), name(target), hints]);
+  const record = Buffer.from([0, type, 0, 1, 0, 0, 0, 60, data.length >> 8, data.length & 255]);
+  const head = Buffer.from([0, 7, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+  return Buffer.concat([head, name(owner), Buffer.from([0, type, 0, 1]), name(owner), record, data]);
+}
+
+const HINTS = Buffer.from([
+  ...[0, 1, 0, 3, 2, 0x68, 0x32],
+  ...[0, 4, 0, 8, 198, 51, 100, 7, 198, 51, 100, 8],
+  ...[0, 6, 0, 16, 0x20, 1, 0xd, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2],
+]);
+
+test('service records: the hints are addresses of the domain, under the name of the service', () => {
+  const addresses = ['198.51.100.7', '198.51.100.8', '2001:db8:1::2'];
+  expect(parseDnsAnswer(service(65, 'www.example', 1, '', HINTS))).toEqual({
+    domain: 'www.example',
+    chain: [],
+    addresses,
+    ttlS: 60,
+  });
+  expect(parseDnsAnswer(service(65, 'www.example', 1, 'edge.example', HINTS))).toMatchObject({
+    chain: ['edge.example'],
+    addresses,
+  });
+  expect(parseDnsAnswer(service(64, '_dns.resolver.arpa', 1, 'dns.example', HINTS))).toMatchObject({
+    addresses,
+  });
+});
+
+test('service records without hints, or with some that are cut off, tell nothing', () => {
+  expect(parseDnsAnswer(service(65, 'www.example', 0, 'pool.example', Buffer.alloc(0)))).toBe('empty');
+  expect(parseDnsAnswer(service(65, 'www.example', 1, '', Buffer.from([0, 4, 0, 200, 1, 2, 3, 4])))).toBe(
+    'empty',
+  );
+  expect(parseDnsAnswer(service(65, 'www.example', 1, '', Buffer.from([0, 4, 0, 3, 1, 2, 3])))).toBe('empty');
 });
 
 test('multicast DNS: records without a question, also with the bit that flushes caches', () => {

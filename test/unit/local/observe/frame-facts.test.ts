@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { readFrame } from '../../../../src/local/observe/frame-facts.ts';
-import { PcapReader } from '../../../../src/local/observe/pcap.ts';
+import { CaptureReader } from '../../../../src/local/observe/capture-reader.ts';
+import { FrameStreams, readFrame } from '../../../../src/local/observe/frame-facts.ts';
 import type { Reading } from '../../../../src/local/observe/seen.ts';
 import { fixtureBytes } from './fixture.ts';
 import { answer, arp, dhcp, ethernet, ipv4, ipv6, ROUTER, TV, udp } from './packets.ts';
@@ -10,11 +10,13 @@ function read(...frames: Uint8Array[]): Reading[] {
   return frames.flatMap((frame) => readFrame(frame, 1, 'br-lan', counters));
 }
 
-function replay(file: string): Reading[] {
+/** Of all frames, or of each so many the one at a place. */
+function replay(file: string, streams = new FrameStreams({ sni: false }), of = 1, place = 0): Reading[] {
   const counters = { frames: 0, ignored: 0, answers: 0 };
   const readings: Reading[] = [];
-  const reader = new PcapReader(({ bytes, linkType }) => {
-    readings.push(...readFrame(bytes, linkType, 'br-lan', counters));
+  const reader = new CaptureReader(({ bytes, linkType }) => {
+    if ((reader.frames - 1) % of !== place) return;
+    readings.push(...readFrame(bytes, linkType, 'br-lan', counters, streams));
   });
   reader.push(fixtureBytes(`capture/${file}`));
   return readings;
@@ -37,8 +39,59 @@ test('a capture of a LAN: every answer that holds addresses', () => {
 
 test('tags and PPPoE change nothing in the answers', () => {
   const plain = replay('dns-brlan.pcap');
-  expect(replay('dns-vlan.pcap')).toEqual(plain.flatMap((reading) => [reading, reading]));
-  expect(replay('dns-vlan-qinq-pppoe.pcap')).toEqual(plain.flatMap((one) => [one, one, one, one]));
+  for (const [file, variants] of [
+    ['dns-vlan.pcap', 2],
+    ['dns-vlan-qinq-pppoe.pcapng', 4],
+  ] as const) {
+    for (let place = 0; place < variants; place++) {
+      expect(replay(file, undefined, variants, place)).toEqual(plain);
+    }
+  }
+});
+
+test('a segment that is seen twice, plain and tagged, is one', () => {
+  const answers = (file: string) => replay(file).filter((reading) => reading.kind === 'answer');
+  const [plain, both] = [answers('dns-brlan.pcap'), answers('dns-vlan.pcap')];
+  const [overTcp] = plain.slice(5, 6);
+  expect(both).toEqual(plain.flatMap((one) => (one === overTcp ? [one] : [one, one])));
+});
+
+test.each(['dns-sll.pcap', 'dns-sll2.pcap', 'dns-nflog.pcap'])('%s: the same answers', (file) => {
+  const answers = replay(file).filter((reading) => reading.kind === 'answer');
+  expect(answers.map(({ domain, chain, addresses }) => [domain, chain, addresses])).toEqual([
+    ['www.example.test', [], ['198.51.100.7']],
+    ['www.example.test', [], ['2001:db8:1::2']],
+    ['a1.example.test', ['www.example.test'], ['198.51.100.7']],
+  ]);
+});
+
+test('answers over TCP in three segments each, over IPv4 and IPv6', () => {
+  const streams = new FrameStreams({ sni: false });
+  const answers = replay('dns-tcp-segments.pcap', streams).filter((reading) => reading.kind === 'answer');
+  expect(answers.map(({ domain, addresses, client }) => [domain, new Set(addresses).size, client])).toEqual([
+    ['many.example.test', 150, '192.168.77.11'],
+    ['many.example.test', 150, '192.168.77.11'],
+    ['many.example.test', 150, 'fd77::11'],
+  ]);
+  expect(streams.counters).toEqual({ gaps: 0, evicted: 0 });
+});
+
+test('server names of TLS clients, when they are asked for', () => {
+  const named = (domain: string) => ({
+    kind: 'answer',
+    source: 'sni',
+    client: '192.168.77.11',
+    domain,
+    chain: [],
+    addresses: ['203.0.113.2'],
+    ttlS: 0,
+  });
+  expect(replay('tls-clienthello.pcap', new FrameStreams({ sni: true }))).toEqual([
+    named('video.example.test'),
+    named('api.iot-vendor.example'),
+    named('node.example.test'),
+  ]);
+  expect(replay('tls-clienthello.pcap')).toEqual([]);
 });
 
 test('bindings: ARP, a DNS question, a confirmed lease', () => {

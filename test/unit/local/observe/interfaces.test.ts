@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import {
   deduceInterfaces,
+  forwardsNothingText,
   readInterfaces,
   sameInterfaces,
 } from '../../../../src/local/observe/interfaces.ts';
@@ -52,12 +53,46 @@ test('a global IPv6 prefix alone makes a LAN', () => {
   expect(found.lan.map(({ name }) => name)).toEqual(['br-lan']);
 });
 
-test('a box that only bridges has no LAN: its only prefix is where its default route is', () => {
-  const route4 = 'default via 192.168.77.254 dev br-lan';
-  const [addr = ''] = TEXTS.addr.split('3: wan0');
-  const found = deduceInterfaces({ ...TEXTS, addr, route4, route6: '' }, { router: 'attic' });
+const [ONE_NETWORK = ''] = TEXTS.addr.split('3: wan0');
+const ALONE = { addr: ONE_NETWORK, route4: 'default via 192.168.77.254 dev br-lan', route6: '' };
+
+test('what only has one network, where its default route is, has no LAN and forwards nothing', () => {
+  const found = deduceInterfaces({ ...TEXTS, ...ALONE }, { router: 'attic' });
   expect(found.lan).toEqual([]);
   expect(found.wan).toEqual(['br-lan']);
+  expect(found.forwardsNothing).toBe('br-lan is its only network');
+  expect(forwardsNothingText(found)).toContain('nor was a LAN found');
+});
+
+test('a box that only bridges: everything beside its bridge is of the home', () => {
+  const port = (n: number) =>
+    `${n}: lan${n}: <BROADCAST,MULTICAST,UP> mtu 1500 qdisc noqueue master br-lan state UP mode DEFAULT group default qlen 1000\\    link/ether 02:00:00:00:00:0${n} brd ff:ff:ff:ff:ff:ff`;
+  const bridged = { ...TEXTS, ...ALONE, link: [TEXTS.link, port(8), port(9)].join('\n') };
+  for (const forwarding of ['', '0\n0\n', '1\n0\n']) {
+    const found = deduceInterfaces({ ...bridged, forwarding }, { router: 'attic' });
+    expect(found.lan.map(({ segment }) => segment)).toEqual(['attic/br-lan']);
+    expect(found.wan).toEqual([]);
+    expect(found.nextHops.has('192.168.77.254')).toBe(true);
+    expect(forwardsNothingText(found)).toContain('it can still see devices on br-lan');
+  }
+  // One port is not a bridge of anything, and who is told is not asked.
+  const one = { ...bridged, link: [TEXTS.link, port(8)].join('\n') };
+  expect(deduceInterfaces(one, { router: 'attic' }).wan).toEqual(['br-lan']);
+  const told = deduceInterfaces(bridged, { router: 'attic', wan: ['br-lan'] });
+  expect(told).toMatchObject({ lan: [], wan: ['br-lan'] });
+});
+
+test('whether it forwards: by its settings, as far as they can be read', () => {
+  const of = (forwarding?: string) =>
+    deduceInterfaces({ ...TEXTS, ...(forwarding === undefined ? {} : { forwarding }) }, { router: 'attic' });
+  for (const text of [undefined, '', '1\n', '0\n1\n', '1\n1\n', 'x'])
+    expect(of(text).forwardsNothing).toBeUndefined();
+  for (const text of ['0\n', '0\n0\n'])
+    expect(of(text)).toMatchObject({
+      forwardsNothing: 'IP forwarding is off on this machine',
+      wan: ['wan0'],
+    });
+  expect(sameInterfaces(of('0\n'), of('1\n'))).toBe(false);
 });
 
 test('the config has the last word; no interface is both', () => {
@@ -97,6 +132,7 @@ test('no IPv6 routes are an answer; no addresses are not', async () => {
   );
   const signal = new AbortController().signal;
   expect((await readInterfaces(exec, { router: 'attic' }, signal)).wan).toEqual(['wan0']);
+  expect(exec.calls).toContain('cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding');
   exec.set(() => undefined);
   await expect(readInterfaces(exec, { router: 'attic' }, signal)).rejects.toThrow(
     'cannot read the interfaces',

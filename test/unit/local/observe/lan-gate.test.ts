@@ -55,6 +55,18 @@ test('a next hop stays one under its other addresses and names, in whatever orde
   expect(made.admit(seen({ address: '192.168.77.9', mac }))).toBeDefined();
 });
 
+test('whoever turns out to be a next hop or this router is told once: it may have been taken for a device', () => {
+  const told: string[] = [];
+  const made = new LanGate((mac) => told.push(mac));
+  made.set(HOUSE);
+  expect(told).toEqual(['02:00:00:00:00:01']);
+  const mac = '02:00:00:00:08:08';
+  expect(made.admit(seen({ address: '192.168.77.99', mac }))).toBeDefined();
+  for (let i = 0; i < 3; i++) made.admit(seen({ address: '192.168.77.9', mac }));
+  made.set({ ...HOUSE, macs: new Set([...HOUSE.macs, '02:00:00:00:00:07']) });
+  expect(told.slice(1)).toEqual([mac, '02:00:00:00:00:07']);
+});
+
 test('the other routers of the home are no devices', () => {
   const made = gate();
   made.exclude(new Set(['02:00:00:00:01:01']));

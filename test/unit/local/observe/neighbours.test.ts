@@ -38,7 +38,7 @@ test('/proc/net/arp: the incomplete entry is gone, the heading is nothing', () =
 
 test.each([
   ['[NEIGH]192.168.77.12 dev br-lan lladdr 02:00:00:00:01:02 REACHABLE', 'confirmed'],
-  ['[2026-11-21T10:00:00.123456] 192.168.77.12 dev br-lan lladdr 02:00:00:00:01:02 DELAY', 'confirmed'],
+  ['[2026-11-21T10:00:00.123456] 192.168.77.12 dev br-lan lladdr 02:00:00:00:01:02 DELAY', 'stale'],
   ['192.168.77.12 dev br-lan lladdr 02:00:00:00:01:02 router STALE', 'stale'],
   ['192.168.77.12 dev br-lan lladdr 02:00:00:00:01:02 extern_learn  REACHABLE', 'confirmed'],
   ['192.168.77.12 dev br-lan lladdr 02:00:00:00:01:02 PERMANENT', 'confirmed'],

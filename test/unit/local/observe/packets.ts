@@ -43,13 +43,21 @@ export function udp(sport: number, dport: number, payload: ArrayLike<number>): n
   return [...word(sport), ...word(dport), ...word(8 + payload.length), 0, 0, ...Array.from(payload)];
 }
 
-export function tcp(sport: number, dport: number, payload: ArrayLike<number>): number[] {
+/** `flags`: 0x18 is PSH and ACK. */
+export function tcp(
+  sport: number,
+  dport: number,
+  payload: ArrayLike<number>,
+  { seq = 0, flags = 0x18 } = {},
+): number[] {
   return [
     ...word(sport),
     ...word(dport),
-    ...new Array(8).fill(0),
+    ...word(seq >>> 16),
+    ...word(seq & 0xffff),
+    ...new Array(4).fill(0),
     0x50,
-    0x18,
+    flags,
     ...new Array(6).fill(0),
     ...Array.from(payload),
   ];
@@ -137,4 +145,57 @@ export function pcap(frames: readonly Uint8Array[], { little = true, nano = fals
     );
   }
   return Buffer.concat(parts);
+}
+
+/** A block of a pcapng file; the body is padded. */
+export function block(type: number, body: Uint8Array, little = true): Buffer {
+  const length = 12 + ((body.length + 3) & ~3);
+  const bytes = Buffer.alloc(length);
+  const u32 = (value: number, at: number) =>
+    little ? bytes.writeUInt32LE(value, at) : bytes.writeUInt32BE(value, at);
+  u32(type, 0);
+  u32(length, 4);
+  bytes.set(body, 8);
+  u32(length, length - 4);
+  return bytes;
+}
+
+/** Numbers of so many bytes each, in this byte order. */
+export function numbers(
+  little: boolean,
+  ...sized: readonly (readonly [size: number, value: number])[]
+): Buffer {
+  return Buffer.concat(
+    sized.map(([size, value]) => {
+      const bytes = Buffer.alloc(size);
+      bytes.writeUIntBE(value, 0, size);
+      return little ? bytes.reverse() : bytes;
+    }),
+  );
+}
+
+export function section(little = true): Buffer {
+  const head = numbers(little, [4, 0x1a2b3c4d], [2, 1], [2, 0]);
+  return block(0x0a0d0d0a, Buffer.concat([head, Buffer.alloc(8, 0xff)]), little);
+}
+
+/** `options`: raw bytes, in the same byte order. */
+export function interfaceBlock(
+  linkType: number,
+  options = Buffer.alloc(0),
+  little = true,
+  snapshot = 0,
+): Buffer {
+  return block(1, Buffer.concat([numbers(little, [2, linkType], [2, 0], [4, snapshot]), options]), little);
+}
+
+export function enhancedPacket(
+  index: number,
+  units: readonly [high: number, low: number],
+  frame: Uint8Array,
+  { little = true, length = frame.length } = {},
+): Buffer {
+  const [high, low] = units;
+  const head = numbers(little, [4, index], [4, high], [4, low], [4, frame.length], [4, length]);
+  return block(6, Buffer.concat([head, frame]), little);
 }

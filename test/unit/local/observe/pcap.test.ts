@@ -48,6 +48,22 @@ test('another stream begins anew, in the middle of a frame', () => {
   expect(got).toHaveLength(3);
 });
 
+test('a frame that was cut by the capture has its length on the wire', () => {
+  const bytes = pcap([Uint8Array.from([1, 2, 3])]);
+  bytes.writeUInt32LE(1_500, 24 + 12);
+  const lengths: number[] = [];
+  new PcapReader(({ length }) => lengths.push(length)).push(bytes);
+  expect(lengths).toEqual([1_500]);
+});
+
+test('the bits above the link type tell of a frame check sequence', () => {
+  const bytes = pcap([Uint8Array.from([1])]);
+  bytes.writeUInt32LE(0x4400_0001, 20);
+  const { got, reader } = reading();
+  reader.push(bytes);
+  expect(got).toMatchObject([{ linkType: 1 }]);
+});
+
 test('what is not pcap, or a frame too long to be one, ends the reading', () => {
   const one = reading();
   one.reader.push(Buffer.from('this is certainly no capture file'));

@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest';
 import { CaptureSource } from '../../../../src/local/observe/capture-source.ts';
-import type { ConntrackEntry } from '../../../../src/local/observe/conntrack.ts';
-import { ConntrackSource, type EntrySink } from '../../../../src/local/observe/conntrack-source.ts';
 import type { HostNameFact } from '../../../../src/local/observe/facts.ts';
 import { LeaseSource, parseLeases } from '../../../../src/local/observe/leases.ts';
 import { NeighbourSource } from '../../../../src/local/observe/neighbour-source.ts';
@@ -136,143 +134,39 @@ test('capture: frames become readings, losses are counted', async () => {
     name: 'capture br-lan',
     running: true,
     restarts: 0,
-    counters: { frames: 17, ignored: 9, answers: 8, dropped: 3 },
+    counters: { frames: 17, ignored: 9, answers: 8, gaps: 0, evicted: 0, dropped: 3 },
     lastError: undefined,
   });
   stderr.write('tcpdump: br-lan: No such device exists\n');
   await settle();
   expect(source.health().lastError).toBe('tcpdump: br-lan: No such device exists');
+  stdout.write(fixtureBytes('capture/dns-brlan.pcap').subarray(24, 24 + 16 + 89));
+  await settle();
+  expect(source.health().lastError).toBeUndefined();
   await source.stop();
 });
 
-class Sink implements EntrySink {
-  readonly counters = {};
-  readonly size = 0;
-  readonly told: string[] = [];
-  begin(): void {
-    this.told.push('begin');
-  }
-  note(entry: ConntrackEntry): void {
-    this.told.push(`${entry.protocol} ${entry.original.src}`);
-  }
-  end(families: ReadonlySet<4 | 6>): void {
-    this.told.push(`end ${[...families].join(' ')}`);
-  }
-}
-
-const LISTED = fixture('conntrack/L2-extended-id.txt');
-
-function kernel(
-  lists: (command: string) => { code?: number; stdout?: string } | undefined,
-  settings: Map<string, string>,
-) {
-  return (command: string) => {
-    const read = /^sysctl -n (\S+)$/.exec(command);
-    if (read !== null) {
-      const value = settings.get(read[1] ?? '');
-      return value === undefined ? undefined : { stdout: `${value}\n` };
-    }
-    const write = /^sysctl -w (\S+)=(\S+)$/.exec(command);
-    if (write !== null) {
-      if (!settings.has(write[1] ?? '')) return undefined;
-      settings.set(write[1] ?? '', write[2] ?? '');
-      return {};
-    }
-    return lists(command);
-  };
-}
-
-const ACCT = 'net.netfilter.nf_conntrack_acct';
-const TIMESTAMP = 'net.netfilter.nf_conntrack_timestamp';
-
-function conntrack(exec: ScriptedExec) {
+test('capture: server names only when they are asked for; half a stream ends with its child', async () => {
+  const exec = new ScriptedExec(() => undefined);
   const clock = new FakeClock();
-  const sink = new Sink();
-  return { clock, sink, source: new ConntrackSource({ exec, clock, log, pollMs: 2_000, sink }) };
-}
-
-test('conntrack: both families in turn; the settings that count are set, and put back', async () => {
-  const settings = new Map([
-    [ACCT, '0'],
-    [TIMESTAMP, '1'],
-  ]);
-  const exec = new ScriptedExec(
-    kernel(
-      (command) =>
-        command.startsWith('conntrack -L') ? { stdout: command.endsWith('ipv4') ? LISTED : '' } : undefined,
-      settings,
-    ),
-  );
-  const { clock, sink, source } = conntrack(exec);
+  const readings: Reading[] = [];
+  const onReading = (reading: Reading) => readings.push(reading);
+  const source = new CaptureSource({ exec, clock, log, interface: 'br-lan', sni: true, onReading });
   await source.start(signal);
+  expect(exec.child('tcpdump').argv.at(-1)).toContain('0x1603');
+  exec.child('tcpdump').stdout.write(fixtureBytes('capture/tls-clienthello.pcap').subarray(0, -1));
   await settle();
-  expect(sink.told).toEqual([
-    'begin',
-    '17 192.168.77.11',
-    '6 192.168.77.11',
-    '58 fd77::11',
-    '1 192.168.77.11',
-    'end 4',
-    'end 6',
-  ]);
-  expect(settings.get(ACCT)).toBe('1');
-  expect(source).toMatchObject({ tracking: true, why: undefined });
-  const { length } = exec.calls;
-  await clock.advance(5_000);
-  expect(exec.calls.slice(length).every((command) => command.startsWith('conntrack'))).toBe(true);
-  await source.stop();
-  expect(Object.fromEntries(settings)).toEqual({ [ACCT]: '0', [TIMESTAMP]: '1' });
-});
-
-test('conntrack: half a reading ends nothing', async () => {
-  let code = 0;
-  const exec = new ScriptedExec((command) =>
-    command.startsWith('conntrack') ? { code, stdout: LISTED } : {},
-  );
-  const { clock, sink, source } = conntrack(exec);
-  await source.start(signal);
+  expect(readings).toHaveLength(2);
+  exec.child('tcpdump').exit(1);
   await settle();
-  sink.told.length = 0;
-  code = 1;
-  await clock.advance(2_500);
-  expect(sink.told.filter((told) => told.startsWith('end'))).toEqual([]);
-  expect(source.health()).toMatchObject({ running: false, counters: { failures: 1 } });
-  code = 0;
-  await clock.advance(30_000);
-  expect(source.health().running).toBe(true);
-  await source.stop();
-});
-
-test('conntrack: without the tool, the kernel’s own file; without entries, the reason', async () => {
-  let text = '';
-  const exec = new ScriptedExec((command) =>
-    command === 'cat /proc/net/nf_conntrack'
-      ? { stdout: text }
-      : command.startsWith('conntrack')
-        ? { code: 1 }
-        : undefined,
-  );
-  const { clock, sink, source } = conntrack(exec);
-  await source.start(signal);
+  await clock.advance(2_000);
+  exec.child('tcpdump').stdout.write(fixtureBytes('capture/tls-clienthello.pcap'));
   await settle();
-  await clock.advance(10_000);
-  expect(source.health().name).toBe('conntrack (/proc)');
-  expect(source.tracking).toBe(false);
-  expect(source.why).toContain('tracks only where');
-  text = fixture('conntrack/proc2-net-nf_conntrack.txt');
-  await clock.advance(10_000);
-  expect(sink.told).toContain('58 fd77::11');
-  expect(source.tracking).toBe(true);
-  expect(source.why).toContain('could not set net.netfilter.nf_conntrack_acct');
+  expect(readings).toHaveLength(5);
+  expect(source.health()).toMatchObject({ restarts: 1, counters: { answers: 5 } });
   await source.stop();
-});
-
-test('conntrack: a machine without sysctl is read all the same', async () => {
-  const exec = new ScriptedExec((command) => (command.startsWith('sysctl') ? 'missing' : { stdout: LISTED }));
-  const { source } = conntrack(exec);
-  await source.start(signal);
-  await settle();
-  expect(source.tracking).toBe(true);
-  expect(source.why).toContain('could not set');
-  await source.stop();
+  const plain = new CaptureSource({ exec, clock, log, interface: 'br-lan', onReading });
+  await plain.start(signal);
+  expect(exec.child('tcpdump').argv.at(-1)).not.toContain('0x1603');
+  await plain.stop();
 });

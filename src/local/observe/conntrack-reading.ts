@@ -1,0 +1,73 @@
+import type { Clock } from '../../clock.ts';
+import { UnavailableError } from '../../errors.ts';
+import type { Exec } from '../exec.ts';
+import type { AddressReader } from './address-reader.ts';
+import { type ConntrackEntry, parseConntrackLine } from './conntrack.ts';
+import { LineSplitter } from './lines.ts';
+
+export type Family = 4 | 6;
+
+/** One command that shows the entries of some families. */
+interface Reading {
+  readonly argv: readonly string[];
+  readonly families: ReadonlySet<Family>;
+}
+
+interface Reader {
+  readonly name: string;
+  /** Entries are called by the kernel's ids, as they are in events. */
+  readonly hasIds: boolean;
+  readonly readings: readonly Reading[];
+}
+
+/** How the kernel's entries can be read. Older versions of conntrack list IPv4 alone when no family is named. */
+export const READERS: readonly [Reader, Reader] = [
+  {
+    name: 'conntrack',
+    hasIds: true,
+    readings: [
+      { argv: ['conntrack', '-L', '-o', 'extended,id', '-f', 'ipv4'], families: new Set([4]) },
+      { argv: ['conntrack', '-L', '-o', 'extended,id', '-f', 'ipv6'], families: new Set([6]) },
+    ],
+  },
+  {
+    name: '/proc',
+    hasIds: false,
+    readings: [{ argv: ['cat', '/proc/net/nf_conntrack'], families: new Set([4, 6]) }],
+  },
+];
+
+/** One reading of a full table takes a fraction of a second. */
+const DEADLINE_MS = 20_000;
+
+/**
+ * Reads entries from a command, streamed; answers how many lines were none. Throws UnavailableError when the command did
+ * not come to its end: then the reading is not complete.
+ */
+export async function readEntries(
+  { exec, clock, argv }: { exec: Exec; clock: Clock; argv: readonly string[] },
+  signal: AbortSignal,
+  addresses: AddressReader,
+  onEntry: (entry: ConntrackEntry) => void,
+): Promise<number> {
+  let ignored = 0;
+  const lines = new LineSplitter((line) => {
+    const entry = parseConntrackLine(line, addresses);
+    if (entry === undefined) ignored += 1;
+    else onEntry(entry);
+  });
+  const child = exec.open(argv, signal);
+  const deadline = clock.after(DEADLINE_MS, () => child.kill());
+  let complaint = '';
+  child.stdin.end();
+  child.stdout.on('data', (chunk: Buffer) => lines.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => {
+    complaint = (complaint + chunk.toString('utf8')).slice(-500);
+  });
+  const { code, why } = await child.exited;
+  deadline.clear();
+  signal.throwIfAborted();
+  if (code !== 0) throw new UnavailableError(`${argv[0]}: ${complaint.trim() || why}`);
+  lines.end();
+  return ignored + lines.dropped;
+}
