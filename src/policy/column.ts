@@ -1,5 +1,5 @@
 /** The kinds of items a column may hold. */
-type Items = Uint8Array | Int32Array;
+type Items = Uint8Array | Int32Array | Float64Array;
 
 /** Numbers in one typed array that grows by half when it is full: years of ops in a few bytes each. */
 export class Column<A extends Items> {
@@ -21,6 +21,11 @@ export class Column<A extends Items> {
 
   static ofInts(): Column<Int32Array> {
     return new Column((buffer) => new Int32Array(buffer));
+  }
+
+  /** Of whole numbers exact to 2⁵³. */
+  static ofFloats(): Column<Float64Array> {
+    return new Column((buffer) => new Float64Array(buffer));
   }
 
   get length(): number {

@@ -1,9 +1,9 @@
 import { type Clock, repeat, type Timer } from '../../clock.ts';
 import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { BlockSet } from '../../policy/block-set.ts';
+import type { BlockSet, Owner } from '../../policy/block-set.ts';
 import type { Service } from '../../service.ts';
-import type { Backend, Outcome } from './backend.ts';
+import type { Backend, Counter, Outcome } from './backend.ts';
 import type { PlanFile } from './plan-file.ts';
 
 /** What should be in force, and the name of the policy's state that it was decided from (its digest). */
@@ -58,7 +58,9 @@ export class Enforcer implements Service {
   #running: Promise<void> | undefined;
   #again = false;
   #retry: Timer | undefined;
+  #reading: AbortController | undefined;
   #acknowledged = false;
+  #blocks = false;
   #failures = 0;
   #failuresInARow = 0;
   #lastError: string | undefined;
@@ -92,7 +94,30 @@ export class Enforcer implements Service {
   notify(): void {
     if (this.#signal === undefined || this.#signal.aborted) return;
     this.#again = true;
+    this.#reading?.abort();
     this.#running ??= this.#runs(this.#signal);
+  }
+
+  /**
+   * What was dropped for each entry of the block set in force; costs nothing while that blocks nothing. Undefined when it
+   * cannot be told now: nothing is acknowledged yet, or a run is under way. A run never waits for a reading, it ends it.
+   * Throws as the backend does.
+   */
+  async counters(signal: AbortSignal): Promise<readonly Counter[] | undefined> {
+    if (!this.#acknowledged || this.#running !== undefined) return undefined;
+    if (!this.#blocks) return [];
+    const reading = new AbortController();
+    this.#reading = reading;
+    try {
+      const any = AbortSignal.any([signal, reading.signal]);
+      const found = await this.#bounded(CHECK_TIMEOUT_MS, any, (inner) =>
+        this.#options.backend.counters(inner),
+      );
+      return reading.signal.aborted ? undefined : found;
+    } catch (error) {
+      if (reading.signal.aborted) return undefined;
+      throw error;
+    }
   }
 
   health(): EnforcerHealth {
@@ -128,6 +153,7 @@ export class Enforcer implements Service {
     const { state, blockSet } = desired();
     const outcome = await this.#bounded(SET_TIMEOUT_MS, signal, (inner) => backend.set(blockSet, inner));
     this.#acknowledged = true;
+    this.#blocks = blocksAnything(blockSet);
     this.#failuresInARow = 0;
     this.#lastError = undefined;
     if (this.#drifted) {
@@ -174,4 +200,11 @@ export class Enforcer implements Service {
     this.#lastError = messageOf(error);
     this.#options.log.warn({ error: this.#lastError, failures: this.#failures }, message);
   }
+}
+
+/** Owners for which nothing is blocked are in a block set so that a block of theirs costs less. */
+function blocksAnything({ owners, everyone }: BlockSet): boolean {
+  const blocks = ({ remotes, networks, internet, lan }: Owner) =>
+    remotes.size > 0 || networks.size > 0 || internet !== undefined || lan !== undefined;
+  return everyone.size > 0 || owners.values().some(blocks);
 }

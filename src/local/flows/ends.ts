@@ -47,11 +47,12 @@ export function endsOf(entry: ConntrackEntry, places: Places): Ends | NoEnds {
   function outward(to: Tuple, back: Tuple, known: Places): Ends | NoEnds {
     const device = known.deviceAt(to.src);
     if (device === undefined) return 'unknown';
-    // Sent to the router's own address: to the router itself, or turned back into the LAN by a port forward.
-    const forwarded = known.isOwn(to.dst);
-    if (forwarded && known.isOwn(back.src)) return 'router';
-    const far = forwarded ? back.src : to.dst;
-    const port = servicePort(entry, forwarded ? back.sport : to.dport);
+    const toRouter = known.isOwn(to.dst);
+    if (toRouter && known.isOwn(back.src)) return 'router';
+    // Turned elsewhere: back into the LAN by a port forward, or to a device that answers for the internet (a DNS filter).
+    const turned = toRouter || inLan(back.src, known);
+    const far = turned ? back.src : to.dst;
+    const port = servicePort(entry, turned ? back.sport : to.dport);
     if (inLan(far, known)) {
       const other = known.deviceAt(far);
       if (other === undefined) return 'unknown';

@@ -1,7 +1,10 @@
 import type { Clock } from '../../clock.ts';
 import type { NodeId } from '../../policy/block-set.ts';
 import type { Counts } from '../observe/conntrack.ts';
-import type { Flow, Sighting } from './flow.ts';
+import type { Blocked, Drop, Flow, Sighting } from './flow.ts';
+import { FlowColumns } from './flow-columns.ts';
+import { FlowEnds } from './flow-ends.ts';
+import { FlowIndex } from './flow-index.ts';
 
 export interface FlowTableOptions {
   clock: Clock;
@@ -13,40 +16,35 @@ export interface FlowTableOptions {
   nodeKeepFlows?: number;
   /** A flow idle for longer goes (FLOW_MAX_IDLE2), default 30 minutes. */
   maxIdle2Ms?: number;
-  /** Default 100,000. When full, the device with the most flows gives some up. */
+  /** Default 100,000. When full, the device with the most flows gives one up for each new one. */
   maxFlows?: number;
 }
 
-interface Kept {
-  device: NodeId;
-  other: NodeId;
-  otherIsDevice: boolean;
-  protocol: number;
-  port: number;
-  up: Counts | undefined;
-  down: Counts | undefined;
-  partial: boolean;
-  offloaded: boolean;
-  firstSeen: number;
-  lastSeen: number;
-  entries: number;
-  idle: number;
-  active: boolean;
-}
-
-/** Other node → protocol and port → flow. */
-type Side = Map<NodeId, Map<number, Kept>>;
+/** Work that is done at a time, about a millisecond of it: a slot that is aged is 1, a flow that goes as many as this. */
+const SLICE = 16_384;
+const GOES = 24;
+const PORTS = 65_536;
+/** What blocks drop is counted per pair, whatever the service. */
+const ANY_SERVICE = 0;
 
 /**
- * The flows of this router: they hang on the device and are indexed by the other node and service. A flow between two
- * devices is one flow that hangs on both. Ageing: an idle sweep counts, an active one halves the count.
+ * The flows of this router: they hang on both of their ends and are indexed by these and the service, so that a flow
+ * between two devices is one flow. In typed columns, about 140 bytes a flow; what is read is made when it is read.
+ *
+ * Ageing (seed 000, "Flow statistics", proposal 1): an idle period counts, an active one halves the count. A flow idle for
+ * more than `maxIdle1Ms` goes when *both* ends keep more than `nodeKeepFlows` flows: the seed says the end that keeps more
+ * is asked, but then a popular remote would flush the flows of quiet devices (design page observe.md). A flow idle for
+ * more than `maxIdle2Ms` goes in any case.
  */
 export class FlowTable {
   readonly #options: Required<FlowTableOptions>;
-  readonly #sides = new Map<NodeId, Side>();
-  /** How many flows each node is an end of. */
-  readonly #held = new Map<NodeId, number>();
-  #size = 0;
+  readonly #columns = new FlowColumns();
+  readonly #ends = new FlowEnds();
+  readonly #index: FlowIndex;
+  /** By slot: few pairs are blocked. */
+  readonly #blocked = new Map<number, Blocked>();
+  readonly #free: number[] = [];
+  #born = 0;
   #dropped = 0;
 
   constructor(options: FlowTableOptions) {
@@ -58,10 +56,11 @@ export class FlowTable {
       maxFlows: 100_000,
       ...options,
     };
+    this.#index = new FlowIndex(this.#ends, this.#columns);
   }
 
   get size(): number {
-    return this.#size;
+    return this.#columns.length - this.#free.length;
   }
 
   /** Flows given up because the table was full. */
@@ -75,148 +74,154 @@ export class FlowTable {
 
   /** True while a flow has this node at one of its ends. */
   holds(id: NodeId): boolean {
-    return this.#held.has(id);
+    return this.#ends.numberOf(id) !== undefined;
   }
 
-  /** Every flow once. A flow is a snapshot only until the next news of it: do not keep it. */
+  /** How many flows have this node at one of their ends: its references from here. */
+  heldBy(id: NodeId): number {
+    return this.#ends.heldBy(id);
+  }
+
+  /** Every end of a flow, with how many flows have it. */
+  references(): Generator<[id: NodeId, flows: number]> {
+    return this.#ends.held();
+  }
+
+  /**
+   * Every flow once, in no order. Flows may come and go meanwhile: each that is there throughout is listed exactly once,
+   * none twice, and none that begins after the call.
+   */
   flows(): Generator<Flow> {
-    return this.#all();
+    return this.#listed(this.#born);
   }
 
-  /** The flows that hang on a device, also those that another device began. */
-  *flowsOf(device: NodeId): Generator<Flow> {
-    for (const services of this.#sides.get(device)?.values() ?? []) yield* services.values();
+  /** The flows that a node is an end of, whoever began them, the most recently active first. As safe as `flows()`. */
+  flowsOf(id: NodeId): Generator<Flow> {
+    return this.#still(this.#ends.slotsOf(id), this.#born);
   }
 
   /** Takes news in. */
   sees(news: Sighting): void {
-    const now = this.#options.clock.monotonic();
-    const flow = this.#find(news) ?? this.#add(news, now);
-    const turned = flow.device !== news.device;
-    const [up, down] = turned ? [news.down, news.up] : [news.up, news.down];
-    const moved = (up?.packets ?? 0) + (down?.packets ?? 0) > 0;
-    if (moved || news.entries > 0) {
-      flow.active = true;
-      flow.lastSeen = now;
+    const { up, down, entries, device } = news;
+    const active = entries > 0 || (up?.packets ?? 0) + (down?.packets ?? 0) > 0;
+    const service = news.protocol * PORTS + news.port;
+    let slot = this.#find(news, service);
+    if (slot === -1) {
+      // The end of a connection whose flow has gone is no reason for a new one.
+      if (!active && entries < 0) return;
+      slot = this.#add(news, service);
     }
-    flow.entries = Math.max(0, flow.entries + news.entries);
-    flow.partial ||= news.entries >= 0 && (up === undefined || down === undefined);
-    flow.offloaded ||= news.offloaded;
-    flow.up = sum(flow.up, up);
-    flow.down = sum(flow.down, down);
+    this.#columns.add(slot, news, this.#ends.idOf(this.#ends.device(slot)) !== device);
+    if (active) this.#activate(slot);
+  }
+
+  /** Takes in what blocks have dropped. */
+  seesDrop(news: Drop): void {
+    let slot = this.#find(news, ANY_SERVICE);
+    if (slot === -1) slot = this.#add(news, ANY_SERVICE);
+    const before: Counts = this.#blocked.get(slot) ?? { packets: 0, bytes: 0 };
+    const lastSeen = this.#activate(slot);
+    this.#blocked.set(slot, {
+      packets: before.packets + news.packets,
+      bytes: before.bytes + news.bytes,
+      lastSeen,
+    });
   }
 
   /** One round of ageing; to be called every `flowTimeMs`. */
   sweep(): void {
+    for (let from: number | undefined = 0; from !== undefined; ) from = this.sweepFrom(from);
+  }
+
+  /** A slice of a round, for who must not be held up: begins at 0, answers where the next begins, undefined at the end. */
+  sweepFrom(from: number): number | undefined {
     const { flowTimeMs, maxIdle1Ms, maxIdle2Ms, nodeKeepFlows } = this.#options;
-    for (const flow of this.#all()) {
-      if (flow.active) flow.idle >>= 1;
-      else flow.idle += 1;
-      flow.active = false;
-      const idleMs = flow.idle * flowTimeMs;
+    let work = 0;
+    for (let slot = from; slot < this.#columns.length; slot++) {
+      if (work++ >= SLICE) return slot;
+      if (this.#columns.born(slot) === 0) continue;
+      const idleMs = this.#columns.age(slot) * flowTimeMs;
+      if (idleMs <= maxIdle1Ms) continue;
       // Removed one by one: what each end keeps is then right for the next flow.
-      if (idleMs > maxIdle2Ms || (idleMs > maxIdle1Ms && this.#least(flow) > nodeKeepFlows))
-        this.#remove(flow);
+      if (idleMs <= maxIdle2Ms && this.#ends.leastHeld(slot) <= nodeKeepFlows) continue;
+      this.#remove(slot);
+      work += GOES;
     }
+    return undefined;
   }
 
-  #find({ device, other, protocol, port }: Sighting): Kept | undefined {
-    const key = protocol * 65_536 + port;
-    // A flow between two devices hangs on both sides, so whichever end the news names first finds it.
-    return this.#sides.get(device)?.get(other)?.get(key);
+  #find({ device, other }: Sighting | Drop, service: number): number {
+    const one = this.#ends.numberOf(device);
+    const two = this.#ends.numberOf(other);
+    return one === undefined || two === undefined ? -1 : this.#index.find(one, two, service);
   }
 
-  #add(news: Sighting, now: number): Kept {
-    if (this.#size >= this.#options.maxFlows) this.#makeRoom();
-    const { device, other, otherIsDevice, protocol, port } = news;
-    const flow: Kept = {
-      device,
-      other,
-      otherIsDevice,
-      protocol,
-      port,
-      up: undefined,
-      down: undefined,
-      partial: false,
-      offloaded: false,
-      firstSeen: now,
-      lastSeen: now,
-      entries: 0,
-      idle: 0,
-      active: true,
-    };
-    this.#hang(device, other, flow);
-    if (otherIsDevice) this.#hang(other, device, flow);
-    this.#hold(device, 1);
-    this.#hold(other, 1);
-    this.#size += 1;
-    return flow;
+  #add({ device, other, otherIsDevice }: Sighting | Drop, service: number): number {
+    if (this.size >= this.#options.maxFlows) this.#makeRoom();
+    const slot = this.#free.pop() ?? this.#columns.length;
+    this.#born += 1;
+    this.#columns.begin(slot, service, otherIsDevice, this.#born, this.#options.clock.monotonic());
+    this.#ends.attach(slot, device, other, otherIsDevice);
+    this.#index.add(slot);
+    return slot;
   }
 
-  #hang(on: NodeId, other: NodeId, flow: Kept): void {
-    const side: Side = this.#sides.get(on) ?? new Map();
-    const services = side.get(other) ?? new Map<number, Kept>();
-    services.set(flow.protocol * 65_536 + flow.port, flow);
-    side.set(other, services);
-    this.#sides.set(on, side);
+  #activate(slot: number): number {
+    const now = this.#options.clock.monotonic();
+    this.#columns.activate(slot, now);
+    this.#ends.touch(slot);
+    return now;
   }
 
-  #unhang(on: NodeId, other: NodeId, flow: Kept): void {
-    const side = this.#sides.get(on);
-    const services = side?.get(other);
-    services?.delete(flow.protocol * 65_536 + flow.port);
-    if (services?.size === 0) side?.delete(other);
-    if (side?.size === 0) this.#sides.delete(on);
+  #remove(slot: number): void {
+    this.#index.remove(slot);
+    this.#ends.detach(slot);
+    this.#columns.end(slot);
+    this.#blocked.delete(slot);
+    this.#free.push(slot);
   }
 
-  #remove(flow: Kept): void {
-    this.#unhang(flow.device, flow.other, flow);
-    if (flow.otherIsDevice) this.#unhang(flow.other, flow.device, flow);
-    this.#hold(flow.device, -1);
-    this.#hold(flow.other, -1);
-    this.#size -= 1;
-  }
-
-  #hold(id: NodeId, by: 1 | -1): void {
-    const count = (this.#held.get(id) ?? 0) + by;
-    if (count > 0) this.#held.set(id, count);
-    else this.#held.delete(id);
-  }
-
-  #least(flow: Kept): number {
-    return Math.min(this.#held.get(flow.device) ?? 0, this.#held.get(flow.other) ?? 0);
-  }
-
-  *#all(): Generator<Kept> {
-    for (const [device, side] of this.#sides) {
-      for (const services of side.values()) {
-        for (const flow of services.values()) if (flow.device === device) yield flow;
-      }
-    }
-  }
-
-  /** The most talkative device gives up the tenth of its flows that was quiet for longest: quiet devices keep theirs. */
+  /** The most talkative device gives up the flow that was quiet for longest: quiet devices keep theirs. */
   #makeRoom(): void {
-    let most: NodeId | undefined;
-    let count = 0;
-    for (const device of this.#sides.keys()) {
-      const held = this.#held.get(device) ?? 0;
-      if (held > count) [most, count] = [device, held];
-    }
-    if (most === undefined) return;
-    const flows: Kept[] = [];
-    for (const services of this.#sides.get(most)?.values() ?? []) flows.push(...services.values());
-    flows.sort((a, b) => a.lastSeen - b.lastSeen);
-    for (const flow of flows.slice(0, Math.max(1, Math.floor(flows.length / 10)))) {
-      this.#remove(flow);
-      this.#dropped += 1;
+    const slot = this.#ends.quietestOfMost();
+    if (slot === undefined) return;
+    this.#remove(slot);
+    this.#dropped += 1;
+  }
+
+  *#listed(last: number): Generator<Flow> {
+    for (let slot = 0; slot < this.#columns.length; slot++) {
+      if (this.#isThere(slot, last)) yield this.#read(slot);
     }
   }
-}
 
-function sum(total: Counts | undefined, more: Counts | undefined): Counts | undefined {
-  if (more === undefined) return total;
-  if (total === undefined) return more;
-  if (more.packets === 0 && more.bytes === 0) return total;
-  return { packets: total.packets + more.packets, bytes: total.bytes + more.bytes };
+  *#still(slots: readonly number[], last: number): Generator<Flow> {
+    for (const slot of slots) if (this.#isThere(slot, last)) yield this.#read(slot);
+  }
+
+  /** True if the slot holds a flow that began no later than the one with this running number. */
+  #isThere(slot: number, last: number): boolean {
+    const born = this.#columns.born(slot);
+    return born > 0 && born <= last;
+  }
+
+  #read(slot: number): Flow {
+    const columns = this.#columns;
+    const service = columns.service(slot);
+    return {
+      device: this.#ends.idOf(this.#ends.device(slot)),
+      other: this.#ends.idOf(this.#ends.other(slot)),
+      otherIsDevice: columns.otherIsDevice(slot),
+      protocol: Math.floor(service / PORTS),
+      port: service % PORTS,
+      up: columns.up(slot),
+      down: columns.down(slot),
+      partial: columns.partial(slot),
+      offloaded: columns.offloaded(slot),
+      firstSeen: columns.firstSeen(slot),
+      lastSeen: columns.lastSeen(slot),
+      entries: columns.entries(slot),
+      blocked: this.#blocked.get(slot),
+    };
+  }
 }

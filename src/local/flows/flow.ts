@@ -1,4 +1,4 @@
-import type { NodeId } from '../../policy/block-set.ts';
+import type { NodeId, Prefix } from '../../policy/block-set.ts';
 import type { Counts } from '../observe/conntrack.ts';
 
 /** A piece of news about a flow: what was added to it since the last one. */
@@ -20,10 +20,37 @@ export interface Sighting {
   readonly offloaded: boolean;
 }
 
-/** Traffic between a device and another node, per protocol and service port. Times are monotonic milliseconds. */
+/** Stands at the end of a flow for which the kernel counts drops of many nodes together; no node's id looks like it. */
+export type Whole = 'home' | 'internet' | 'lan' | Prefix;
+
+export function isWhole(end: NodeId | Whole): boolean {
+  return end === 'home' || end === 'internet' || end === 'lan' || end.includes('/');
+}
+
+/** What blocks have dropped of a pair since the last news of it. */
+export interface Drop extends Counts {
+  /** `home` for what is blocked for every device: there the kernel does not count by device. */
+  readonly device: NodeId | 'home';
+  /** A network, `internet` or `lan` where that is what is blocked. */
+  readonly other: NodeId | Whole;
+  readonly otherIsDevice: boolean;
+}
+
+/** What blocks have dropped since the flow was first seen, both directions together. */
+export interface Blocked extends Counts {
+  /** Monotonic milliseconds. */
+  readonly lastSeen: number;
+}
+
+/**
+ * Traffic between a device and another node, per protocol and service port. Times are monotonic milliseconds.
+ *
+ * What blocks drop is counted per pair, whatever the service: it is a flow of its own, with protocol and port 0 and only
+ * `blocked`, whose ends may be a {@link Whole}.
+ */
 export interface Flow {
-  readonly device: NodeId;
-  readonly other: NodeId;
+  readonly device: NodeId | 'home';
+  readonly other: NodeId | Whole;
   readonly otherIsDevice: boolean;
   readonly protocol: number;
   readonly port: number;
@@ -34,8 +61,17 @@ export interface Flow {
   readonly partial: boolean;
   readonly offloaded: boolean;
   readonly firstSeen: number;
-  /** When packets were last counted, or an entry began. */
+  /** When packets were last counted or dropped, or an entry began. */
   readonly lastSeen: number;
   /** Conntrack entries that feed it now. */
   readonly entries: number;
+  /** Undefined when no block has dropped anything of it. Not part of `up` and `down`. */
+  readonly blocked: Blocked | undefined;
+}
+
+/** Both together; unknown only when both are. */
+export function sum(one: Counts | undefined, other: Counts | undefined): Counts | undefined {
+  if (one === undefined) return other;
+  if (other === undefined) return one;
+  return { packets: one.packets + other.packets, bytes: one.bytes + other.bytes };
 }

@@ -1,124 +1,246 @@
-import { type ConntrackEntry, type Counts, connectionKey } from '../observe/conntrack.ts';
+import type { ConntrackEntry } from '../observe/conntrack.ts';
 import type { EntrySink } from '../observe/conntrack-source.ts';
-import { type Ends, endsOf, type Places } from './ends.ts';
+import type { Places } from './ends.ts';
+import { type EntryKey, entryKey } from './entry-key.ts';
+import { EntryNews } from './entry-news.ts';
+import { CLOSED, EntryTable, GONE, IPV6, LIVE, OFFLOADED, SPENT } from './entry-table.ts';
 import type { Sighting } from './flow.ts';
+import {
+  type Carried,
+  carriedAt,
+  carriedBy,
+  grown,
+  isAtRest,
+  most,
+  NO_NEWS,
+  same,
+  setCarried,
+} from './growth.ts';
 
 /** More entries than any home router's table holds; what is beyond is counted and not followed. */
 const MAX_FOLLOWED = 262_144;
-const NOTHING: Counts = { packets: 0, bytes: 0 };
+/** Readings for which the memory of an ended entry is kept: its end may be told late, or twice. */
+const KEEP_ROUNDS = 3;
+/** And when its device is not known yet. */
+const KEEP_WAITING_ROUNDS = 30;
 
-interface Followed {
-  /** Given at the first attribution: the flow stays with the nodes that it was seen under. */
-  readonly ends: Ends;
-  readonly protocol: number;
-  readonly family: 4 | 6;
-  original: Counts | undefined;
-  reply: Counts | undefined;
-  round: number;
+/** A connection that another one of the same name has followed, as a reading showed. */
+interface Former {
+  readonly carried: Carried;
+  readonly round: number;
+  /** Its end was told already, and may be told again; else it is still to come, or lost. */
+  readonly closed: boolean;
 }
 
-/** Turns whole readings of conntrack into news about flows: the last counters of each entry, by its id. */
+/**
+ * Turns readings of conntrack, and the events beside them, into news about flows. Readings are the truth: the last
+ * counters of each entry. Events come another way, so they may be early, late, lost or told twice, and the kernel gives an
+ * entry's name (id and tuple) again as soon as it is free. Events keep their own order. Where more cannot be known the
+ * lesser sum is told: nothing is ever counted twice.
+ */
 export class Tracker implements EntrySink {
-  readonly #places: Places;
-  readonly #onNews: (news: Sighting) => void;
-  readonly #followed = new Map<number | string, Followed>();
+  readonly #table = new EntryTable();
+  readonly #news: EntryNews;
+  /** By slot; until the next event makes things clear, or a few readings have passed. */
+  readonly #former = new Map<number, Former>();
+  readonly #seed: number;
   #round = 0;
-  readonly counters = { unknown: 0, router: 0, special: 0, full: 0, dropped: 0 };
+  #settled = false;
+  readonly counters = { unknown: 0, router: 0, special: 0, full: 0, dropped: 0, repeated: 0 };
 
-  constructor(places: Places, onNews: (news: Sighting) => void) {
-    this.#places = places;
-    this.#onNews = onNews;
+  /** `seed` for the hashes of entries' names: drawn anew, so that nobody can choose connections whose names meet. */
+  constructor(places: Places, onNews: (news: Sighting) => void, seed = Math.trunc(Math.random() * 2 ** 32)) {
+    this.#news = new EntryNews(this.#table, places, onNews);
+    this.#seed = seed;
   }
 
   /** Entries that are followed now. */
   get size(): number {
-    return this.#followed.size;
+    const { state, top } = this.#table;
+    let live = 0;
+    for (let slot = 0; slot < top; slot++) if (state[slot] === LIVE) live += 1;
+    return live;
+  }
+
+  /** A first reading was complete: what is told from here on was not counted before it. */
+  get settled(): boolean {
+    return this.#settled;
   }
 
   /** A reading begins. The first four counters are of the newest reading. */
   begin(): void {
     this.#round += 1;
     Object.assign(this.counters, { unknown: 0, router: 0, special: 0, full: 0 });
+    for (const slot of this.#news.waiting()) if (this.#table.state[slot] !== LIVE) this.#news.ask(slot);
+    for (const [slot, { round }] of this.#former)
+      if (this.#round - round > KEEP_ROUNDS) this.#former.delete(slot);
+    this.#forget();
   }
 
   /** One entry of the reading. */
   note(entry: ConntrackEntry): void {
-    const key = entry.id ?? connectionKey(entry);
-    const before = this.#followed.get(key);
-    if (before === undefined) {
-      this.#open(key, entry);
-      return;
+    const table = this.#table;
+    const key = entryKey(entry, this.#seed);
+    const slot = table.find(key);
+    if (slot < 0) this.#open(key, entry);
+    // Closed while this reading is under way: the line is older, or the next one of that name, which can wait.
+    else if (table.ended[slot] !== this.#round) {
+      table.seen[slot] = this.#round;
+      if (table.state[slot] === LIVE && isAtRest(table, slot, entry)) this.#grow(slot, entry, NO_NEWS);
+      else this.#compare(slot, entry);
+      if (this.#news.waits(slot) && !this.#news.ask(slot)) this.counters.unknown += 1;
     }
-    before.round = this.#round;
-    const original = grown(before.original, entry.original.counts);
-    const reply = grown(before.reply, entry.reply.counts);
-    if (original === 'less' || reply === 'less') {
-      // The kernel's counters only grow: this is another connection that was given the same id.
-      this.#tell(before, -1, NOTHING, NOTHING, entry.offloaded);
-      this.#followed.delete(key);
-      this.#open(key, entry);
-      return;
+  }
+
+  /** The kernel told that an entry began. Its counters are zero, or undefined when the kernel does not count. */
+  began(entry: ConntrackEntry): void {
+    const table = this.#table;
+    const key = entryKey(entry, this.#seed);
+    const found = table.find(key);
+    const slot = found < 0 ? this.#open(key, entry) : found;
+    if (slot < 0) return;
+    if (table.state[slot] === CLOSED) this.#restart(slot, entry);
+    // Else a reading was faster; or an end was lost, which nothing here tells from a begin that is told late.
+    if (this.#former.get(slot)?.closed) this.#former.delete(slot);
+    table.unmark(slot, SPENT);
+    table.seen[slot] = this.#round;
+  }
+
+  /** The kernel told that an entry ended, with its last counters. */
+  ended(entry: ConntrackEntry): void {
+    const key = entryKey(entry, this.#seed);
+    const found = this.#table.find(key);
+    const slot = found < 0 ? this.#open(key, entry) : found;
+    if (slot < 0) return;
+    const now = carriedBy(entry);
+    const last = carriedAt(this.#table, slot);
+    if (found < 0) this.#close(slot, now, NO_NEWS);
+    else if (this.#table.state[slot] !== CLOSED) this.#end(slot, now, last);
+    else if (same(last, now)) this.counters.repeated += 1;
+    else {
+      this.#another(slot, now);
+      this.#close(slot, now, NO_NEWS);
     }
-    before.original = entry.original.counts;
-    before.reply = entry.reply.counts;
-    if (original !== NOTHING || reply !== NOTHING) this.#tell(before, 0, original, reply, entry.offloaded);
+    if (this.#news.waits(slot)) this.#news.ask(slot);
   }
 
   /** The reading of the families is complete: what was not in it has ended. Not to be called after half a reading. */
   end(families: ReadonlySet<4 | 6>): void {
-    for (const [key, followed] of this.#followed) {
-      if (followed.round === this.#round || !families.has(followed.family)) continue;
-      this.#followed.delete(key);
-      this.#tell(followed, -1, NOTHING, NOTHING, false);
+    const { state, seen, ended, top } = this.#table;
+    for (let slot = 0; slot < top; slot++) {
+      if (state[slot] !== LIVE || seen[slot] === this.#round) continue;
+      if (!families.has(this.#table.is(slot, IPV6) ? 6 : 4)) continue;
+      state[slot] = GONE;
+      ended[slot] = this.#round;
+      this.#news.tell(slot, -1, NO_NEWS);
+    }
+    this.#settled = true;
+  }
+
+  #compare(slot: number, entry: ConntrackEntry): void {
+    const before = carriedAt(this.#table, slot);
+    const state = this.#table.state[slot];
+    const news = state === LIVE ? grown(before, carriedBy(entry)) : 'less';
+    if (news !== 'less') {
+      this.#grow(slot, entry, news);
+      return;
+    }
+    // The kernel's counters only grow: this is another connection of the same name.
+    this.#former.set(slot, { carried: before, round: this.#round, closed: state === CLOSED });
+    this.#restart(slot, entry);
+  }
+
+  /** An end of a name that is not closed: of the connection that is there, or of the one before it. */
+  #end(slot: number, now: Carried, last: Carried): void {
+    const table = this.#table;
+    if (table.is(slot, SPENT)) {
+      this.counters.repeated += 1;
+      return;
+    }
+    const news = grown(last, now);
+    const former = this.#former.get(slot);
+    const late = former === undefined ? 'less' : grown(former.carried, now);
+    if (former?.closed && late === NO_NEWS) this.counters.repeated += 1;
+    else if (former?.closed === false && late !== 'less') {
+      // Of the former; or, if its end was lost, of this one. What is right in both cases is told.
+      const least = news === 'less' ? late : grown(most(former.carried, last), now);
+      this.#former.delete(slot);
+      table.mark(slot, SPENT);
+      if (least !== 'less' && least !== NO_NEWS) this.#news.tell(slot, 0, least);
+    } else if (news !== 'less') this.#close(slot, now, news);
+    else {
+      // A reading was faster than the events and showed the next one, whose own end is still to come.
+      this.#another(slot, now);
+      table.mark(slot, SPENT);
     }
   }
 
-  #open(key: number | string, entry: ConntrackEntry): void {
-    const ends = endsOf(entry, this.#places);
-    if (typeof ends === 'string') {
-      this.counters[ends] += 1;
-      return;
-    }
-    if (this.#followed.size >= MAX_FOLLOWED) {
+  #grow(slot: number, entry: ConntrackEntry, news: Carried): void {
+    const isOffloaded = entry.offloaded && !this.#table.is(slot, OFFLOADED);
+    if (isOffloaded) this.#table.mark(slot, OFFLOADED);
+    if (news === NO_NEWS && !isOffloaded) return;
+    setCarried(this.#table, slot, carriedBy(entry));
+    this.#news.tell(slot, 0, news);
+  }
+
+  #close(slot: number, now: Carried, news: Carried): void {
+    const table = this.#table;
+    const entries = table.state[slot] === LIVE ? -1 : 0;
+    setCarried(table, slot, now);
+    this.#former.delete(slot);
+    table.state[slot] = CLOSED;
+    table.ended[slot] = this.#round;
+    if (entries !== 0 || news !== NO_NEWS) this.#news.tell(slot, entries, news);
+  }
+
+  /** A whole connection of which nothing else was told. */
+  #another(slot: number, carried: Carried): void {
+    this.#news.tell(slot, 1, carried);
+    this.#news.tell(slot, -1, NO_NEWS);
+  }
+
+  /** A connection begins in a slot: the first of its name, or the next. */
+  #restart(slot: number, entry: ConntrackEntry): void {
+    const table = this.#table;
+    if (table.state[slot] === LIVE) this.#news.tell(slot, -1, NO_NEWS);
+    table.state[slot] = LIVE;
+    table.seen[slot] = this.#round;
+    table.unmark(slot, SPENT | OFFLOADED);
+    if (entry.offloaded) table.mark(slot, OFFLOADED);
+    setCarried(table, slot, carriedBy(entry));
+    this.#news.tell(slot, 1, carriedBy(entry));
+  }
+
+  /** Follows one more entry, if it is somebody's; answers its slot or −1. */
+  #open(key: EntryKey, entry: ConntrackEntry): number {
+    const table = this.#table;
+    const ends = this.#news.endsOf(entry);
+    if (typeof ends === 'string' && entry.event === undefined) this.counters[ends] += 1;
+    if (typeof ends === 'string' && ends !== 'unknown') return -1;
+    if (table.size >= MAX_FOLLOWED || (ends === 'unknown' && this.#news.isFull)) {
       this.counters.dropped += 1;
-      return;
+      return -1;
     }
-    const { protocol, original, reply, offloaded } = entry;
-    const family = original.src.includes(':') ? 6 : 4;
-    const followed: Followed = {
-      ends,
-      protocol,
-      family,
-      original: original.counts,
-      reply: reply.counts,
-      round: this.#round,
-    };
-    this.#followed.set(key, followed);
-    this.#tell(followed, 1, original.counts, reply.counts, offloaded);
+    const slot = table.add(key);
+    table.protocol[slot] = entry.protocol;
+    if (entry.original.src.includes(':')) table.mark(slot, IPV6);
+    if (ends === 'unknown') this.#news.wait(slot, entry);
+    else table.setEnds(slot, ends);
+    this.#restart(slot, entry);
+    return slot;
   }
 
-  #tell(
-    { ends, protocol, original: lastOriginal, reply: lastReply }: Followed,
-    entries: -1 | 0 | 1,
-    original: Counts | undefined,
-    reply: Counts | undefined,
-    offloaded: boolean,
-  ): void {
-    const { device, other, otherIsDevice, port, outward } = ends;
-    // An entry that never had counters ends without any: nothing is known of it, which is not nothing.
-    const sent = entries < 0 && lastOriginal === undefined ? undefined : original;
-    const answered = entries < 0 && lastReply === undefined ? undefined : reply;
-    const [up, down] = outward ? [sent, answered] : [answered, sent];
-    this.#onNews({ device, other, otherIsDevice, protocol, port, up, down, entries, offloaded });
+  /** Frees what ended long ago. */
+  #forget(): void {
+    const { state, ended, top } = this.#table;
+    for (let slot = 0; slot < top; slot++) {
+      if (state[slot] !== GONE && state[slot] !== CLOSED) continue;
+      const waits = this.#news.waits(slot);
+      if (this.#round - (ended[slot] as number) <= (waits ? KEEP_WAITING_ROUNDS : KEEP_ROUNDS)) continue;
+      if (waits) this.counters.dropped += 1;
+      this.#news.giveUp(slot);
+      this.#former.delete(slot);
+      this.#table.remove(slot);
+    }
   }
-}
-
-/** What was added; NOTHING itself when nothing was. */
-function grown(before: Counts | undefined, now: Counts | undefined): Counts | undefined | 'less' {
-  if (now === undefined) return before === undefined ? NOTHING : undefined;
-  if (before === undefined) return now;
-  const packets = now.packets - before.packets;
-  const bytes = now.bytes - before.bytes;
-  if (packets < 0 || bytes < 0) return 'less';
-  return packets === 0 && bytes === 0 ? NOTHING : { packets, bytes };
 }

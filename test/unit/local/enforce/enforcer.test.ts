@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Outcome } from '../../../../src/local/enforce/backend.ts';
+import type { Counter, Outcome } from '../../../../src/local/enforce/backend.ts';
 import { Enforcer } from '../../../../src/local/enforce/enforcer.ts';
 import { FakeBackend } from '../../../../src/local/enforce/fake-backend.ts';
 import { silentLog } from '../../../../src/log.ts';
@@ -134,5 +134,74 @@ describe('enforcer', () => {
     expect(slow.waiting).toHaveLength(2);
     await one.stop();
     expect(applied).toEqual([]);
+  });
+
+  describe('counters', () => {
+    /** A backend whose reading of counters waits, and that says how often it was asked. */
+    class SlowCounters extends FakeBackend {
+      asked = 0;
+      go: (() => void) | undefined;
+      override async counters(inner: AbortSignal): Promise<readonly Counter[]> {
+        this.asked += 1;
+        await new Promise<void>((resolve, reject) => {
+          this.go = resolve;
+          inner.addEventListener('abort', () => reject(inner.reason));
+        });
+        return super.counters(inner);
+      }
+    }
+
+    test('none before something is in force; then what was dropped', async () => {
+      const one = enforcer();
+      await one.start(signal);
+      expect(await one.counters(signal)).toBe(undefined);
+      one.notify();
+      await settle();
+      backend.blocks('192.168.1.20', '203.0.113.7');
+      expect(await one.counters(signal)).toMatchObject([{ remote: '203.0.113.7', packets: 1 }]);
+      await one.stop();
+    });
+
+    test('while nothing is blocked nobody is asked, also with owners that stand ready', async () => {
+      const slow = new SlowCounters();
+      desired = { state: 'none', blockSet: blockSet([owner('1', ['192.168.1.20'], [])]) };
+      const one = enforcer(slow);
+      await one.start(signal);
+      one.notify();
+      await settle();
+      expect(await one.counters(signal)).toEqual([]);
+      expect(slow.asked).toBe(0);
+      await one.stop();
+    });
+
+    test('a run does not wait for a reading: it ends it', async () => {
+      const slow = new SlowCounters();
+      const one = enforcer(slow);
+      await one.start(signal);
+      one.notify();
+      await settle();
+      const reading = one.counters(signal);
+      one.notify();
+      expect(await one.counters(signal)).toBe(undefined);
+      expect(await reading).toBe(undefined);
+      expect(applied).toHaveLength(2);
+      expect(one.health().failures).toBe(0);
+      await one.stop();
+    });
+
+    test('a reading has a deadline, and ends with who asked', async () => {
+      const slow = new SlowCounters();
+      const one = enforcer(slow);
+      await one.start(signal);
+      one.notify();
+      await settle();
+      const late = one.counters(signal);
+      await Promise.all([expect(late).rejects.toThrow('no answer within 30 s'), clock.advance(30_000)]);
+      const stopper = new AbortController();
+      const ended = one.counters(stopper.signal);
+      stopper.abort(new Error('enough'));
+      await expect(ended).rejects.toThrow('enough');
+      await one.stop();
+    });
   });
 });

@@ -50,6 +50,16 @@ test.each([
     { device: 'tv', other: 'camera', otherIsDevice: true, port: 80, outward: true },
   ],
   [
+    'to the internet, answered by a device (a DNS filter)',
+    tcp('192.168.77.11', '198.51.100.53', 53, '192.168.20.5', '192.168.77.11', 5353),
+    { device: 'tv', other: 'guest', otherIsDevice: true, port: 5353, outward: true },
+  ],
+  [
+    'to the internet, answered by the router: the node that was meant',
+    tcp('192.168.77.11', '198.51.100.53', 53, '192.168.77.1', '192.168.77.11'),
+    { device: 'tv', other: 'remote 198.51.100.53', otherIsDevice: false, port: 53, outward: true },
+  ],
+  [
     'from one LAN to another',
     tcp('192.168.77.11', '192.168.20.5', 631, '192.168.20.5', '192.168.77.11'),
     { device: 'tv', other: 'guest', otherIsDevice: true, port: 631, outward: true },
@@ -83,4 +93,13 @@ test('ICMP: the type that was asked with', () => {
     'icmp 1 9 src=192.168.77.11 dst=198.51.100.7 type=8 code=0 id=7 src=198.51.100.7 dst=203.0.113.1 type=0 code=0 id=7',
   );
   expect(endsOf(ping, places)).toMatchObject({ device: 'tv', port: 8 });
+});
+
+test.each([
+  ['icmpv6 58 9', 'type=128 code=0 id=7', 'type=129 code=0 id=7', 128],
+  ['gre 47 9', 'srckey=0x0 dstkey=0x0', 'srckey=0x0 dstkey=0x0', 0],
+  ['sctp 132 9 ESTABLISHED', 'sport=4000 dport=3868', 'sport=3868 dport=4000', 3868],
+])('%s is told by type, port or nothing', (head, there, back, port) => {
+  const read = entry(`${head} src=fd77::11 dst=2001:db8::7 ${there} src=2001:db8::7 dst=fd77::11 ${back}`);
+  expect(endsOf(read, places)).toMatchObject({ device: 'tv', other: 'remote 2001:db8::7', port });
 });

@@ -155,3 +155,120 @@ test('a full table: the most talkative device gives up its quietest flows', asyn
   expect([...table.flowsOf('tv')].some(({ port }) => port === 199)).toBe(true);
   expect([...table.flowsOf('tv')].some(({ port }) => port === 0)).toBe(false);
 });
+
+test('a full table: what was a device once and is a remote now gives nothing up', async () => {
+  const one = made({ maxFlows: 8 });
+  one.table.sees(news({ device: 'gone', other: 'other' }));
+  await age(one, 32);
+  for (let i = 0; i < 5; i++) one.table.sees(news({ device: `quiet${i}`, other: 'popular' }));
+  for (let port = 0; port < 9; port++) one.table.sees(news({ port }));
+  for (let i = 0; i < 5; i++) expect(one.table.heldBy(`quiet${i}`)).toBe(1);
+  expect([one.table.heldBy('popular'), one.table.heldBy('tv')]).toEqual([5, 3]);
+});
+
+test('the end of a connection whose flow has gone begins no new one', () => {
+  const { table } = made();
+  const nothing = { packets: 0, bytes: 0 };
+  table.sees(news({ entries: -1, up: nothing, down: nothing }));
+  table.sees(news({ entries: -1, up: undefined, down: undefined }));
+  expect(table.size).toBe(0);
+  table.sees(news({ entries: -1 }));
+  expect([...table.flows()]).toMatchObject([{ up: { packets: 1 }, entries: 0 }]);
+});
+
+test('how many flows refer to a node', () => {
+  const { table } = made();
+  table.sees(news());
+  table.sees(news({ port: 80 }));
+  table.sees(news({ device: 'doorbell' }));
+  expect([table.heldBy('tv'), table.heldBy('ads'), table.heldBy('nobody')]).toEqual([2, 3, 0]);
+  expect(Object.fromEntries(table.references())).toEqual({ tv: 2, ads: 3, doorbell: 1 });
+});
+
+test('the flows of a node, the most recently active first, of a remote too', async () => {
+  const { clock, table } = made();
+  for (const port of [1, 2, 3, 2]) {
+    await clock.advance(10);
+    table.sees(news({ port }));
+  }
+  expect([...table.flowsOf('tv')].map(({ port }) => port)).toEqual([2, 3, 1]);
+  expect([...table.flowsOf('ads')].map(({ port }) => port)).toEqual([2, 3, 1]);
+});
+
+test.each(['flows', 'flowsOf'] as const)(
+  '%s: listing goes on while flows come and go: what was there throughout once, nothing twice',
+  async (list) => {
+    const one = made();
+    for (let port = 0; port < 60; port++) one.table.sees(news({ port }));
+    const listed: number[] = [];
+    for (const { port } of one.table[list]('tv')) {
+      listed.push(port);
+      if (listed.length !== 10) continue;
+      // Odd ones go and come back, in slots that are listed later, with new ones among them.
+      for (let minute = 0; minute < 35; minute++) {
+        for (let stay = 0; stay < 60; stay += 2) one.table.sees(news({ port: stay }));
+        await age(one, 1);
+      }
+      for (let late = 0; late < 90; late++) one.table.sees(news({ port: late }));
+    }
+    const even = Array.from({ length: 30 }, (_, i) => 2 * i);
+    expect(listed.slice(10).filter((port) => port % 2 === 1 || port >= 60)).toEqual([]);
+    expect(listed.filter((port) => port % 2 === 0).sort((x, y) => x - y)).toEqual(even);
+  },
+);
+
+test('a round of ageing in slices is the same round', async () => {
+  const [whole, sliced] = [made(), made()];
+  for (const { table } of [whole, sliced])
+    for (let i = 0; i < 20_000; i++) table.sees(news({ device: `d${i % 7}`, port: i }));
+  let slices = 0;
+  for (let round = 0; round < 12; round++) {
+    whole.table.sweep();
+    for (let from: number | undefined = 0; from !== undefined; slices++) from = sliced.table.sweepFrom(from);
+  }
+  expect(slices).toBeGreaterThan(12);
+  expect(sliced.table.size).toBe(7 * 25);
+  expect([...sliced.table.flows()]).toEqual([...whole.table.flows()]);
+});
+
+test('what blocks drop is a flow of the pair, with nothing but that', async () => {
+  const { clock, table } = made();
+  await clock.advance(5);
+  table.seesDrop({ device: 'tv', other: 'ads', otherIsDevice: false, packets: 3, bytes: 180 });
+  await clock.advance(5);
+  table.sees(news());
+  table.seesDrop({ device: 'tv', other: 'ads', otherIsDevice: false, packets: 1, bytes: 60 });
+  const [blocked, other] = [...table.flows()];
+  expect(blocked).toEqual({
+    device: 'tv',
+    other: 'ads',
+    otherIsDevice: false,
+    protocol: 0,
+    port: 0,
+    up: undefined,
+    down: undefined,
+    partial: false,
+    offloaded: false,
+    firstSeen: 5,
+    lastSeen: 10,
+    entries: 0,
+    blocked: { packets: 4, bytes: 240, lastSeen: 10 },
+  });
+  expect(other).toMatchObject({ port: 443, blocked: undefined });
+});
+
+test('two devices that are blocked from each other are one flow, whoever tried', () => {
+  const { table } = made();
+  table.seesDrop({ device: 'tv', other: 'nas', otherIsDevice: true, packets: 3, bytes: 180 });
+  table.seesDrop({ device: 'nas', other: 'tv', otherIsDevice: true, packets: 1, bytes: 60 });
+  expect([...table.flows()]).toMatchObject([{ device: 'tv', blocked: { packets: 4, bytes: 240 } }]);
+});
+
+test('a blocked flow ages as any other, and the next in its place is not blocked', async () => {
+  const one = made();
+  one.table.seesDrop({ device: 'home', other: 'internet', otherIsDevice: false, packets: 3, bytes: 180 });
+  await age(one, 32);
+  expect(one.table.size).toBe(0);
+  one.table.sees(news());
+  expect([...one.table.flows()]).toMatchObject([{ device: 'tv', blocked: undefined }]);
+});

@@ -25,7 +25,26 @@ function made() {
     tracker.end(BOTH);
     return [...news];
   };
-  return { devices, tracker, read };
+  /** News of what is done. */
+  const hear = (act: () => void): Sighting[] => {
+    news.length = 0;
+    act();
+    return [...news];
+  };
+  const began = (one: ConntrackEntry) => hear(() => tracker.began({ ...one, event: 'NEW' }));
+  const ended = (one: ConntrackEntry) => hear(() => tracker.ended({ ...one, event: 'DESTROY' }));
+  return { devices, tracker, read, hear, began, ended };
+}
+
+/** Bytes from and to devices in all, and connections that began without having ended. */
+function sums(news: readonly Sighting[]): { up: number; down: number; open: number } {
+  const sum = { up: 0, down: 0, open: 0 };
+  for (const { up, down, entries } of news) {
+    sum.up += up?.bytes ?? 0;
+    sum.down += down?.bytes ?? 0;
+    sum.open += entries;
+  }
+  return sum;
 }
 
 function entry(up: string, down: string, { id = 'id=5', src = '192.168.77.11' } = {}): ConntrackEntry {
@@ -105,4 +124,140 @@ test('a reading of one family says nothing of the other', () => {
   expect(tracker.size).toBe(1);
   tracker.end(new Set([4]));
   expect(tracker.size).toBe(0);
+});
+
+test('a begin makes a flow visible at once; the end brings what no reading saw', () => {
+  const { began, ended, read, tracker } = made();
+  expect(began(entry('0/0', '0/0'))).toMatchObject([{ entries: 1, up: { packets: 0, bytes: 0 } }]);
+  expect(ended(entry('2/120', '2/3000'))).toMatchObject([
+    { entries: -1, up: { packets: 2, bytes: 120 }, down: { packets: 2, bytes: 3000 } },
+  ]);
+  expect(tracker.size).toBe(0);
+  expect(read()).toEqual([]);
+});
+
+test('a connection that only its end tells of is counted whole', () => {
+  const { ended } = made();
+  expect(ended(entry('2/120', '2/3000'))).toMatchObject([
+    { entries: 1, up: { bytes: 120 }, down: { bytes: 3000 } },
+    { entries: -1, up: { bytes: 0 } },
+  ]);
+});
+
+test('a late end adds what came after the last reading; a repeated one nothing', () => {
+  const { ended, read, tracker } = made();
+  read(entry('1/60', '0/0'));
+  read();
+  expect(ended(entry('3/160', '1/70'))).toMatchObject([
+    { entries: 0, up: { bytes: 100 }, down: { bytes: 70 } },
+  ]);
+  expect(ended(entry('3/160', '1/70'))).toEqual([]);
+  expect(tracker.counters.repeated).toBe(1);
+});
+
+test('an end during a reading: the reading’s line is older and adds nothing, and the next reading begins anew', () => {
+  const { began, ended, hear, read, tracker } = made();
+  began(entry('0/0', '0/0'));
+  tracker.begin();
+  ended(entry('3/160', '0/0'));
+  expect(hear(() => tracker.note(entry('2/120', '0/0')))).toEqual([]);
+  expect(hear(() => tracker.end(BOTH))).toEqual([]);
+  // The same name again, of which no begin was told.
+  expect(sums(read(entry('2/120', '0/0')))).toEqual({ up: 120, down: 0, open: 1 });
+});
+
+test('a name that is used again during a reading: lines of this reading may be of the first', () => {
+  const { began, ended, hear, read, tracker } = made();
+  read(entry('1/60', '0/0'));
+  tracker.begin();
+  ended(entry('3/160', '0/0'));
+  began(entry('0/0', '0/0'));
+  expect(hear(() => tracker.note(entry('2/120', '0/0')))).toEqual([]);
+  expect(hear(() => tracker.end(BOTH))).toEqual([]);
+  expect(sums(read(entry('4/240', '0/0')))).toEqual({ up: 240, down: 0, open: 0 });
+  expect(sums(ended(entry('5/300', '0/0')))).toEqual({ up: 60, down: 0, open: -1 });
+});
+
+test('a begin that is told after a reading has shown the connection', () => {
+  const { began, ended, read } = made();
+  read(entry('3/160', '0/0'));
+  expect(began(entry('0/0', '0/0'))).toEqual([]);
+  expect(sums(ended(entry('4/260', '0/0')))).toEqual({ up: 100, down: 0, open: -1 });
+});
+
+test('an end that is told after a reading has shown the next connection of that name', () => {
+  const { began, ended, read } = made();
+  read(entry('9/900', '0/0'));
+  const next = read(entry('1/60', '0/0'));
+  expect(sums(next)).toEqual({ up: 60, down: 0, open: 0 });
+  expect(sums(ended(entry('10/1000', '0/0')))).toEqual({ up: 100, down: 0, open: 0 });
+  expect(ended(entry('10/1000', '0/0'))).toEqual([]);
+  expect(began(entry('0/0', '0/0'))).toEqual([]);
+  expect(sums(ended(entry('2/120', '0/0')))).toEqual({ up: 60, down: 0, open: -1 });
+});
+
+test('ids that meet by chance are two connections', () => {
+  const { read, tracker } = made();
+  const twin: ConntrackEntry = { ...entry('5/500', '0/0') };
+  const other = { ...twin, original: { ...twin.original, sport: 4001 } };
+  expect(read(twin, other)).toHaveLength(2);
+  expect(read(twin, other)).toEqual([]);
+  expect(tracker.size).toBe(2);
+});
+
+test('ended entries are forgotten after a few readings', () => {
+  const { ended, read } = made();
+  ended(entry('3/160', '0/0'));
+  for (let round = 0; round < 3; round++) read();
+  expect(ended(entry('3/160', '0/0'))).toEqual([]);
+  read();
+  read();
+  expect(sums(ended(entry('3/160', '0/0')))).toMatchObject({ up: 160 });
+});
+
+test('of a device that becomes known after its connection has ended, nothing is lost and nothing is twice', () => {
+  const { began, ended, read, devices, tracker } = made();
+  const from = { src: '192.168.77.12' };
+  began(entry('0/0', '0/0', from));
+  read(entry('1/60', '0/0', from));
+  expect(ended(entry('2/120', '1/70', from))).toEqual([]);
+  read();
+  devices.set('192.168.77.12', 'camera');
+  const news = read();
+  expect(news).toMatchObject([
+    { device: 'camera', entries: 1, up: { packets: 2, bytes: 120 }, down: { packets: 1, bytes: 70 } },
+    { device: 'camera', entries: -1 },
+  ]);
+  expect(ended(entry('2/120', '1/70', from))).toEqual([]);
+  expect(tracker.counters.dropped).toBe(0);
+});
+
+test('a device that never becomes known: given up after a while, and counted', () => {
+  const { read, tracker } = made();
+  read(entry('1/60', '0/0', { src: '192.168.77.12' }));
+  for (let round = 0; round < 40; round++) read();
+  expect(tracker.counters.dropped).toBe(1);
+});
+
+test('an entry that is handed past the kernel’s counters is marked, also when they stand still', () => {
+  const { read } = made();
+  read(entry('1/60', '0/0'));
+  expect(read({ ...entry('1/60', '0/0'), offloaded: true })).toMatchObject([
+    { entries: 0, offloaded: true, up: { bytes: 0 } },
+  ]);
+  expect(read({ ...entry('1/60', '0/0'), offloaded: true })).toEqual([]);
+});
+
+test('a begin where the kernel does not count: unknown, which is not zero', () => {
+  const { began, ended } = made();
+  expect(began(entry('', ''))).toMatchObject([{ entries: 1, up: undefined, down: undefined }]);
+  expect(ended(entry('', ''))).toMatchObject([{ entries: -1, up: undefined, down: undefined }]);
+});
+
+test('beyond 32 bits, exact', () => {
+  const { read } = made();
+  read(entry('1/9007199254740000', '0/0'));
+  expect(read(entry('2/9007199254740991', '1/4294967297'))).toMatchObject([
+    { up: { packets: 1, bytes: 991 }, down: { packets: 1, bytes: 4_294_967_297 } },
+  ]);
 });
