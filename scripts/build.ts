@@ -1,8 +1,10 @@
-/** Builds the agent and the CLI as minified bundles into dist/, with the native part of the store beside them. */
-import { chmodSync, cpSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+/** Builds the agent and the CLI as minified bundles into dist/, with the native part of the store and the table of vendors. */
+import { chmodSync, cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
+import registry from 'oui-data' with { type: 'json' };
+import { packVendors, VENDORS_NOTICE } from './vendors.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -45,5 +47,7 @@ for (const platform of readdirSync(join(level, 'prebuilds'))) {
   if (!platform.startsWith('linux-')) continue;
   cpSync(join(level, 'prebuilds', platform), join(fresh, 'prebuilds', platform), { recursive: true });
 }
+writeFileSync(join(fresh, 'vendors.bin'), packVendors(registry));
+writeFileSync(join(fresh, 'NOTICE'), VENDORS_NOTICE);
 rmSync(dist, { recursive: true, force: true });
 renameSync(fresh, dist);

@@ -93,7 +93,8 @@ export function decodeRegister(envelope: Uint8Array, home: HomeId, crypto: Crypt
   };
 }
 
-function encodeDescriptor(descriptor: Descriptor): Uint8Array {
+/** The bytes of a descriptor, without its node. */
+export function encodeDescriptor(descriptor: Descriptor): Uint8Array {
   const bindings = descriptor.addresses.map((binding) =>
     new Writer().bytes(1, addressBytes(binding.address)).text(2, binding.segment).finish(),
   );
@@ -106,7 +107,8 @@ function encodeDescriptor(descriptor: Descriptor): Uint8Array {
     .finish();
 }
 
-function decodeDescriptor(node: NodeId, from: Message | undefined): Descriptor | undefined {
+/** Reads one of a known node. Undefined when it is too long or not there; what is not canonical in it is left out. */
+export function decodeDescriptor(node: NodeId, from: Message | undefined): Descriptor | undefined {
   if (from === undefined) return undefined;
   const macs = from.each(2).map(readMac);
   const addresses = from.each(3).map(decodeBinding);

@@ -5,6 +5,7 @@ import { News } from '../../policy/news.ts';
 export class ChangeNotice {
   readonly #listeners = new Set<() => void>();
   readonly #news = new News<NodeId>();
+  readonly #readers = new Set<News<NodeId>>();
   #version = 0;
   #bindingsVersion = 0;
 
@@ -26,16 +27,24 @@ export class ChangeNotice {
     return this.#news.take();
   }
 
+  /** A list of changes of its own for one more reader, who is told of names too. */
+  reader(): News<NodeId> {
+    const news = new News<NodeId>();
+    this.#readers.add(news);
+    return news;
+  }
+
   /** Nodes came, went, or have other addresses; no nodes, no change. */
   nodes(ids: readonly NodeId[], referred: (id: NodeId) => boolean): void {
     if (ids.length === 0) return;
     for (const id of ids) this.#news.add(id);
     if (ids.some(referred)) this.#bindingsVersion += 1;
-    this.names();
+    this.names(ids);
   }
 
-  /** Something else changed, which no block set depends on. */
-  names(): void {
+  /** Something else of these nodes changed, which no block set depends on. */
+  names(ids: readonly NodeId[]): void {
+    for (const news of this.#readers) for (const id of ids) news.add(id);
     this.#version += 1;
     for (const listener of this.#listeners) listener();
   }

@@ -1,15 +1,32 @@
 import type { Address, Mac, NodeId } from '../../policy/block-set.ts';
 import type { Binding, Descriptor } from '../../policy/descriptor.ts';
 import type { Names } from './names.ts';
+import type { Lifetime } from './node-memory.ts';
+import type { GoneWhy } from './node-news.ts';
+
+/** An address of a device on a segment. */
+export interface Bound {
+  /** When it was last seen or, of what is remembered, when it was restored. */
+  seen: number;
+  /** Of before a restart, and not seen since: gives way to any fact. */
+  remembered: boolean;
+}
 
 /** One device as this router knows it. Times are monotonic milliseconds. */
 export interface Device {
   readonly id: NodeId;
   readonly mac: Mac;
   readonly names: Names;
-  /** Segment → address → when it was last seen. */
-  readonly bindings: Map<string, Map<Address, number>>;
+  /** Segment → address → binding. */
+  readonly bindings: Map<string, Map<Address, Bound>>;
+  /** When it was last seen or, if it was not since the start, when it was restored. */
   seen: number;
+  /** When it was first seen since the start. */
+  heard: number | undefined;
+  /** When something was last learnt from itself, not from what the kernel remembers of it. */
+  learnt: number | undefined;
+  /** What earlier runs knew. */
+  before: Lifetime;
 }
 
 export interface DeviceCaps {
@@ -34,14 +51,17 @@ const MAX_SEGMENTS = 64;
  */
 export class DeviceBook {
   readonly #caps: DeviceCaps;
+  readonly #onRemoved: (id: NodeId, why: GoneWhy) => void;
   readonly #byMac = new Map<Mac, Device>();
   readonly #byId = new Map<NodeId, Device>();
   /** Address → segment → its owner there. */
   readonly #owners = new Map<Address, Map<string, Device>>();
   readonly counters: BookCounters = { evicted: 0, refused: 0, addressesDropped: 0 };
 
-  constructor(caps: DeviceCaps) {
+  /** `onRemoved`: told of every device that goes. */
+  constructor(caps: DeviceCaps, onRemoved: (id: NodeId, why: GoneWhy) => void = () => undefined) {
     this.#caps = caps;
+    this.#onRemoved = onRemoved;
   }
 
   get size(): number {
@@ -69,10 +89,15 @@ export class DeviceBook {
     let best: Device | undefined;
     let seen = -Infinity;
     for (const [segment, device] of this.#owners.get(address) ?? []) {
-      const when = device.bindings.get(segment)?.get(address) ?? -Infinity;
+      const when = device.bindings.get(segment)?.get(address)?.seen ?? -Infinity;
       if (when >= seen) [best, seen] = [device, when];
     }
     return best;
+  }
+
+  /** Whether the address is its owner's by memory alone, or has no owner. */
+  isFree(segment: string, address: Address): boolean {
+    return this.owner(segment, address)?.bindings.get(segment)?.get(address)?.remembered !== false;
   }
 
   /** A new device; undefined when there is no room and all that are kept are referred to. */
@@ -81,21 +106,31 @@ export class DeviceBook {
       this.counters.refused += 1;
       return undefined;
     }
-    const device: Device = { id, mac, names: new Map(), bindings: new Map(), seen: now };
+    const device: Device = {
+      id,
+      mac,
+      names: new Map(),
+      bindings: new Map(),
+      seen: now,
+      heard: undefined,
+      learnt: undefined,
+      before: {},
+    };
     this.#byMac.set(mac, device);
     this.#byId.set(id, device);
     return device;
   }
 
-  /** Moves the device to the end of the order. */
-  touch(device: Device, now: number): void {
+  /** It was seen; `fresh`: by what it said itself. */
+  touch(device: Device, now: number, fresh = false): void {
     device.seen = now;
-    this.#byMac.delete(device.mac);
-    this.#byMac.set(device.mac, device);
+    device.heard ??= now;
+    if (fresh) device.learnt = now;
+    this.#toTheEnd(device);
   }
 
   /** Binds an address; answers whose bindings changed (the new owner's, the old owner's, or nobody's). */
-  bind(device: Device, segment: string, address: Address, now: number): Device[] {
+  bind(device: Device, segment: string, address: Address, now: number, remembered = false): Device[] {
     const changed: Device[] = [];
     const before = this.owner(segment, address);
     if (before !== device) {
@@ -105,13 +140,13 @@ export class DeviceBook {
       }
       changed.push(device);
     }
-    const addresses = device.bindings.get(segment) ?? new Map<Address, number>();
+    const addresses = device.bindings.get(segment) ?? new Map<Address, Bound>();
     if (addresses.size === 0) {
       if (device.bindings.size >= MAX_SEGMENTS) this.#dropOldestSegment(device);
       device.bindings.set(segment, addresses);
     }
     addresses.delete(address);
-    addresses.set(address, now);
+    addresses.set(address, { seen: now, remembered });
     const owners = this.#owners.get(address) ?? new Map<string, Device>();
     owners.set(segment, device);
     this.#owners.set(address, owners);
@@ -132,26 +167,26 @@ export class DeviceBook {
     if (owners?.size === 0) this.#owners.delete(address);
   }
 
-  remove(device: Device): void {
+  remove(device: Device, why: GoneWhy): void {
     for (const [segment, addresses] of [...device.bindings]) {
       for (const address of [...addresses.keys()]) this.unbind(device, segment, address);
     }
     this.#byMac.delete(device.mac);
     this.#byId.delete(device.id);
+    this.#onRemoved(device.id, why);
   }
 
-  /** Ends bindings last seen before `oldest`, and devices that need not stay; answers whose and which. */
-  expire(oldest: number, stays: (id: NodeId) => boolean): NodeId[] {
+  /** Ends bindings last seen before `oldest`, and devices whose time is up; answers whose bindings ended. */
+  expire(oldest: number, ends: (device: Device) => boolean): NodeId[] {
     const changed: NodeId[] = [];
     for (const device of [...this.#byMac.values()]) {
       const gone: [string, Address][] = [];
       for (const [segment, addresses] of device.bindings) {
-        for (const [address, seen] of addresses) if (seen < oldest) gone.push([segment, address]);
+        for (const [address, { seen }] of addresses) if (seen < oldest) gone.push([segment, address]);
       }
       for (const [segment, address] of gone) this.unbind(device, segment, address);
-      const ends = device.seen < oldest && !stays(device.id);
-      if (ends) this.remove(device);
-      if (ends || gone.length > 0) changed.push(device.id);
+      if (ends(device)) this.remove(device, 'age');
+      else if (gone.length > 0) changed.push(device.id);
     }
     return changed;
   }
@@ -163,14 +198,19 @@ export class DeviceBook {
     for (const device of this.#byMac.values()) {
       if (left-- === 0 || found === wanted) break;
       // To the back with what is kept, so that the next search does not pass it again.
-      if (kept(device.id)) this.touch(device, device.seen);
+      if (kept(device.id)) this.#toTheEnd(device);
       else {
-        this.remove(device);
+        this.remove(device, 'room');
         found += 1;
       }
     }
     this.counters.evicted += found;
     return found > 0;
+  }
+
+  #toTheEnd(device: Device): void {
+    this.#byMac.delete(device.mac);
+    this.#byMac.set(device.mac, device);
   }
 
   #dropOldestSegment(device: Device): void {

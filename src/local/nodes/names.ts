@@ -19,8 +19,9 @@ export function addName(names: Names, { source, name }: HostNameFact): boolean {
   return true;
 }
 
-/** Takes up the names of before a restart. */
+/** Takes up the names of before a restart, unless the device has already said what it is called now. */
 export function restoreNames(names: Names, restored: readonly string[]): void {
+  if ([...names.keys()].some((key) => !key.startsWith('restored'))) return;
   for (const [i, name] of restored.slice(0, MAX_NAMES).entries()) names.set(`restored ${i}`, name);
 }
 

@@ -1,14 +1,19 @@
 import type { Clock } from '../../clock.ts';
-import { isSpecial } from '../../policy/address.ts';
 import type { Address, Mac, NodeId } from '../../policy/block-set.ts';
 import type { Crypto } from '../../policy/crypto.ts';
 import type { Descriptor } from '../../policy/descriptor.ts';
-import { addressNodeId, deviceId, domainNodeId, type HomeId } from '../../policy/identity.ts';
-import type { AnswerFact, Fact, HostNameFact, NeighbourFact } from '../observe/facts.ts';
+import type { HomeId } from '../../policy/identity.ts';
+import type { News } from '../../policy/news.ts';
+import type { Fact } from '../observe/facts.ts';
+import { applyFact } from './apply-fact.ts';
 import { ChangeNotice } from './change-notice.ts';
-import { type BookCounters, type Device, DeviceBook, describeDevice } from './device-book.ts';
-import { addName, restoreNames, WaitingNames } from './names.ts';
-import { describeRemote, type Remote, RemoteBook } from './remote-book.ts';
+import { type BookCounters, describeDevice } from './device-book.ts';
+import { Holds } from './holds.ts';
+import { Lifetimes } from './lifetimes.ts';
+import { NodeBooks } from './node-books.ts';
+import type { Lifetime, NodeMemory } from './node-memory.ts';
+import { NodeNews } from './node-news.ts';
+import { describeRemote } from './remote-book.ts';
 
 export interface NodeCacheOptions {
   home: HomeId;
@@ -20,8 +25,12 @@ export interface NodeCacheOptions {
   bindingKeepMs?: number;
   /** How long a remote stays that nothing refers to and that has no flows. Default 30 minutes. */
   nodeKeepMs?: number;
-  /** Told of a device never seen before, once, with its first address; not of one that was restored. */
-  onNewDevice?: (device: Descriptor) => void;
+  /** How long a device stays that nothing refers to and that was not seen, over restarts too. Default 90 days. */
+  deviceKeepMs?: number;
+  /** Whether the wall clock can be believed. Default: always. */
+  clockTrusted?: () => boolean;
+  /** Whether a device that is seen for the first time here was seen before elsewhere or by an earlier run: then it is not new. */
+  knownBefore?: (id: NodeId) => boolean;
 }
 
 const DAY = 24 * 60 * 60_000;
@@ -33,25 +42,35 @@ const NO_IDS: ReadonlySet<NodeId> = new Set();
  */
 export class NodeCache {
   readonly #options: NodeCacheOptions;
-  readonly #devices: DeviceBook;
-  readonly #remotes: RemoteBook;
+  readonly #books: NodeBooks;
+  readonly #lifetimes: Lifetimes;
   readonly #notice = new ChangeNotice();
-  readonly #kept = (id: NodeId) => this.#referred.has(id);
+  readonly #kept = (id: NodeId) => this.#referred.has(id) || this.holds.has(id);
   readonly #matters = (id: NodeId) => this.#referred.has(id) || this.#isOfInterest(id);
-  readonly #waitingNames = new WaitingNames();
+  /** Nodes that went and that nobody was told of yet. */
+  #removed: NodeId[] = [];
   #referred = NO_IDS;
   #interest: (domain: string, addresses: Iterable<Address>) => boolean = () => false;
+  /** What became of nodes: new devices, nodes that are gone, and what others put in. */
+  readonly news: NodeNews;
+  /** References of those who need nodes for a while. */
+  readonly holds = new Holds();
 
   constructor(options: NodeCacheOptions) {
     this.#options = options;
-    const {
-      devices = 4_096,
-      remotes = 50_000,
-      deviceAddresses = 64,
-      remoteAddresses = 256,
-    } = options.caps ?? {};
-    this.#devices = new DeviceBook({ devices, addresses: deviceAddresses });
-    this.#remotes = new RemoteBook({ remotes, addresses: remoteAddresses });
+    const { home, crypto, clock, caps, clockTrusted = () => true } = options;
+    this.#lifetimes = new Lifetimes(clock, clockTrusted);
+    this.news = new NodeNews(clock);
+    this.#books = new NodeBooks({
+      home,
+      crypto,
+      caps: { devices: 4_096, remotes: 50_000, deviceAddresses: 64, remoteAddresses: 256, ...caps },
+      kept: this.#kept,
+      onRemoved: (node, device, why) => {
+        this.#removed.push(node);
+        this.news.add({ kind: 'gone', node, device, why });
+      },
+    });
   }
 
   /** Grows with every change of what this cache would answer; seeing the same again is no change. */
@@ -65,9 +84,10 @@ export class NodeCache {
   }
 
   get counters(): { devices: BookCounters & { size: number }; remotes: BookCounters & { size: number } } {
+    const { devices, remotes } = this.#books;
     return {
-      devices: { size: this.#devices.size, ...this.#devices.counters },
-      remotes: { size: this.#remotes.size, ...this.#remotes.counters },
+      devices: { size: devices.size, ...devices.counters },
+      remotes: { size: remotes.size, ...remotes.counters },
     };
   }
 
@@ -77,9 +97,11 @@ export class NodeCache {
   }
 
   apply(fact: Fact): void {
-    if (fact.kind === 'neighbour') this.#neighbour(fact);
-    else if (fact.kind === 'answer') this.#answer(fact);
-    else this.#hostName(fact);
+    const { changed, told, appeared } = applyFact(this.#books, fact, this.#options.clock.monotonic());
+    if (changed.length > 0) this.#changed(changed);
+    if (told.length > 0) this.#notice.names(told);
+    if (appeared !== undefined && this.#options.knownBefore?.(appeared) !== true)
+      this.news.add({ kind: 'new', node: appeared, device: true });
   }
 
   /**
@@ -94,195 +116,162 @@ export class NodeCache {
     this.#interest = interest;
   }
 
+  /** What the policy refers to, as was said last. */
+  get referred(): ReadonlySet<NodeId> {
+    return this.#referred;
+  }
+
   /** The nodes that changed since the last call; undefined: too many to say. For one reader. */
   takeChanged(): ReadonlySet<NodeId> | undefined {
     return this.#notice.take();
   }
 
+  /** The changes from now on, those of names too, for one more reader. */
+  changes(): News<NodeId> {
+    return this.#notice.reader();
+  }
+
   /** What was known before a restart. Its bindings count as just seen, and give way to any fact. */
   restore(descriptors: Iterable<Descriptor>): void {
+    this.remember(Array.from(descriptors, (descriptor) => ({ descriptor, life: {} })));
+  }
+
+  /** The same with what is known of when the nodes were seen; the one seen longest ago first. */
+  remember(memories: Iterable<NodeMemory>): void {
     const now = this.#options.clock.monotonic();
     const changed: NodeId[] = [];
-    for (const { device, macs, addresses, domains, names } of descriptors) {
-      const [mac] = macs;
-      const [domain] = domains;
-      if (device && mac !== undefined) {
-        const known = this.#devices.byMac(mac) ?? this.#addDevice(mac, now);
-        if (known === undefined) continue;
-        restoreNames(known.names, names);
-        for (const { address, segment } of addresses) {
-          if (segment === undefined || this.#devices.owner(segment, address) !== undefined) continue;
-          for (const { id } of this.#devices.bind(known, segment, address, now)) changed.push(id);
-        }
-        changed.push(known.id);
-      } else if (!device && domain !== undefined) {
-        const known = this.#remotes.byKey(domain) ?? this.#addRemote({ domain }, now);
-        if (known === undefined) continue;
-        for (const { address } of addresses) this.#remotes.bind(known, address, now);
-        changed.push(known.id);
-      } else if (!device) {
-        for (const { address } of addresses.slice(0, 1)) {
-          const known = this.#remotes.byKey(address) ?? this.#addRemote({ address }, now);
-          if (known !== undefined) changed.push(known.id);
-        }
-      }
-    }
+    for (const { descriptor, life } of memories) changed.push(...this.#books.restore(descriptor, life, now));
     this.#changed(changed);
   }
 
+  /** What is to be kept of a node over a restart; undefined when it is not known. */
+  memory(id: NodeId): NodeMemory | undefined {
+    const descriptor = this.descriptor(id);
+    return descriptor === undefined ? undefined : { descriptor, life: this.lifetime(id) };
+  }
+
+  /** Whether the node is known here. */
+  has(id: NodeId): boolean {
+    return this.#books.devices.byId(id) !== undefined || this.#books.remotes.byId(id) !== undefined;
+  }
+
   descriptor(id: NodeId): Descriptor | undefined {
-    const device = this.#devices.byId(id);
-    if (device !== undefined) return describeDevice(device);
-    const remote = this.#remotes.byId(id);
-    return remote === undefined ? undefined : describeRemote(remote);
+    return this.#books.descriptor(id);
   }
 
   /** Every node, devices first. A fresh array. */
   descriptors(): Descriptor[] {
-    return [
-      ...Array.from(this.#devices.all(), describeDevice),
-      ...Array.from(this.#remotes.all(), describeRemote),
-    ];
+    return [...this.devices(), ...Array.from(this.#books.remotes.all(), describeRemote)];
   }
 
   /** Every domain that answered, with the id of its node. */
   *domains(): Iterable<readonly [domain: string, id: NodeId]> {
-    for (const { domain, id } of this.#remotes.all()) if (domain !== undefined) yield [domain, id];
+    for (const { domain, id } of this.#books.remotes.all()) if (domain !== undefined) yield [domain, id];
   }
 
   /** Every device. A fresh array. */
   devices(): Descriptor[] {
-    return Array.from(this.#devices.all(), describeDevice);
+    return Array.from(this.#books.devices.all(), describeDevice);
   }
 
-  /** When the node was last seen, monotonic milliseconds. */
+  /** When the node was last seen, monotonic milliseconds: of a device also by an earlier run; undefined when never. */
   lastSeen(id: NodeId): number | undefined {
-    return (this.#devices.byId(id) ?? this.#remotes.byId(id))?.seen;
+    const device = this.#books.devices.byId(id);
+    return device === undefined ? this.#books.remotes.byId(id)?.seen : this.#lifetimes.lastSeen(device);
+  }
+
+  /**
+   * When a device was last seen since this agent started, and when something was last learnt from itself, monotonic
+   * milliseconds; undefined when it was not seen.
+   */
+  seenSinceStart(id: NodeId): { readonly seen: number; readonly learnt: number | undefined } | undefined {
+    const device = this.#books.devices.byId(id);
+    return device?.heard === undefined ? undefined : { seen: device.seen, learnt: device.learnt };
+  }
+
+  /** When a device was first and last seen, over restarts; of remotes nothing is known. */
+  lifetime(id: NodeId): Lifetime {
+    const device = this.#books.devices.byId(id);
+    return device === undefined ? {} : this.#lifetimes.of(device);
   }
 
   /** Whose the address is on the segment or, without one, on the segment where it was seen last. */
   deviceByAddress(segment: string | undefined, address: Address): NodeId | undefined {
-    return (segment === undefined ? this.#devices.anyOwner(address) : this.#devices.owner(segment, address))
-      ?.id;
+    const { devices } = this.#books;
+    return (segment === undefined ? devices.anyOwner(address) : devices.owner(segment, address))?.id;
   }
 
   deviceByMac(mac: Mac): NodeId | undefined {
-    return this.#devices.byMac(mac)?.id;
+    return this.#books.devices.byMac(mac)?.id;
   }
 
   /** The domain that last answered with the address, else the node that is just the address, if it was noted. */
   remoteByAddress(address: Address): NodeId | undefined {
-    return this.#remotes.byAddress(address)?.id;
+    return this.#books.remotes.byAddress(address)?.id;
   }
 
   remoteByDomain(domain: string): NodeId | undefined {
-    return this.#remotes.byKey(domain)?.id;
+    return this.#books.remotes.byKey(domain)?.id;
   }
 
   /** The domains that answered with the address, the newest first. */
   domainsOf(address: Address): string[] {
-    return this.#remotes.domainsOf(address);
+    return this.#books.remotes.domainsOf(address);
   }
 
   /** The remote at this address, which was just seen: made when there is none. Undefined when there is no room. */
   noteRemote(address: Address): NodeId | undefined {
-    const now = this.#options.clock.monotonic();
-    const known = this.#remotes.byAddress(address);
-    if (known !== undefined) {
-      this.#remotes.touch(known, now);
-      return known.id;
-    }
-    const remote = this.#addRemote({ address }, now);
-    if (remote !== undefined) this.#changed([remote.id]);
-    return remote?.id;
+    const known = this.#books.remotes.byAddress(address);
+    if (known === undefined) return this.addressNode(address);
+    this.#books.remotes.touch(known, this.#options.clock.monotonic());
+    return known.id;
   }
 
   /** The node that is just this address, whatever domains answer with it too. Undefined when there is no room. */
   addressNode(address: Address): NodeId | undefined {
-    const known = this.#remotes.byKey(address);
+    const known = this.#books.remotes.byKey(address);
     if (known !== undefined) return known.id;
-    const remote = this.#addRemote({ address }, this.#options.clock.monotonic());
+    const remote = this.#books.addRemote({ address }, this.#options.clock.monotonic());
     if (remote !== undefined) this.#changed([remote.id]);
     return remote?.id;
   }
 
   /** These turned out to be no devices. Those that something refers to stay. */
   forget(macs: Iterable<Mac>): void {
-    const gone: NodeId[] = [];
     for (const mac of macs) {
-      const device = this.#devices.byMac(mac);
-      if (device === undefined || this.#kept(device.id)) continue;
-      this.#devices.remove(device);
-      gone.push(device.id);
+      const device = this.#books.devices.byMac(mac);
+      if (device !== undefined && !this.#kept(device.id)) this.#books.devices.remove(device, 'router');
     }
-    this.#changed(gone);
+    this.#changed([]);
   }
 
   /** Ages: bindings, and nodes that neither a reference nor `held` (a flow) keeps. To be called about once a minute. */
   sweep(held: (id: NodeId) => boolean = () => false): void {
-    const { clock, bindingKeepMs = 7 * DAY, nodeKeepMs = 30 * 60_000 } = this.#options;
+    const {
+      clock,
+      bindingKeepMs = 7 * DAY,
+      nodeKeepMs = 30 * 60_000,
+      deviceKeepMs = 90 * DAY,
+    } = this.#options;
     const now = clock.monotonic();
     const stays = (id: NodeId) => this.#kept(id) || held(id);
     this.#changed([
-      ...this.#devices.expire(now - bindingKeepMs, stays),
-      ...this.#remotes.expire(now - bindingKeepMs, now - nodeKeepMs, stays),
+      ...this.#books.devices.expire(
+        now - bindingKeepMs,
+        (device) => this.#lifetimes.quietMs(device) > deviceKeepMs && !stays(device.id),
+      ),
+      ...this.#books.remotes.expire(now - bindingKeepMs, now - nodeKeepMs, stays),
     ]);
   }
 
-  #neighbour({ segment, address, mac, present, fresh }: NeighbourFact): void {
-    const now = this.#options.clock.monotonic();
-    const known = this.#devices.byMac(mac);
-    if (!present && known === undefined) return;
-    const device = known ?? this.#addDevice(mac, now);
-    if (device === undefined) return;
-    const owner = this.#devices.owner(segment, address);
-    if (present && !isSpecial(address) && (fresh || owner === undefined || owner === device)) {
-      this.#changed(this.#devices.bind(device, segment, address, now).map(({ id }) => id));
-    } else if (known === undefined) this.#changed([device.id]);
-    if (present) this.#devices.touch(device, now);
-    if (known === undefined) this.#options.onNewDevice?.(describeDevice(device));
-  }
-
-  #answer({ domain, addresses }: AnswerFact): void {
-    const now = this.#options.clock.monotonic();
-    const known = this.#remotes.byKey(domain);
-    const remote = known ?? this.#addRemote({ domain }, now);
-    if (remote === undefined) return;
-    this.#remotes.touch(remote, now);
-    let isNew = known === undefined;
-    for (const address of addresses) {
-      if (!isSpecial(address)) isNew = this.#remotes.bind(remote, address, now) || isNew;
-    }
-    if (isNew) this.#changed([remote.id]);
-  }
-
-  #hostName(fact: HostNameFact): void {
-    const device = this.#devices.byMac(fact.mac);
-    if (device === undefined) this.#waitingNames.add(fact);
-    else if (addName(device.names, fact)) this.#notice.names();
-  }
-
-  #addDevice(mac: Mac, now: number): Device | undefined {
-    const { crypto, home } = this.#options;
-    const device = this.#devices.add(deviceId(crypto, home, mac), mac, now, this.#kept);
-    const waiting = this.#waitingNames.take(mac);
-    if (waiting !== undefined && device !== undefined) addName(device.names, waiting);
-    return device;
-  }
-
-  #addRemote(key: { domain: string } | { address: Address }, now: number): Remote | undefined {
-    const { crypto, home } = this.#options;
-    const id =
-      'domain' in key ? domainNodeId(crypto, home, key.domain) : addressNodeId(crypto, home, key.address);
-    return this.#remotes.add(id, key, now, this.#kept);
-  }
-
   #isOfInterest(id: NodeId): boolean {
-    const remote = this.#remotes.byId(id);
+    const remote = this.#books.remotes.byId(id);
     return remote?.domain !== undefined && this.#interest(remote.domain, remote.addresses.keys());
   }
 
   #changed(ids: readonly NodeId[]): void {
-    this.#notice.nodes(ids, this.#matters);
+    const all = this.#removed.length === 0 ? ids : [...new Set([...ids, ...this.#removed])];
+    this.#removed = [];
+    this.#notice.nodes(all, this.#matters);
   }
 }

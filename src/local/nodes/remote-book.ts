@@ -1,6 +1,7 @@
 import type { Address, NodeId } from '../../policy/block-set.ts';
 import type { Descriptor } from '../../policy/descriptor.ts';
 import type { BookCounters } from './device-book.ts';
+import type { GoneWhy } from './node-news.ts';
 
 /** A remote: known by a domain with the addresses it answered with, or by one address alone. Monotonic milliseconds. */
 export interface Remote {
@@ -28,13 +29,16 @@ interface Place {
 /** The remotes by domain or address, and which domains an address answered for. In order of last seen. */
 export class RemoteBook {
   readonly #caps: RemoteCaps;
+  readonly #onRemoved: (id: NodeId, why: GoneWhy) => void;
   readonly #byKey = new Map<string, Remote>();
   readonly #byId = new Map<NodeId, Remote>();
   readonly #places = new Map<Address, Place>();
   readonly counters: BookCounters = { evicted: 0, refused: 0, addressesDropped: 0 };
 
-  constructor(caps: RemoteCaps) {
+  /** `onRemoved`: told of every remote that goes. */
+  constructor(caps: RemoteCaps, onRemoved: (id: NodeId, why: GoneWhy) => void = () => undefined) {
     this.#caps = caps;
+    this.#onRemoved = onRemoved;
   }
 
   get size(): number {
@@ -113,15 +117,16 @@ export class RemoteBook {
     return isNew;
   }
 
-  remove(remote: Remote): void {
+  remove(remote: Remote, why: GoneWhy): void {
     for (const address of [...remote.addresses.keys()]) this.#unbind(remote, address);
     this.#byKey.delete(remote.key);
     this.#byId.delete(remote.id);
+    this.#onRemoved(remote.id, why);
   }
 
   /**
    * Ends bindings of domains last seen before `oldestBinding`, and remotes last seen before `oldest` that need not stay;
-   * answers whose and which. A remote that is an address keeps it.
+   * answers whose bindings ended. A remote that is an address keeps it.
    */
   expire(oldestBinding: number, oldest: number, stays: (id: NodeId) => boolean): NodeId[] {
     const changed: NodeId[] = [];
@@ -131,9 +136,8 @@ export class RemoteBook {
         for (const [address, seen] of remote.addresses) if (seen < oldestBinding) gone.push(address);
       }
       for (const address of gone) this.#unbind(remote, address);
-      const ends = remote.seen < oldest && !stays(remote.id);
-      if (ends) this.remove(remote);
-      if (ends || gone.length > 0) changed.push(remote.id);
+      if (remote.seen < oldest && !stays(remote.id)) this.remove(remote, 'age');
+      else if (gone.length > 0) changed.push(remote.id);
     }
     return changed;
   }
@@ -164,7 +168,7 @@ export class RemoteBook {
       // To the back with what is kept, so that the next search does not pass it again.
       if (kept(remote.id)) this.touch(remote, remote.seen);
       else {
-        this.remove(remote);
+        this.remove(remote, 'room');
         found += 1;
       }
     }

@@ -43,8 +43,7 @@ function answer(domain: string, ...addresses: string[]): Fact {
 const bound = (descriptor: Descriptor | undefined) => descriptor?.addresses.map(({ address }) => address);
 
 test('a device comes to life by being seen, with the id that every router of the home gives it', () => {
-  const told: Descriptor[] = [];
-  const { cache } = made({ onNewDevice: (device) => told.push(device) });
+  const { cache } = made();
   cache.apply(at(TV, '192.168.77.11'));
   cache.apply(at(TV, 'fd77::11'));
   const expected = {
@@ -61,7 +60,7 @@ test('a device comes to life by being seen, with the id that every router of the
       { address: 'fd77::11', segment: LAN },
     ],
   });
-  expect(told).toEqual([{ ...expected, addresses: [{ address: '192.168.77.11', segment: LAN }] }]);
+  expect(cache.news.since(0).notices).toMatchObject([{ kind: 'new', node: id.device(TV), number: 1 }]);
   expect(cache.deviceByMac(TV)).toBe(id.device(TV));
 });
 
@@ -192,7 +191,7 @@ test('bindings age after seven days without being seen; seeing them keeps them',
   expect(cache.remoteByAddress('198.51.100.7')).toBeUndefined();
 });
 
-test('a remote that nothing refers to goes after half an hour, a device after seven days', async () => {
+test('a remote that nothing refers to goes after half an hour, a device after 90 days', async () => {
   const { cache, clock } = made();
   cache.apply(at(TV, '192.168.77.11'));
   cache.apply(answer('ads.example', '198.51.100.7'));
@@ -207,8 +206,71 @@ test('a remote that nothing refers to goes after half an hour, a device after se
   expect(cache.deviceByMac(TV)).toBeDefined();
   await clock.advance(8 * DAY);
   cache.sweep();
+  expect(bound(cache.descriptor(id.device(TV)))).toEqual([]);
+  await clock.advance(83 * DAY);
+  cache.sweep();
   expect(cache.deviceByMac(TV)).toBeUndefined();
   expect(cache.remoteByDomain('kept.example')).toBeDefined();
+  expect(cache.news.since(0).notices.map(({ kind, node }) => [kind, node])).toEqual([
+    ['new', id.device(TV)],
+    ['gone', id.domain('ads.example')],
+    ['gone', id.domain('busy.example')],
+    ['gone', id.device(TV)],
+  ]);
+});
+
+test('a node that somebody holds is neither aged out nor evicted, until the last one lets go', async () => {
+  const { cache, clock } = made({ caps: { devices: 2 } });
+  cache.apply(at(TV, '192.168.77.11'));
+  cache.apply(answer('ads.example', '198.51.100.7'));
+  const release = [
+    cache.holds.hold('view', id.device(TV)),
+    cache.holds.hold('view', id.device(TV)),
+    cache.holds.hold('spin', id.domain('ads.example')),
+  ];
+  expect([...cache.holds.of(id.device(TV))]).toEqual([['view', 2]]);
+  for (let i = 1; i < 9; i++) cache.apply(at(`02:00:00:00:02:0${i}`, `192.168.77.2${i}`));
+  await clock.advance(100 * DAY);
+  cache.sweep();
+  expect(cache.deviceByMac(TV)).toBeDefined();
+  expect(cache.remoteByDomain('ads.example')).toBeDefined();
+  release[0]?.();
+  release[0]?.();
+  expect(cache.holds.has(id.device(TV))).toBe(true);
+  for (const one of release) one();
+  cache.sweep();
+  expect(cache.descriptors()).toEqual([]);
+  expect([...cache.holds.of(id.device(TV))]).toEqual([]);
+});
+
+test('whoever made room is told as a change, and as gone', () => {
+  const { cache } = made({ caps: { devices: 1 } });
+  cache.apply(at(TV, '192.168.77.11'));
+  cache.takeChanged();
+  cache.apply(at(CAMERA, '192.168.77.12'));
+  expect(cache.takeChanged()).toEqual(new Set([id.device(TV), id.device(CAMERA)]));
+  expect(cache.news.since(1).notices).toMatchObject([
+    { kind: 'gone', node: id.device(TV), device: true, why: 'room' },
+    { kind: 'new', node: id.device(CAMERA) },
+  ]);
+});
+
+test('new is only what nobody knew before', () => {
+  const { cache } = made({ knownBefore: (node) => node === id.device(TV) });
+  cache.apply(at(TV, '192.168.77.11'));
+  cache.apply(at(CAMERA, '192.168.77.12'));
+  expect(cache.news.since(0).notices).toMatchObject([{ kind: 'new', node: id.device(CAMERA) }]);
+});
+
+test('one more reader is told of names too, the first is not', () => {
+  const { cache } = made();
+  const changes = cache.changes();
+  cache.apply(at(TV, '192.168.77.11'));
+  cache.takeChanged();
+  changes.take();
+  cache.apply({ kind: 'hostName', mac: TV, name: 'tv', source: 'dhcp' });
+  expect(cache.takeChanged()).toEqual(new Set());
+  expect(changes.take()).toEqual(new Set([id.device(TV)]));
 });
 
 test('caps: the oldest that nothing refers to makes room; when all are referred to, the new one waits outside', () => {
@@ -288,16 +350,92 @@ test('after a restart: what was known is there, and gives way to what is seen', 
   before.cache.apply({ kind: 'hostName', mac: TV, name: 'tv', source: 'dhcp' });
   before.cache.apply(answer('ads.example', '198.51.100.7'));
   before.cache.noteRemote('198.51.100.99');
-  const told: Descriptor[] = [];
-  const { cache } = made({ onNewDevice: (device) => told.push(device) });
+  const { cache } = made();
   cache.apply(at(CAMERA, '192.168.77.12'));
-  told.length = 0;
+  const { last } = cache.news;
   cache.restore(before.cache.descriptors());
   expect(cache.descriptors()).toEqual(expect.arrayContaining(before.cache.descriptors()));
   cache.apply(at(TV, '192.168.77.11'));
-  expect(told).toEqual([]);
+  expect(cache.news.since(last).notices).toEqual([]);
   cache.apply(at(CAMERA, '192.168.77.11'));
   expect(cache.deviceByAddress(LAN, '192.168.77.11')).toBe(id.device(CAMERA));
+});
+
+test('after a restart: what the kernel remembers is newer than what we do, and what is fresh newer than both', () => {
+  const before = made();
+  before.cache.apply(at(TV, '192.168.77.11'));
+  const { cache } = made();
+  cache.restore(before.cache.descriptors());
+  cache.apply(at(CAMERA, '192.168.77.11', { fresh: false }));
+  expect(cache.deviceByAddress(LAN, '192.168.77.11')).toBe(id.device(CAMERA));
+  expect(bound(cache.descriptor(id.device(TV)))).toEqual([]);
+  cache.apply(at(TV, '192.168.77.11', { fresh: false }));
+  expect(cache.deviceByAddress(LAN, '192.168.77.11')).toBe(id.device(CAMERA));
+  cache.apply(at(TV, '192.168.77.11'));
+  expect(cache.deviceByAddress(LAN, '192.168.77.11')).toBe(id.device(TV));
+});
+
+test('lifetimes: over a restart first stays first, and last is what was seen last', async () => {
+  const before = made();
+  before.cache.apply(at(TV, '192.168.77.11'));
+  await before.clock.advance(5_000);
+  before.cache.apply(at(TV, '192.168.77.11'));
+  const begun = before.clock.now() - 5_000;
+  const life = { first: { at: begun, trusted: true }, last: { at: begun + 5_000, trusted: true } };
+  expect(before.cache.lifetime(id.device(TV))).toEqual(life);
+  const memory = before.cache.memory(id.device(TV));
+  if (memory === undefined) throw new Error('no memory');
+  const { cache, clock } = made();
+  clock.setWall(begun + 60_000);
+  cache.remember([memory]);
+  expect(cache.lifetime(id.device(TV))).toEqual(life);
+  expect(cache.lastSeen(id.device(TV))).toBe(-55_000);
+  cache.apply(at(TV, '192.168.77.11'));
+  expect(cache.lifetime(id.device(TV)).first).toEqual(life.first);
+  expect(cache.lifetime(id.device(TV)).last?.at).toBe(begun + 60_000);
+  expect(cache.lifetime(id.domain('ads.example'))).toEqual({});
+});
+
+test('lifetimes: what the kernel had remembered is no sighting of a device that is known', () => {
+  const { cache, clock } = made();
+  const life = { last: { at: clock.now() - DAY, trusted: true } };
+  const descriptor = { node: '', device: true, macs: [TV], addresses: [], domains: [], names: [] };
+  cache.remember([{ descriptor, life }]);
+  const stale: Fact = {
+    kind: 'neighbour',
+    segment: LAN,
+    interface: 'br-lan',
+    address: '192.168.77.11',
+    mac: TV,
+    present: true,
+    fresh: false,
+    stale: true,
+  };
+  cache.apply(stale);
+  expect(cache.deviceByAddress(LAN, '192.168.77.11')).toBe(id.device(TV));
+  expect(cache.lastSeen(id.device(TV))).toBe(-DAY);
+  cache.apply({ ...stale, stale: false });
+  expect(cache.lastSeen(id.device(TV))).toBe(0);
+  // A device that nobody knew was seen now, as far as anybody can tell.
+  cache.apply({ ...stale, mac: CAMERA, address: '192.168.77.12' });
+  expect(cache.lastSeen(id.device(CAMERA))).toBe(0);
+});
+
+test('lifetimes: over a restart only a clock that is believed ends a device, then and now', () => {
+  const old = (trusted: boolean) => ({
+    descriptor: { node: '', device: true, macs: [TV], addresses: [], domains: [], names: [] },
+    life: { last: { at: 1_700_000_000_000 - 91 * DAY, trusted } },
+  });
+  for (const [then, now] of [
+    [true, true],
+    [true, false],
+    [false, true],
+  ] as const) {
+    const { cache } = made({ clockTrusted: () => now });
+    cache.remember([old(then)]);
+    cache.sweep();
+    expect(cache.deviceByMac(TV) === undefined).toBe(then && now);
+  }
 });
 
 test('what was already seen since the start is newer than what is restored', () => {
@@ -327,4 +465,21 @@ test('the node of an address is not that of a domain that answers with it', () =
   expect(cache.remoteByAddress('198.51.100.7')).toBe(id.domain('ads.example'));
   cache.refer(new Set([id.address('198.51.100.7'), id.domain('ads.example')]));
   expect(cache.addressNode('198.51.100.8')).toBeUndefined();
+});
+
+test('what a device says in a TLS hello names an address that nobody has named, and takes none over', () => {
+  const { cache } = made();
+  const hello = (domain: string, address: string): Fact => ({
+    ...(answer(domain, address) as Extract<Fact, { kind: 'answer' }>),
+    source: 'sni',
+  });
+  cache.apply(answer('bank.example', '198.51.100.1'));
+  cache.apply(hello('ads.example', '198.51.100.1'));
+  expect(cache.descriptor(id.domain('ads.example'))).toBeUndefined();
+  expect(cache.domainsOf('198.51.100.1')).toEqual(['bank.example']);
+  cache.apply(hello('ads.example', '198.51.100.2'));
+  expect(bound(cache.descriptor(id.domain('ads.example')))).toEqual(['198.51.100.2']);
+  // A resolver's word comes on top.
+  cache.apply(answer('bank.example', '198.51.100.2'));
+  expect(cache.remoteByAddress('198.51.100.2')).toBe(id.domain('bank.example'));
 });
