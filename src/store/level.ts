@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { ClassicLevel } from 'classic-level';
+import { ClassicLevel, type DatabaseOptions } from 'classic-level';
 import { DataError, messageOf, TemporaryError } from '../errors.ts';
 import { AsItWas, leftOver, putBackLeftOver } from './as-it-was.ts';
 import { droppedSome, lacksCurrent } from './damage.ts';
@@ -219,9 +219,23 @@ async function finish(folder: string): Promise<void> {
   putBackLeftOver(folder);
 }
 
+/** What matters less and may fill much: LevelDB with little memory, and nothing that looks after it. */
+export async function openSmall(folder: string): Promise<Pick<Native, 'batch' | 'iterator' | 'close'>> {
+  return await openNative(folder, { writeBufferSize: 256 * 1024, cacheSize: 512 * 1024, maxOpenFiles: 64 });
+}
+
+/** Whether LevelDB failed because of what is in its folder, not because of the disk or of somebody else's lock. */
+export function isDamage(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'LEVEL_CORRUPTION' || (code === 'LEVEL_IO_ERROR' && /No such file/.test(messageOf(error)));
+}
+
 /** Rejects with LevelDB's own error. */
-async function openNative(folder: string): Promise<Native> {
-  const database: Native = new ClassicLevel(folder, { valueEncoding: 'view' });
+async function openNative(
+  folder: string,
+  options: DatabaseOptions<string, Uint8Array> = {},
+): Promise<Native> {
+  const database: Native = new ClassicLevel(folder, { valueEncoding: 'view', ...options });
   try {
     await database.open();
     return database;

@@ -36,11 +36,16 @@ export class FakeClock implements Clock {
         reject(signal.reason);
         return;
       }
-      const timer = this.after(ms, resolve);
-      signal?.addEventListener('abort', () => {
+      const ended = () => {
         timer.clear();
-        reject(signal.reason);
+        reject(signal?.reason);
+      };
+      const timer = this.after(ms, () => {
+        // A loop of a test may sleep 100,000 times on one signal.
+        signal?.removeEventListener('abort', ended);
+        resolve();
       });
+      signal?.addEventListener('abort', ended);
     });
   }
 

@@ -4,16 +4,20 @@ import { Directory } from '../../src/control/directory.ts';
 import { KernelGate } from '../../src/control/kernel-gate.ts';
 import type { HomeAccess, Parts } from '../../src/control/parts.ts';
 import { StoreCare } from '../../src/control/store-care.ts';
+import { TemporaryError } from '../../src/errors.ts';
 import type { Enforcer } from '../../src/local/enforce/enforcer.ts';
 import { FlowTable } from '../../src/local/flows/flow-table.ts';
 import { NodeCache } from '../../src/local/nodes/node-cache.ts';
 import type { Observer } from '../../src/local/observer.ts';
 import type { Network } from '../../src/p2p/network.ts';
 import type { PeerView } from '../../src/p2p/peer-view.ts';
+import type { PeerPresence, Presence } from '../../src/p2p/presence.ts';
+import type { Answer } from '../../src/p2p/question-wire.ts';
 import { type BlockSet, emptyBlockSet, type NodeId, type RecordId } from '../../src/policy/block-set.ts';
 import { Classes } from '../../src/policy/classes.ts';
 import type { PeerKey } from '../../src/policy/crypto.ts';
 import type { Op } from '../../src/policy/op.ts';
+import type { PresenceClaim } from '../../src/policy/presence.ts';
 import { Registers } from '../../src/policy/registers.ts';
 import { Sightings } from '../../src/policy/sightings.ts';
 import { forceOf, lasting } from '../../src/policy/terms.ts';
@@ -42,6 +46,15 @@ export interface FakeParts extends Parts {
   readonly known: { apart: readonly RecordId[] };
   /** Whether this router trusts its clock. */
   readonly time: { trusted: boolean };
+  /** What the other routers and this one say of the devices behind them. */
+  readonly presence: Pick<Presence, 'all' | 'own'> & {
+    version: number;
+    told: PeerPresence[];
+    mine: PresenceClaim[];
+  };
+  /** What other routers answer, and what they were asked. */
+  readonly answers: Map<PeerKey, Answer>;
+  readonly questions: readonly { peer: PeerKey; view: string; params: string }[];
 }
 
 /**
@@ -105,6 +118,15 @@ export function fakeParts(
     waitApplied: async (_, whom) =>
       new Map(whom.map((peer) => [peer, { applied: peers.get(peer)?.applied === true, ms: 3.123 }])),
   });
+  const answers: FakeParts['answers'] = new Map();
+  const questions: { peer: PeerKey; view: string; params: string }[] = [];
+  const presence: FakeParts['presence'] = {
+    version: 0,
+    told: [],
+    mine: [],
+    all: () => presence.told,
+    own: () => presence.mine,
+  };
   const homeAccess: HomeAccess = {
     read: () => files.own,
     write: (file) => {
@@ -133,12 +155,21 @@ export function fakeParts(
     observer: {} as Observer,
     enforcer: { health } as unknown as Enforcer,
     network: {
-      peers: () => [...peers].map(([peer, { state }]) => ({ peer, state })),
+      peers: () => [...peers].map(([peer, { state }]) => ({ peer, state, sinceMs: 300_000 })),
       progress: () => undefined,
       addresses: () => ['/ip4/198.51.100.11/tcp/4411/p2p/self'],
+      presence,
+      questions: {
+        ask: async (peer: PeerKey, view: string, params: string) => {
+          questions.push({ peer, view, params });
+          const answer = answers.get(peer);
+          if (answer === undefined) throw new TemporaryError('it did not answer');
+          return answer;
+        },
+      },
     } as unknown as Network,
     author,
-    directory: new Directory(home, registers, cache, classOf),
+    directory: new Directory(home, registers, cache, classOf, presence),
     crypto,
     home: homeAccess,
     holding: () => false,
@@ -178,6 +209,9 @@ export function fakeParts(
     classes,
     known,
     time,
+    presence,
+    answers,
+    questions,
   };
 }
 
