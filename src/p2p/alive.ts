@@ -45,6 +45,8 @@ interface Link {
   cursor: number;
 }
 
+/** What gossip tells too is said with the next frame, or after so long, milliseconds: mostly the kernel's word comes first. */
+const SOON_MS = 25;
 const OPEN_MS = 5_000;
 /** A connection on which no stream came up after so long is of no use, milliseconds. */
 const BARREN_MS = 10_000;
@@ -58,6 +60,7 @@ export class Alive {
   readonly #links = new Map<string, Link>();
   readonly #feed = new AppliedFeed();
   #timer: Timer | undefined;
+  #soon: Timer | undefined;
   #signal: AbortSignal = AbortSignal.abort();
 
   constructor(options: AliveOptions) {
@@ -77,6 +80,7 @@ export class Alive {
 
   stop(): void {
     this.#timer?.clear();
+    this.#soon?.clear();
     this.#links.clear();
   }
 
@@ -101,6 +105,17 @@ export class Alive {
     for (const link of this.#links.values()) {
       if (peer === undefined || link.peer === peer) this.#say(link);
     }
+  }
+
+  /** Our digest changed: everybody hears of it within {@link SOON_MS}, in one frame with what else is to be said by then. */
+  saySoon(): void {
+    if (this.#soon !== undefined) return;
+    const { clock, liveness } = this.#options;
+    const since = liveness.awake;
+    this.#soon = clock.after(SOON_MS, () => {
+      this.#soon = undefined;
+      for (const link of this.#links.values()) if (link.saidAt <= since) this.#say(link);
+    });
   }
 
   #link(peer: PeerKey, connection: Connection): Link {

@@ -1,10 +1,13 @@
 import type { Clock } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Mac, NodeId } from '../policy/block-set.ts';
 import type { PeerKey } from '../policy/crypto.ts';
+import type { PresenceClaim } from '../policy/presence.ts';
 import { type PeerAddress, parseAddress } from './addresses.ts';
 import type { SigningKey } from './keys.ts';
 import type { TransportFactory } from './overlay.ts';
+import type { Answer, Question } from './question-wire.ts';
 import type { ReplicatedOps, ReplicatedRegisters } from './replicated.ts';
 
 export interface NetworkOptions {
@@ -36,6 +39,13 @@ export interface NetworkOptions {
   readonly clockTrusted?: () => boolean;
   /** A peer changed its state, its digest or what it applied: take a fresh `peers()`. */
   readonly onPeerChange?: () => void;
+  /** Which devices are or were behind this router, and the id of the device with a MAC. Default: nothing is told. */
+  readonly presence?: {
+    readonly claims: () => Iterable<PresenceClaim>;
+    readonly idOf: (mac: Mac) => NodeId;
+  };
+  /** Answers what another member asks of this router. Default: nothing is answered. */
+  readonly answer?: (question: Question) => Promise<Answer>;
 }
 
 /** Reads the addresses under a key of the config. ConfigError when one cannot be understood. */

@@ -16,6 +16,8 @@ import { type NetworkOptions, parseAddresses } from './network-options.ts';
 import { Overlay } from './overlay.ts';
 import { PeerTable } from './peer-table.ts';
 import type { PeerView } from './peer-view.ts';
+import { Presence } from './presence.ts';
+import { Questions } from './questions.ts';
 import { Redial } from './redial.ts';
 import { Sync } from './sync.ts';
 import { type Progress, SyncProgress } from './sync-progress.ts';
@@ -25,6 +27,10 @@ import { Upkeep } from './upkeep.ts';
 /** The overlay as the rest of the agent sees it. Foreign ops and registers go straight into the replica's `admit()`. */
 export class Network implements Service {
   readonly name = 'overlay';
+  /** Which devices are behind which router. */
+  readonly presence: Presence;
+  /** Asking other routers for their views. */
+  readonly questions: Questions;
   readonly #options: NetworkOptions;
   readonly #trust: Trust;
   readonly #counters = new Counters();
@@ -92,6 +98,18 @@ export class Network implements Service {
       onFrame: (peer, frame, rttMs) => this.#framed(peer, frame, rttMs),
       onDown: (peer) => this.#down(peer),
     });
+    this.presence = new Presence({
+      ...parts,
+      claims: options.presence?.claims ?? (() => []),
+      idOf: options.presence?.idOf ?? ((mac) => mac),
+      others: () => this.#trust.others(),
+      stateOf: (peer) => liveness.of(peer),
+    });
+    this.questions = new Questions({
+      ...parts,
+      isMember: (peer) => replica.isMember(peer) && trusted(peer),
+      answer: options.answer,
+    });
     const bootstrap = parseAddresses('bootstrap', options.bootstrap);
     this.#book = new DialBook(key.peer, bootstrap, clock.monotonic(), Math.random);
     this.#redial = new Redial({
@@ -118,6 +136,8 @@ export class Network implements Service {
     this.#gossip.start();
     await this.#sync.start(running);
     await this.#alive.start(running);
+    await this.presence.start(running);
+    await this.questions.start(running);
     this.#redial.start(running);
     void repeat(async () => this.#look(), { clock, signal: running, everyMs: 1_000 });
     log.info({ listening: this.addresses().length }, 'the overlay runs');
@@ -126,6 +146,7 @@ export class Network implements Service {
   async stop(): Promise<void> {
     this.#stop.abort(new Error('the agent stops'));
     this.#alive.stop();
+    this.presence.stop();
     await this.#overlay.stop();
     await Promise.all([this.#redial.stop(), this.#sync.stop()]);
   }
@@ -134,7 +155,7 @@ export class Network implements Service {
   announceOp(envelope: Uint8Array): void {
     this.#gossip.publishOp(envelope);
     // Whoever misses the gossip sees our new digest and asks.
-    this.#alive.sayNow();
+    this.#alive.saySoon();
   }
 
   /** The same for one of our registers. */
@@ -216,12 +237,14 @@ export class Network implements Service {
     log.debug({ peer, direction: connection.direction }, 'connected');
     this.#heard(peer);
     this.#alive.opened(peer, connection);
+    this.presence.opened(peer, connection);
     this.#sync.opened(peer, connection);
     this.#options.onPeerChange?.();
   }
 
   #closed(peer: PeerKey, connection: Connection): void {
     this.#alive.closed(connection);
+    this.presence.closed(connection);
     if (!this.#connections.closed(peer, connection)) return;
     this.#counters.add('connections.lost');
     this.#book.lost(peer, this.#options.clock.monotonic());
@@ -263,6 +286,8 @@ export class Network implements Service {
 
   #forget(peer: PeerKey): void {
     this.#sync.forget(peer);
+    this.presence.forget(peer);
+    this.questions.forget(peer);
     this.#gossip.unmute(peer);
     this.#table.forget(peer);
     this.#book.forget(peer);

@@ -5,6 +5,21 @@ import { decodeAlive, encodeAlive } from '../../src/p2p/alive-wire.ts';
 import { PeerClocks } from '../../src/p2p/clocks.ts';
 import { FrameReader, frame } from '../../src/p2p/frames.ts';
 import { parsePeerId } from '../../src/p2p/identity.ts';
+import { PresenceTable } from '../../src/p2p/presence-table.ts';
+import {
+  decodePresence,
+  encodeClaim,
+  encodePresence,
+  type PresenceMessage,
+  type ToldClaim,
+} from '../../src/p2p/presence-wire.ts';
+import {
+  type Answer,
+  decodeAnswer,
+  decodeQuestion,
+  encodeAnswer,
+  encodeQuestion,
+} from '../../src/p2p/question-wire.ts';
 import { type SessionResult, syncSession } from '../../src/p2p/sync-session.ts';
 import type { Sent } from '../../src/p2p/sync-talk.ts';
 import { decodeSync, encodeSync } from '../../src/p2p/sync-wire.ts';
@@ -60,6 +75,9 @@ describe('wire messages', () => {
       fc.property(bytes, (raw) => {
         expect(typeof decodeSync(raw).ok).toBe('boolean');
         expect(typeof decodeAlive(raw).ok).toBe('boolean');
+        expect(typeof decodePresence(raw).ok).toBe('boolean');
+        expect(typeof decodeQuestion(raw).ok).toBe('boolean');
+        expect(typeof decodeAnswer(raw).ok).toBe('boolean');
       }),
       { numRuns: 5_000 },
     );
@@ -101,6 +119,125 @@ describe('wire messages', () => {
     fc.assert(
       fc.property(alive, (sent) => {
         expect(decodeAlive(encodeAlive(sent))).toEqual({ ok: true, value: sent });
+      }),
+    );
+  });
+});
+
+const mac = fc
+  .uint8Array({ minLength: 6, maxLength: 6 })
+  // Neither a group of receivers nor nobody.
+  .filter((raw) => ((raw[0] ?? 0) & 1) === 0 && raw.some((byte) => byte !== 0))
+  .map((raw) => [...raw].map((byte) => byte.toString(16).padStart(2, '0')).join(':'));
+const plain = fc.stringMatching(/^[a-z0-9 ]{1,20}$/);
+const claim: fc.Arbitrary<ToldClaim> = fc.record({
+  mac,
+  about: fc.option(
+    fc.record({
+      addresses: fc.array(fc.record({ address: fc.ipV4(), segment: fc.constant('0123456789ab/br-lan') }), {
+        maxLength: 16,
+      }),
+      names: fc.array(plain, { maxLength: 8 }),
+    }),
+    { nil: undefined },
+  ),
+  stay: fc.option(fc.record({ sinceMs: count, seenMs: count }), { nil: undefined }),
+  bytes: fc.option(fc.record({ up: fc.maxSafeNat(), down: fc.maxSafeNat() }), { nil: undefined }),
+});
+const presence = fc.record({
+  version: count,
+  seq: fc.integer({ min: 1 }),
+  anew: fc.boolean(),
+  claims: fc.array(claim, { maxLength: 5 }),
+  gone: fc.array(mac, { maxLength: 5 }),
+  end: fc.nat(20),
+  again: fc.boolean(),
+});
+const packed = (sent: PresenceMessage) => encodePresence({ ...sent, claims: sent.claims.map(encodeClaim) });
+
+describe('presence', () => {
+  it('comes back as it went', () => {
+    fc.assert(
+      fc.property(presence, (sent) => {
+        expect(decodePresence(packed(sent))).toEqual({ ok: true, value: sent });
+      }),
+    );
+  });
+
+  it('with a flipped bit or a cut end is a verdict', () => {
+    fc.assert(
+      fc.property(presence, fc.nat(), fc.nat(7), fc.nat(), (sent, at, bit, length) => {
+        const raw = packed(sent).slice();
+        raw[at % raw.length] = (raw[at % raw.length] ?? 0) ^ (1 << bit);
+        expect(typeof decodePresence(raw.subarray(0, length % (raw.length + 1))).ok).toBe('boolean');
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('of any kind is kept within bounds, in finite times, and goes with its peer', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.constantFrom('a', 'b'), presence), { maxLength: 30 }), (messages) => {
+        const table = new PresenceTable(new FakeClock(), (of) => of);
+        for (const [peer, message] of messages) expect(['ok', 'gap']).toContain(table.take(peer, message));
+        for (const peer of table.peers()) {
+          const told = messages.filter(([from]) => from === peer).flatMap(([, { claims }]) => claims);
+          const held = table.of(peer);
+          expect(held.length).toBeLessThanOrEqual(new Set(told.map((each) => each.mac)).size);
+          for (const { about, stay } of held) {
+            expect(about.macs).toHaveLength(1);
+            expect(about.node).toBe(about.macs[0]);
+            if (stay !== undefined)
+              expect(Number.isFinite(stay.since) && Number.isFinite(stay.seen)).toBe(true);
+          }
+          table.forget(peer);
+        }
+        expect(table.peers()).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('questions and answers', () => {
+  const text = fc.string({ minLength: 1, maxLength: 50, unit: 'grapheme-ascii' });
+
+  it('come back as they went', () => {
+    const question = fc.record({ version: count, view: text, params: fc.json() });
+    fc.assert(
+      fc.property(question, (sent) => {
+        expect(decodeQuestion(encodeQuestion(sent))).toEqual({ ok: true, value: sent });
+      }),
+    );
+    const answer: fc.Arbitrary<Answer> = fc.oneof(
+      fc.record({ kind: fc.constant('view' as const), json: fc.json() }),
+      fc.record({
+        kind: fc.constant('refused' as const),
+        why: fc.record({
+          name: fc.constant('UsageError'),
+          message: text,
+          hint: fc.option(text, { nil: undefined }),
+          exitCode: fc.integer({ min: 1, max: 255 }),
+        }),
+      }),
+    );
+    fc.assert(
+      fc.property(answer, (sent) => {
+        expect(decodeAnswer(encodeAnswer(sent))).toEqual({ ok: true, value: sent });
+      }),
+    );
+  });
+
+  it('that refuse drive no terminal, whatever they say', () => {
+    const nasty = fc.string({ unit: 'binary', maxLength: 200 });
+    fc.assert(
+      fc.property(nasty, nasty, nasty, fc.nat(), (name, message, hint, exitCode) => {
+        const read = decodeAnswer(encodeAnswer({ kind: 'refused', why: { name, message, hint, exitCode } }));
+        if (!read.ok || read.value.kind !== 'refused') return;
+        const { why } = read.value;
+        expect(`${why.name}${why.message}${why.hint ?? ''}`).not.toMatch(/\p{C}/u);
+        expect(why.exitCode).toBeGreaterThan(0);
+        expect(why.exitCode).toBeLessThan(256);
       }),
     );
   });
