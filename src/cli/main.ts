@@ -1,8 +1,10 @@
-import yargs from 'yargs';
+import yargs, { type Argv } from 'yargs';
 import { HedgerowError } from '../errors.ts';
+import type { Asks } from './ask.ts';
 import { report } from './report.ts';
 import { agent } from './verbs/agent.ts';
 import { allow } from './verbs/allow.ts';
+import { askRouter } from './verbs/ask.ts';
 import { audit } from './verbs/audit.ts';
 import { block } from './verbs/block.ts';
 import { bonus } from './verbs/bonus.ts';
@@ -21,6 +23,7 @@ import { nodes } from './verbs/nodes.ts';
 import { pause } from './verbs/pause.ts';
 import { peers } from './verbs/peers.ts';
 import { policies } from './verbs/policies.ts';
+import { replayCapture } from './verbs/replay.ts';
 import { restore } from './verbs/restore.ts';
 import { split } from './verbs/split.ts';
 import { status } from './verbs/status.ts';
@@ -38,7 +41,25 @@ export async function main(argv: readonly string[]): Promise<void> {
   // A shell asks what may come next: see complete.ts.
   const completing =
     argv[0] === '--complete' ? ['--get-yargs-completions', 'hedgerow', ...argv.slice(1)] : undefined;
-  const parser = yargs(completing ?? [...argv])
+  const parser = parserOf(completing ?? argv);
+  try {
+    if (completing !== undefined) {
+      const { complete } = await import('./complete.ts');
+      await complete(parser, completing);
+      return;
+    }
+    await parser.parseAsync();
+  } catch (error) {
+    report(error, argv.includes('--json'));
+  }
+}
+
+/** What the words mean; `asks` answers instead of this router's agent. */
+function parserOf(argv: readonly string[], asks?: Asks): Argv {
+  return yargs([...argv])
+    .middleware((args) => {
+      if (asks !== undefined) args.asks = asks;
+    })
     .scriptName('hedgerow')
     .usage('$0 <verb>\n\nOne blocking policy for every router in the house.')
     .option('config', {
@@ -52,6 +73,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .command(devices)
     .command(nodes)
     .command(flows)
+    .command(askRouter((words, asks) => parserOf(words, asks).parseAsync()))
     .command(block)
     .command(unblock)
     .command(allow)
@@ -72,6 +94,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .command(undo)
     .command(exportBook)
     .command(importBook)
+    .command(replayCapture)
     .command(restore)
     .command(store)
     .command(completion)
@@ -86,14 +109,4 @@ export async function main(argv: readonly string[]): Promise<void> {
       self.showHelp('error');
       throw new HedgerowError('UsageError', message, { exitCode: EX_USAGE });
     });
-  try {
-    if (completing !== undefined) {
-      const { complete } = await import('./complete.ts');
-      await complete(parser, completing);
-      return;
-    }
-    await parser.parseAsync();
-  } catch (error) {
-    report(error, argv.includes('--json'));
-  }
 }

@@ -22,19 +22,48 @@ export function printTable(
   rows: readonly (readonly string[])[],
   empty: string,
 ): void {
-  if (rows.length === 0) {
-    printLine(empty);
-    return;
-  }
+  for (const line of tableLines(head, rows, empty)) printLine(line);
+}
+
+/** The lines that {@link printTable} prints. */
+export function tableLines(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  empty: string,
+): string[] {
+  if (rows.length === 0) return [empty];
   const cells = [head, ...rows].map((row) => row.map(harmless));
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
-  for (const [index, row] of cells.entries()) {
+  return cells.map((row, index) => {
     const line = row
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
-    printLine(index === 0 ? paint('dim', line) : line);
-  }
+    return index === 0 ? paint('dim', line) : line;
+  });
+}
+
+/** One value of a row of CSV: numbers are exact; undefined is an empty field. */
+export type CsvValue = string | number | boolean | undefined;
+
+/** Prints a header and rows as CSV (RFC 4180). */
+export function printCsv(head: readonly string[], rows: Iterable<readonly CsvValue[]>): void {
+  process.stdout.write(csvLine(head));
+  for (const row of rows) process.stdout.write(csvLine(row));
+}
+
+/**
+ * A line of CSV with its end. Text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV
+ * injection"): devices call themselves what they like.
+ */
+export function csvLine(row: readonly CsvValue[]): string {
+  const fields = row.map((value) => {
+    if (typeof value !== 'string') return String(value ?? '');
+    const text = harmless(value);
+    const guarded = /^\s*[=+\-@]/.test(text) ? `'${text}` : text;
+    return /[",\r\n]/.test(guarded) ? `"${guarded.replaceAll('"', '""')}"` : guarded;
+  });
+  return `${fields.join(',')}\r\n`;
 }
 
 /** Text without control characters, so that a device's name cannot drive the terminal. */

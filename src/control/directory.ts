@@ -1,4 +1,5 @@
 import type { NodeCache } from '../local/nodes/node-cache.ts';
+import type { PeerPresence } from '../p2p/presence.ts';
 import type { Address, Mac, NodeId } from '../policy/block-set.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { Descriptor } from '../policy/descriptor.ts';
@@ -11,29 +12,44 @@ import { type GivenName, GivenNames } from './given-names.ts';
 import { type Group, groupsOf } from './group-book.ts';
 import { joined, type KnownNode, labelOf } from './known-node.ts';
 
-/** Who is who: this router's nodes, what the other routers say of persistent ones, and the names that people gave. */
+/** What the other routers say of the devices behind them; `version` grows with every change of it. */
+export interface Presences {
+  readonly version: number;
+  all(): readonly Pick<PeerPresence, 'claims'>[];
+}
+
+/**
+ * Who is who: this router's nodes, what the other routers say of persistent ones and of the devices behind them, and the
+ * names that people gave.
+ */
 export class Directory implements Whereabouts {
   readonly #replica: Replica;
   readonly #registers: Registers;
   readonly #cache: NodeCache;
   readonly #classOf: (id: NodeId) => readonly NodeId[];
+  readonly #presence: Presences;
   readonly #given: GivenNames;
   #told = new Map<NodeId, Descriptor[]>();
   #toldAt = '';
   #groups: ReadonlyMap<string, Group> = new Map();
   #groupsAt = -1;
 
-  /** `classOf`: all ids that are the same node as one, itself among them; without it each id is a node of its own. */
+  /**
+   * `classOf`: all ids that are the same node as one, itself among them; without it each id is a node of its own. `presence`:
+   * without it a device is known only where it was seen, or once something refers to it.
+   */
   constructor(
     replica: Replica,
     registers: Registers,
     cache: NodeCache,
     classOf: (id: NodeId) => readonly NodeId[] = (id) => [id],
+    presence: Presences = { version: 0, all: () => [] },
   ) {
     this.#replica = replica;
     this.#registers = registers;
     this.#cache = cache;
     this.#classOf = classOf;
+    this.#presence = presence;
     this.#given = new GivenNames(replica);
   }
 
@@ -121,6 +137,10 @@ export class Directory implements Whereabouts {
   deviceWith(mac: Mac): NodeId | undefined {
     this.#cache.restore([{ node: '', device: true, macs: [mac], addresses: [], domains: [], names: [] }]);
     return this.#cache.deviceByMac(mac);
+  }
+
+  hasHere(id: NodeId, address: Address): boolean {
+    return this.#cache.descriptor(id)?.addresses.some((binding) => binding.address === address) === true;
   }
 
   remoteAt(address: Address): NodeId | undefined {
@@ -220,11 +240,13 @@ export class Directory implements Whereabouts {
 
   /** What the routers say of nodes, read anew only after they have said more. */
   #tellings(): ReadonlyMap<NodeId, Descriptor[]> {
-    const now = `${this.#registers.version} ${this.#replica.version}`;
+    const now = `${this.#registers.version} ${this.#replica.version} ${this.#presence.version}`;
     if (this.#toldAt !== now) {
       this.#toldAt = now;
       this.#told = new Map();
-      for (const { descriptor } of this.#registers.all()) {
+      const described = Array.from(this.#registers.all(), (register) => register.descriptor);
+      const behindOthers = this.#presence.all().flatMap(({ claims }) => claims.map(({ about }) => about));
+      for (const descriptor of [...described, ...behindOthers]) {
         if (descriptor === undefined) continue;
         this.#told.set(descriptor.node, [...(this.#told.get(descriptor.node) ?? []), descriptor]);
       }

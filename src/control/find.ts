@@ -24,6 +24,8 @@ export interface Whereabouts {
   routers(): readonly { readonly peer: PeerKey; readonly name: string }[];
   /** The device with a MAC, seen or not; undefined when there is no room for one more. */
   deviceWith(mac: Mac): NodeId | undefined;
+  /** Whether this router has seen the node with this address. */
+  hasHere(id: NodeId, address: Address): boolean;
   /** The remote that is just this address; undefined when there is no room for one more. */
   remoteAt(address: Address): NodeId | undefined;
   label(subject: Subject): string;
@@ -107,14 +109,18 @@ function byMac(wanted: string, where: Whereabouts): Match[] {
   return id === undefined ? [] : [{ subject: { kind: 'device', id }, label: mac }];
 }
 
-/** A device's address is the device; any other is the remote that is just it. A full-length prefix is an address. */
+/**
+ * A device's address is the device: one that was seen here before one behind another router, whose LAN may use the same
+ * addresses. Any other is the remote that is just it. A full-length prefix is an address.
+ */
 function byAddress(wanted: string, where: Whereabouts): Match[] {
   const address = canonicalAddress(wanted) ?? fullLength(canonicalPrefix(wanted));
   if (address === undefined) return [];
   const owners = where
     .devices()
     .filter(({ addresses }) => addresses.some((binding) => binding.address === address));
-  if (owners.length > 0) return onePerClass(owners.map(subjectOf), where);
+  const here = owners.filter(({ id }) => where.hasHere(id, address));
+  if (owners.length > 0) return onePerClass((here.length > 0 ? here : owners).map(subjectOf), where);
   const id = where.remoteAt(address);
   return id === undefined ? [] : [{ subject: { kind: 'remote', id }, label: address }];
 }

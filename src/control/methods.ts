@@ -1,3 +1,4 @@
+import { offerAsk } from './methods/ask.ts';
 import { offerHistory } from './methods/history.ts';
 import { offerHome } from './methods/home.ts';
 import { offerIdentity } from './methods/identity.ts';
@@ -19,5 +20,6 @@ export function methodsOf(parts: Parts): ReadonlyMap<string, Method> {
   offerIdentity(offer, parts);
   offerHistory(offer, parts);
   offerHome(offer, parts);
+  offerAsk(offer, parts, methods);
   return methods;
 }

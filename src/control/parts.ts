@@ -2,11 +2,12 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Enforcer } from '../local/enforce/enforcer.ts';
 import type { FlowTable } from '../local/flows/flow-table.ts';
+import type { History } from '../local/history/history.ts';
 import type { NodeCache } from '../local/nodes/node-cache.ts';
 import type { Observer } from '../local/observer.ts';
 import type { SigningKey } from '../p2p/keys.ts';
 import type { Network } from '../p2p/network.ts';
-import type { BlockSet, NodeId, RecordId } from '../policy/block-set.ts';
+import type { BlockSet, Mac, NodeId, RecordId } from '../policy/block-set.ts';
 import type { Classes } from '../policy/classes.ts';
 import type { Live } from '../policy/contents.ts';
 import type { Crypto } from '../policy/crypto.ts';
@@ -28,6 +29,10 @@ export interface Parts {
   readonly registers: Registers;
   readonly cache: NodeCache;
   readonly flows: FlowTable;
+  /** What flows came to over hours and days; undefined where none of it is kept. */
+  readonly history?: Pick<History, 'read' | 'total' | 'bytesSince' | 'hour' | 'health'> | undefined;
+  /** Who made a device; undefined when nobody can tell. */
+  readonly vendorOf?: (mac: Mac) => string | undefined;
   readonly observer: Observer;
   readonly enforcer: Enforcer;
   readonly network: Network;

@@ -1,26 +1,55 @@
 import type { CommandModule } from 'yargs';
 import type { NodeView } from '../../control/views/nodes.ts';
-import { ask, type Common } from '../ask.ts';
-import { printJson, printTable } from '../output.ts';
+import { ask } from '../ask.ts';
+import { type LookArgs, lookOptions, show } from '../look.ts';
+import { tableLines } from '../output.ts';
 
-export const nodes: CommandModule<object, Common> = {
+interface Args extends LookArgs {
+  readonly top: number;
+}
+
+export const nodes: CommandModule<object, Args> = {
   command: 'nodes',
   describe: 'every node that this router knows, devices first',
-  handler: async (args) => {
-    const view = await ask<NodeView[]>(args, 'nodes');
-    if (args.json) printJson(view);
-    else {
-      printTable(
-        ['ID', 'KIND', 'NAME', 'DOMAINS', 'ADDRESSES'],
-        view.map((node) => [
-          node.id.slice(0, 8),
-          node.device ? 'device' : 'remote',
+  builder: (yargs) =>
+    lookOptions(yargs.option('top', { type: 'number', default: 5_000, describe: 'how many' })) as never,
+  handler: (args) =>
+    show<NodeView[], NodeView>(args, {
+      ask: () => ask<NodeView[]>(args, 'nodes', { top: args.top }),
+      lines: (view) =>
+        tableLines(
+          ['ID', 'KIND', 'NAME', 'DOMAINS', 'ADDRESSES'],
+          view.map((node) => [
+            node.id.slice(0, 8),
+            kindOf(node),
+            node.label,
+            node.domains.join(' '),
+            addressesOf(node),
+          ]),
+          'no node was seen yet',
+        ),
+      csv: (view) => ({
+        head: ['id', 'kind', 'name', 'domains', 'addresses', 'macs', 'seen_seconds_ago'],
+        rows: view.map((node) => [
+          node.id,
+          kindOf(node),
           node.label,
           node.domains.join(' '),
-          node.addresses.map(({ address }) => address).join(' '),
+          addressesOf(node),
+          node.macs.join(' '),
+          node.seenSecondsAgo,
         ]),
-        'no node was seen yet',
-      );
-    }
-  },
+      }),
+      rows: (view) => view,
+      key: ({ id }) => id,
+      quiet: ['seenSecondsAgo'],
+    }),
 };
+
+function kindOf({ device }: NodeView): string {
+  return device ? 'device' : 'remote';
+}
+
+function addressesOf({ addresses }: NodeView): string {
+  return addresses.map(({ address }) => address).join(' ');
+}

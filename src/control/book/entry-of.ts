@@ -4,10 +4,10 @@ import { domainNodeId } from '../../policy/identity.ts';
 import type { Record, Subject } from '../../policy/records.ts';
 import type { Parts } from '../parts.ts';
 import type { Entry } from './entry.ts';
-import { subjectFromWords, subjectToWords } from './subjects.ts';
+import { type BookParts, subjectFromWords, subjectToWords } from './subjects.ts';
 
 /** What a book says of a record; undefined for what does not belong in one (membership, records of later versions). */
-export function entryOf(parts: Parts, record: Record): Entry | undefined {
+export function entryOf(parts: BookParts, record: Record): Entry | undefined {
   const words = (subject: Subject) => subjectToWords(parts, subject);
   const node = (id: NodeId) => words(nodeSubject(parts, id));
   switch (record.kind) {
@@ -29,7 +29,7 @@ export function entryOf(parts: Parts, record: Record): Entry | undefined {
 }
 
 /** The record that an entry of a book stands for, in this home. UsageError when its words stand for nothing here. */
-export function recordOf(parts: Parts, entry: Entry): Record {
+export function recordOf(parts: BookParts & Pick<Parts, 'apart'>, entry: Entry): Record {
   const subject = (words: string) => subjectFromWords(parts, words);
   const node = (words: string) => idOf(parts, subject(words), words);
   switch (entry.kind) {
@@ -52,12 +52,12 @@ export function recordOf(parts: Parts, entry: Entry): Record {
 }
 
 /** An edge between nodes does not say of which kind they are. */
-function nodeSubject(parts: Parts, id: NodeId): Subject {
+function nodeSubject(parts: BookParts, id: NodeId): Subject {
   return { kind: parts.directory.node(id)?.device === false ? 'remote' : 'device', id };
 }
 
 /** Of a domain, its node. */
-function idOf({ crypto, replica }: Parts, subject: Subject, words: string): NodeId {
+function idOf({ crypto, replica }: BookParts, subject: Subject, words: string): NodeId {
   if (subject.kind === 'domain') return domainNodeId(crypto, replica.home, subject.domain);
   if (subject.kind === 'device' || subject.kind === 'remote') return subject.id;
   throw new UsageError(`"${words}" is no node: only nodes can be the same or distinct`);

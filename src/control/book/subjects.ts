@@ -5,12 +5,15 @@ import { only } from '../commands/pair.ts';
 import { labelOf } from '../known-node.ts';
 import type { Parts } from '../parts.ts';
 
+/** What words of a book are read and written with. */
+export type BookParts = Pick<Parts, 'crypto' | 'replica' | 'directory' | 'cache'>;
+
 /**
  * A subject in a book. What another home understands as well: a device by its MAC (`tv (02:00:00:00:01:01)`), a remote by its
  * address or as `remote:ads.example`, `group:kids`, a domain, `*.ads.example`, a network, `home`, `lan`, `internet`. An
  * id where there is none of these.
  */
-export function subjectToWords(parts: Parts, subject: Subject): string {
+export function subjectToWords(parts: BookParts, subject: Subject): string {
   const { crypto, replica, directory } = parts;
   switch (subject.kind) {
     case 'device': {
@@ -46,7 +49,7 @@ export function subjectToWords(parts: Parts, subject: Subject): string {
 const NODE_ID = /^[0-9a-f]{32}$/;
 
 /** The subject that words of a book stand for. UsageError when they stand for nothing, or for several things. */
-export function subjectFromWords(parts: Parts, words: string): Subject {
+export function subjectFromWords(parts: BookParts, words: string): Subject {
   const { crypto, replica } = parts;
   const text = words.trim();
   const mac = canonicalMac(/^(?:.*\s)?\(([^()]*)\)$/s.exec(text)?.[1] ?? text);

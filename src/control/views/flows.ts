@@ -1,15 +1,23 @@
+import { type Blocked, type Flow, isWhole } from '../../local/flows/flow.ts';
+import { joinFlows } from '../../local/flows/joined.ts';
+import type { Counts } from '../../local/observe/conntrack.ts';
+import type { NodeId } from '../../policy/block-set.ts';
 import { ignoredNodes } from '../commands/ignore.ts';
 import type { Parts } from '../parts.ts';
+import { protocolName } from './protocols.ts';
+import { type EndView, endView, nodesNamed } from './traffic.ts';
 
 /** One flow as a person is shown it. Bytes and packets are undefined where the kernel did not count. */
 export interface FlowView {
-  readonly device: { readonly id: string; readonly label: string };
-  readonly other: { readonly id: string; readonly label: string };
-  /** tcp, udp, icmp … or the number. */
+  readonly device: EndView;
+  readonly other: EndView;
+  /** tcp, udp, icmp … or the number; `any` for what blocks dropped, which is counted whatever the service. */
   readonly protocol: string;
   readonly port: number;
-  readonly up: { readonly packets: number; readonly bytes: number } | undefined;
-  readonly down: { readonly packets: number; readonly bytes: number } | undefined;
+  readonly up: Counts | undefined;
+  readonly down: Counts | undefined;
+  /** What blocks have dropped of it, both directions together. */
+  readonly blocked: Counts | undefined;
   /** The totals are a lower bound. */
   readonly partial: boolean;
   readonly connections: number;
@@ -18,41 +26,68 @@ export interface FlowView {
   readonly seenSecondsAgo: number;
 }
 
-const PROTOCOLS: ReadonlyMap<number, string> = new Map([
-  [1, 'icmp'],
-  [6, 'tcp'],
-  [17, 'udp'],
-  [47, 'gre'],
-  [58, 'icmpv6'],
-  [132, 'sctp'],
-]);
+export interface FlowsRequest {
+  /** So many at most. */
+  readonly top: number;
+  /** Also those of ignored nodes. */
+  readonly all: boolean;
+  /** Only those of what this text stands for. */
+  readonly who?: string | undefined;
+}
 
-/** The live flows of this router, the busiest first; with `all` also those of ignored nodes. */
-export function flowsView(parts: Parts, { top, all }: { top: number; all: boolean }): FlowView[] {
+/** The live flows of this router, one for each pair of nodes and service; the busiest first. */
+export function flowsView(parts: Parts, { top, all, who }: FlowsRequest): FlowView[] {
   const ignored = ignoredNodes(parts);
-  const isIgnored = (flow: { device: string; other: string }) =>
-    ignored.has(flow.device) || ignored.has(flow.other);
+  const isIgnored = (flow: Flow) => ignored.has(flow.device) || ignored.has(flow.other);
+  const ids = who === undefined ? undefined : nodesNamed(parts, who);
   const now = parts.clock.monotonic();
-  const label = (id: string) => {
-    const kind = parts.cache.descriptor(id)?.device === true ? 'device' : 'remote';
-    return parts.directory.label({ kind, id });
-  };
-  const bytes = (flow: { up?: { bytes: number } | undefined; down?: { bytes: number } | undefined }) =>
-    (flow.up?.bytes ?? 0) + (flow.down?.bytes ?? 0);
-  return [...parts.flows.flows()]
+  const flows = joined(wanted(parts.flows.flows(), ids), parts.classOf);
+  return flows
     .filter((flow) => all || !isIgnored(flow))
-    .sort((x, y) => bytes(y) - bytes(x))
+    .sort((x, y) => weight(y) - weight(x))
     .slice(0, top)
     .map((flow) => ({
-      device: { id: flow.device, label: label(flow.device) },
-      other: { id: flow.other, label: label(flow.other) },
-      protocol: PROTOCOLS.get(flow.protocol) ?? String(flow.protocol),
+      device: endView(parts, flow.device),
+      other: endView(parts, flow.other),
+      protocol: flow.protocol === 0 && flow.blocked !== undefined ? 'any' : protocolName(flow.protocol),
       port: flow.port,
       up: flow.up,
       down: flow.down,
+      blocked: countsOf(flow.blocked),
       partial: flow.partial,
       connections: flow.entries,
       ignored: isIgnored(flow),
       seenSecondsAgo: Math.max(0, Math.round((now - flow.lastSeen) / 1000)),
     }));
+}
+
+function* wanted(flows: Iterable<Flow>, ids: ReadonlySet<NodeId> | undefined): Generator<Flow> {
+  for (const flow of flows) {
+    if (ids === undefined || ids.has(flow.device) || ids.has(flow.other)) yield flow;
+  }
+}
+
+/** Most nodes have one id: only the flows of others are looked at for more of the same. */
+function joined(flows: Iterable<Flow>, classOf: (id: NodeId) => readonly NodeId[]): Flow[] {
+  const known = new Map<NodeId, boolean>();
+  const isAlone = (id: NodeId): boolean => {
+    let alone = known.get(id);
+    if (alone === undefined) {
+      alone = isWhole(id) || classOf(id).length === 1;
+      known.set(id, alone);
+    }
+    return alone;
+  };
+  const alone: Flow[] = [];
+  const others: Flow[] = [];
+  for (const flow of flows) (isAlone(flow.device) && isAlone(flow.other) ? alone : others).push(flow);
+  return alone.concat(joinFlows(others, classOf));
+}
+
+function weight({ up, down, blocked }: Flow): number {
+  return (up?.bytes ?? 0) + (down?.bytes ?? 0) + (blocked?.bytes ?? 0);
+}
+
+function countsOf(blocked: Blocked | undefined): Counts | undefined {
+  return blocked === undefined ? undefined : { packets: blocked.packets, bytes: blocked.bytes };
 }

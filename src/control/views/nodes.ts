@@ -1,8 +1,12 @@
+import { isRandomised } from '../../local/nodes/vendors.ts';
 import { segmentRouter } from '../../p2p/card.ts';
+import { isoTime } from '../book/terms.ts';
 import { ignoredNodes } from '../commands/ignore.ts';
 import { idsOf } from '../commands/standing.ts';
 import { labelOf } from '../known-node.ts';
 import type { Parts } from '../parts.ts';
+import { midnightHour } from './flow-history.ts';
+import { type Place, whereaboutsOf } from './whereabouts.ts';
 
 /** One node as a person is shown it. */
 export interface NodeView {
@@ -26,12 +30,67 @@ export interface NodeView {
   readonly seenSecondsAgo: number | undefined;
 }
 
-/** The nodes that this router or, of persistent ones, any router knows; one for each class. */
-export function nodesView(parts: Parts, only: 'all' | 'devices'): NodeView[] {
+/** What is known of a device besides. */
+export interface DeviceView extends NodeView {
+  /** Who made it, by its MAC; undefined for a randomised one. */
+  readonly vendor: string | undefined;
+  /** The router that it is behind, as far as the routers that are alive tell; and what each of them says. */
+  readonly router: string | undefined;
+  readonly places: readonly Place[];
+  /** When this router saw it first, ISO 8601, restarts included; and whether the clock was trusted then. */
+  readonly firstSeen: { readonly at: string; readonly trusted: boolean } | undefined;
+  /** Bytes over all routers since it was first seen, to within 2 %; undefined when none was counted. */
+  readonly bytes: { readonly up: number; readonly down: number } | undefined;
+  /** What this router has counted, exactly: in all, and since midnight where the home is. */
+  readonly bytesHere: { readonly up: number; readonly down: number } | undefined;
+  readonly bytesToday: { readonly up: number; readonly down: number } | undefined;
+}
+
+/** The devices, as {@link nodesView}, with what is known of them besides. */
+export function devicesView(parts: Parts): DeviceView[] {
+  const { history, vendorOf } = parts;
+  const whereabouts = whereaboutsOf(parts);
+  const midnight = history === undefined ? 0 : midnightHour(parts);
+  return nodesView(parts, 'devices').map((node) => {
+    const { router, places, bytes } = whereabouts(node.ids);
+    const totals = node.ids.flatMap((id) => history?.total(id) ?? []);
+    const [first] = node.ids
+      .flatMap((id) => parts.cache.lifetime(id).first ?? [])
+      .sort((x, y) => Number(y.trusted) - Number(x.trusted) || x.at - y.at);
+    return {
+      ...node,
+      vendor: node.macs.flatMap((mac) => vendorOf?.(mac) ?? [])[0],
+      router,
+      places,
+      firstSeen: first === undefined ? undefined : { at: isoTime(first.at), trusted: first.trusted },
+      bytes,
+      bytesHere: sumOf(totals.map(({ up, down }) => ({ up: up.bytes, down: down.bytes }))),
+      bytesToday: sumOf(node.ids.flatMap((id) => history?.bytesSince(id, midnight) ?? [])),
+    };
+  });
+}
+
+function sumOf(amounts: readonly { readonly up: number; readonly down: number }[]) {
+  if (amounts.length === 0) return undefined;
+  const sum = { up: 0, down: 0 };
+  for (const { up, down } of amounts) {
+    sum.up += up;
+    sum.down += down;
+  }
+  return sum;
+}
+
+/**
+ * The nodes that this router or, of persistent ones and devices, any router knows; one for each class, devices first.
+ * @param top so many at most
+ */
+export function nodesView(parts: Parts, only: 'all' | 'devices', top = Infinity): NodeView[] {
+  const nameSegment = segmentNames(parts);
   const now = parts.clock.monotonic();
   const ignored = ignoredNodes(parts);
   const groups = groupsByNode(parts);
-  return parts.directory.nodes(only).map((node) => {
+  const nodes = parts.directory.nodes(only);
+  return nodes.slice(0, top).map((node) => {
     const seen = node.ids.flatMap((id) => parts.cache.lastSeen(id) ?? []).sort((x, y) => y - x)[0];
     return {
       id: node.id,
@@ -43,10 +102,10 @@ export function nodesView(parts: Parts, only: 'all' | 'devices'): NodeView[] {
       groups: [...new Set(node.ids.flatMap((id) => groups.get(id) ?? []))],
       ignored: node.ids.some((id) => ignored.has(id)),
       macs: node.macs,
-      randomisedMac: node.macs.some((mac) => (Number.parseInt(mac.slice(0, 2), 16) & 2) === 2),
+      randomisedMac: node.macs.some(isRandomised),
       addresses: node.addresses.map(({ address, segment }) => ({
         address,
-        segment: nameSegment(parts, segment),
+        segment: nameSegment(segment),
       })),
       domains: node.domains,
       seenSecondsAgo: seen === undefined ? undefined : Math.round((now - seen) / 1000),
@@ -64,10 +123,13 @@ function groupsByNode(parts: Parts): ReadonlyMap<string, readonly string[]> {
 }
 
 /** `attic/br-lan` for a person, where the segment names its router by key. */
-function nameSegment(parts: Parts, segment: string | undefined): string | undefined {
-  const [router = '', ...rest] = segment?.split('/') ?? [];
-  const member = parts.replica
-    .members()
-    .find(({ peer }) => segment !== undefined && segmentRouter(peer) === router);
-  return member === undefined ? segment : [parts.directory.routerName(member.peer), ...rest].join('/');
+function segmentNames({ replica, directory }: Parts): (segment: string | undefined) => string | undefined {
+  const routers = new Map(
+    replica.members().map(({ peer }) => [segmentRouter(peer), directory.routerName(peer)]),
+  );
+  return (segment) => {
+    const [router = '', ...rest] = segment?.split('/') ?? [];
+    const name = routers.get(router);
+    return name === undefined || segment === undefined ? segment : [name, ...rest].join('/');
+  };
 }

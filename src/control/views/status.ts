@@ -92,5 +92,8 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
   if (unreadable > 0) found.push(`${unreadable} policies cannot be read from the disk: hedgerow store check`);
   const store = parts.storeError();
   if (store !== undefined) found.push(`the store cannot be written: ${store}`);
+  const { problem, putAside } = parts.history?.health() ?? {};
+  if (problem !== undefined) found.push(`what is seen cannot be kept: ${problem}`);
+  if (putAside !== undefined) found.push(putAside);
   return found;
 }
