@@ -1,21 +1,16 @@
+import { openBlocking } from './blocking.ts';
 import { openBook } from './book.ts';
 import type { Clock } from './clock.ts';
 import { type Config, pathsOf } from './config.ts';
+import { answersTo } from './control/answers.ts';
 import { Author } from './control/author.ts';
 import { Directory } from './control/directory.ts';
-import { KernelGate } from './control/kernel-gate.ts';
 import { methodsOf } from './control/methods.ts';
 import { ControlServer } from './control/server.ts';
 import { careOf, endRepair } from './control/store-tasks.ts';
 import { messageOf } from './errors.ts';
 import { Decider } from './local/decider.ts';
-import { DryRunBackend } from './local/enforce/dry-run-backend.ts';
-import { Enforcer } from './local/enforce/enforcer.ts';
-import { PlanFile } from './local/enforce/plan-file.ts';
-import { chooseBackend } from './local/enforce/probe.ts';
 import { createExec } from './local/exec.ts';
-import { FlowTable } from './local/flows/flow-table.ts';
-import { NodeCache } from './local/nodes/node-cache.ts';
 import { Publisher } from './local/nodes/publisher.ts';
 import { Notices } from './local/notices.ts';
 import { type Interfaces, readInterfaces } from './local/observe/interfaces.ts';
@@ -23,15 +18,18 @@ import { Observer } from './local/observer.ts';
 import { learnDomain } from './local/resolver.ts';
 import type { Log } from './log.ts';
 import { withAcquaintances } from './p2p/acquaintances.ts';
+import type { Applied } from './p2p/applied.ts';
 import { connectedAddresses, routerCard, segmentRouter } from './p2p/card.ts';
 import { foundHome } from './p2p/founding.ts';
 import { loadPeerKey } from './p2p/identity.ts';
 import { createCrypto } from './p2p/keys.ts';
 import { Network } from './p2p/network.ts';
-import { type Service, startAll, stopAll } from './service.ts';
+import { deviceId } from './policy/identity.ts';
+import { openSeen } from './seen.ts';
+import { type Service, startAll, stopAll, untilAborted } from './service.ts';
 import type { HomeFile } from './store/home-file.ts';
 import { HomeKeeper } from './store/home-keeper.ts';
-import { SlotsFile } from './store/slots-file.ts';
+import type { SeenStore } from './store/seen-store.ts';
 import { timing } from './timing.ts';
 
 export interface AgentOptions {
@@ -70,6 +68,7 @@ async function runOnce(
   const paths = pathsOf(config);
   const crypto = createCrypto();
   const exec = createExec();
+  const reach = { exec, clock, log };
 
   // What this router is, and what it remembers.
   const key = loadPeerKey(config.agent.stateDir);
@@ -77,6 +76,7 @@ async function runOnce(
   const home = keeper.read();
   let next: HomeFile | undefined;
   let notices: Notices | undefined;
+  let seenStore: SeenStore | undefined;
   let cardsChanged = (): void => undefined;
   const book = await openBook({
     folder: paths.store,
@@ -111,8 +111,22 @@ async function runOnce(
     const router = segmentRouter(key.peer);
     const lookFor = { router, lan: config.lan.interfaces, wan: config.wan.interfaces };
     let interfaces: Interfaces = await readInterfaces(exec, lookFor, life);
-    const cache = new NodeCache({ home: replica.home, crypto, clock });
-    const flows = new FlowTable({ clock });
+    const seen = await openSeen({
+      ...reach,
+      config,
+      folder: paths.seen,
+      replica,
+      crypto,
+      clockTrusted: () => trust.trusted,
+      interfaces: () => [...interfaces.lan.map(({ name }) => name), ...interfaces.wan],
+      others: {
+        knows: (id) => [...registers.describing(id)].length > 0 || network.presence.knows(id),
+        arrival: (mac) => network.presence.arrival(mac),
+      },
+      routerMacs: () => decider.routerMacs(),
+    });
+    seenStore = seen.store;
+    const { cache, flows } = seen;
     const decider = new Decider({
       replica,
       registers,
@@ -125,36 +139,21 @@ async function runOnce(
       maxAddresses: config.enforce.maxAddresses,
       inForce: (live) => timekeeper.inForce(live),
     });
-    const slots = new SlotsFile(paths.slots);
     const wan = interfaces.wan;
-    const choice = await chooseBackend(config.enforce.backend, { exec, clock, log, slots, wan }, life);
-    const backend = choice.role === 'enforcer' ? choice.backend : new DryRunBackend({ clock, log, wan });
-    const kernel = new KernelGate(clock, () => applied.version);
-    const enforcer = new Enforcer({
-      backend,
-      desired: () => ({ state: `${applied.version} ${replica.digest}`, blockSet: decider.blockSet() }),
-      onApplied: (state) => {
-        const [version = '0', digest = ''] = state.split(' ');
-        const said = applied.applied(Number(version), digest);
-        kernel.applied(Number(version));
-        if (enforcer.health().enforcing) network.sayApplied(said);
-      },
-      clock,
-      log,
-      planFile: new PlanFile({ path: paths.plan, clock, log }),
-    });
+    const onApplied = (said: Applied) => network.sayApplied(said);
+    const blocking = await openBlocking(
+      { ...reach, config, paths, wan, decider, replica, applied, onApplied },
+      life,
+    );
+    const { enforcer, kernel } = blocking;
+    const { names: captures, pollSeconds, ...observe } = config.observe;
     const observer = new Observer({
-      exec,
-      clock,
-      log,
-      config: {
-        ...lookFor,
-        leases: config.observe.leases,
-        captures: config.observe.names,
-        pollMs: config.observe.pollSeconds * 1000,
-      },
+      ...reach,
+      config: { ...lookFor, ...observe, captures, pollMs: pollSeconds * 1000 },
       cache,
       flows,
+      onSighting: (news, earlier) => seen.sees(news, earlier),
+      drops: { read: (inner) => enforcer.counters(inner), onDrop: (drop) => seen.drops(drop) },
       onInterfaces: (found) => {
         interfaces = found;
         if (found.wan.join() !== wan.join()) again.abort(new Error('the uplink changed'));
@@ -163,6 +162,7 @@ async function runOnce(
     });
 
     // The other routers.
+    const { toleranceSeconds } = config.p2p;
     const network = new Network({
       replica,
       registers,
@@ -174,12 +174,12 @@ async function runOnce(
       bootstrap: [...config.p2p.bootstrap, ...home.bootstrap],
       clock,
       log,
-      ...(config.p2p.toleranceSeconds === undefined
-        ? {}
-        : { toleranceMs: config.p2p.toleranceSeconds * 1000 }),
+      ...(toleranceSeconds === undefined ? {} : { toleranceMs: toleranceSeconds * 1000 }),
       addressesOf: (peer) => registers.card(peer)?.listens ?? [],
       onBatch: (edge) => notices?.batch(edge),
       clockTrusted: () => trust.trusted,
+      presence: { claims: () => seen.claims(), idOf: (mac) => deviceId(crypto, replica.home, mac) },
+      answer: answersTo({ methods: () => methods, allowed: config.p2p.answer, log }),
     });
     const publisher = new Publisher({
       registers,
@@ -199,6 +199,7 @@ async function runOnce(
       publish: () => {
         timekeeper.noticed();
         publisher.notify();
+        seen.noticed();
         keeper.remember(withAcquaintances(keeper.read(), replica, registers, key.peer));
       },
       stop: () => publisher.stop(),
@@ -242,17 +243,12 @@ async function runOnce(
       crypto,
       replica,
       registers,
-      cache,
-      flows,
+      ...seen,
+      ...blocking,
       observer,
-      enforcer,
       network,
       author,
-      directory: new Directory(replica, registers, cache, (id) => [...decider.classOf(id)]),
-      backend:
-        choice.role === 'enforcer'
-          ? backend.describe()
-          : { name: 'observer', detail: `only observing: ${choice.reason}` },
+      directory: new Directory(replica, registers, cache, (id) => [...decider.classOf(id)], network.presence),
       blockSet: () => decider.latest,
       apart: (subjects) => decider.apart(subjects),
       identity: () => decider.classes(),
@@ -283,17 +279,26 @@ async function runOnce(
       start: async () => notices?.changed(),
       stop: async () => undefined,
     };
-    const services: Service[] = [trust, timekeeper, enforcer, observer, enforceNow, network, control];
+    const services: Service[] = [
+      trust,
+      timekeeper,
+      enforcer,
+      ...seen.services,
+      observer,
+      enforceNow,
+      network,
+      control,
+    ];
     await startAll(services, life, log);
     // Now it is known where the overlay listens.
     notices.changed();
     await kernel.reached(applied.version, SETTLE_MS);
     ready = clock.monotonic();
     log.info(
-      { readyMs: Math.round(ready - born), backend: backend.name, ops: replica.size },
+      { readyMs: Math.round(ready - born), backend: enforcer.health().backend, ops: replica.size },
       'the agent is ready',
     );
-    await aborted(life);
+    await untilAborted(life);
     await stopAll(services, log);
     if (repairing) return await endRepair(store, book.database);
   } catch (error) {
@@ -301,15 +306,9 @@ async function runOnce(
     log.debug({ error: messageOf(error) }, 'a life of the agent was cut short');
   } finally {
     notices?.stop();
+    await seenStore?.close();
     await store.close();
   }
   if (next !== undefined) keeper.move(next, paths.store, clock.now());
   return false;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

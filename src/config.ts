@@ -45,6 +45,7 @@ const schema = z.strictObject({
       announce: z.array(endpoint).default([]),
       bootstrap: z.array(endpoint).max(100).default([]),
       toleranceSeconds: z.number().min(4).max(172_800).optional(),
+      answer: z.boolean().default(true),
     })
     .prefault({}),
   lan: z.strictObject({ interfaces: z.array(interfaceName).optional() }).prefault({}),

@@ -47,3 +47,11 @@ async function withDeadline(work: Promise<void>, ms: number): Promise<void> {
   });
   await Promise.race([work, expired]);
 }
+
+/** Resolves when the signal aborts. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,63 @@
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import { KernelGate } from './control/kernel-gate.ts';
+import type { Decider } from './local/decider.ts';
+import { DryRunBackend } from './local/enforce/dry-run-backend.ts';
+import { Enforcer } from './local/enforce/enforcer.ts';
+import { PlanFile } from './local/enforce/plan-file.ts';
+import { chooseBackend } from './local/enforce/probe.ts';
+import type { Exec } from './local/exec.ts';
+import type { Log } from './log.ts';
+import type { Applied, AppliedLog } from './p2p/applied.ts';
+import type { Replica } from './policy/replica.ts';
+import { SlotsFile } from './store/slots-file.ts';
+
+/** What puts decisions in force on this router. */
+export interface Blocking {
+  readonly enforcer: Enforcer;
+  readonly kernel: KernelGate;
+  /** The backend in use, and why. */
+  readonly backend: { readonly name: string; readonly detail: string };
+}
+
+export interface BlockingOptions {
+  readonly config: Config;
+  readonly paths: { readonly slots: string; readonly plan: string };
+  /** Interfaces towards the internet. */
+  readonly wan: readonly string[];
+  readonly decider: Decider;
+  readonly replica: Replica;
+  readonly applied: AppliedLog;
+  /** The kernel has what these ops want: the others may know. Not called while nothing is enforced. */
+  readonly onApplied: (said: Applied) => void;
+  readonly exec: Exec;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Chooses a backend by trying; without one that works this router only observes, and says so. */
+export async function openBlocking(options: BlockingOptions, signal: AbortSignal): Promise<Blocking> {
+  const { config, paths, wan, decider, replica, applied, onApplied, exec, clock, log } = options;
+  const slots = new SlotsFile(paths.slots);
+  const choice = await chooseBackend(config.enforce.backend, { exec, clock, log, slots, wan }, signal);
+  const backend = choice.role === 'enforcer' ? choice.backend : new DryRunBackend({ clock, log, wan });
+  const kernel = new KernelGate(clock, () => applied.version);
+  const enforcer: Enforcer = new Enforcer({
+    backend,
+    desired: () => ({ state: `${applied.version} ${replica.digest}`, blockSet: decider.blockSet() }),
+    onApplied: (state) => {
+      const [version = '0', digest = ''] = state.split(' ');
+      const said = applied.applied(Number(version), digest);
+      kernel.applied(Number(version));
+      if (enforcer.health().enforcing) onApplied(said);
+    },
+    clock,
+    log,
+    planFile: new PlanFile({ path: paths.plan, clock, log }),
+  });
+  const described =
+    choice.role === 'enforcer'
+      ? backend.describe()
+      : { name: 'observer', detail: `only observing: ${choice.reason}` };
+  return { enforcer, kernel, backend: described };
+}
