@@ -4,14 +4,17 @@ import { LabError, USAGE } from '../lab/error.ts';
 import { fail, stopSignal } from '../lab/terminal.ts';
 import type { Bench } from './bench.ts';
 import { type Findings, load, machine, render, targetTable } from './figures.ts';
+import { flows } from './flows.ts';
 import { kills } from './kills.ts';
+import { observe } from './observe.ts';
 import { policy } from './policy.ts';
 import { propagation } from './propagation.ts';
+import { replay } from './replay.ts';
 import { start } from './start.ts';
 import { wear } from './wear.ts';
 import { years } from './years.ts';
 
-const benches: readonly Bench[] = [propagation, start, policy, years, kills, wear];
+const benches: readonly Bench[] = [propagation, start, policy, years, kills, wear, observe, flows, replay];
 
 const list = () => benches.map(({ name, describe }) => `  ${name.padEnd(14)}${describe}`).join('\n');
 

@@ -1,0 +1,167 @@
+/** What seeing costs a router: the readers by themselves, all of it under load, and the packets that it forwards meanwhile. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { type House, raise } from '../lab/house-api.ts';
+import { paths } from '../lab/paths.ts';
+import { makeTopology } from '../lab/topology.ts';
+import type { Bench, Context } from './bench.ts';
+import { atMost, type Findings, median, round, type Table } from './figures.ts';
+import { type Flood, floodOf, forwardedRate } from './forwarding-rate.ts';
+import type { ObserveLive } from './observe-live.ts';
+import type { ObserveRun } from './observe-run.ts';
+
+const run = promisify(execFile);
+const RUN = join(import.meta.dirname, 'observe-run.ts');
+const LIVE = join(import.meta.dirname, 'observe-live.ts');
+const LIMIT_MS = 120_000;
+const FLOOD: Flood = { device: 'tv', router: 'attic', bridge: 'br-lan', to: '203.0.113.10' };
+
+export const observe: Bench<'entries' | 'runs' | 'flows' | 'seconds' | 'rounds' | 'each'> = {
+  name: 'observe',
+  describe:
+    'what seeing costs: conntrack, events, DNS, 2,000 new flows a second, forwarding with and without',
+  options: {
+    entries: { describe: 'conntrack entries of a reading', default: 10_000 },
+    runs: { describe: 'runs of the readers, of which the median counts', default: 5 },
+    flows: { describe: 'new flows a second under load', default: 2_000 },
+    seconds: { describe: 'seconds of load', default: 10 },
+    rounds: { describe: 'forwarding with and without an agent, in turns', default: 5 },
+    each: { describe: 'seconds of each turn', default: 3 },
+  },
+  async run(options, context) {
+    const readers = await middle(options, context);
+    const topology = makeTopology(1, { agents: false });
+    const name = `bench-observe-${process.pid}`;
+    const house = await raise(topology, { name, signal: context.signal });
+    try {
+      const live = await underLoad(house, options, context);
+      const forwarding = await forwardingOf(house, options, context);
+      return report(options, readers, live, forwarding);
+    } finally {
+      await house.down();
+    }
+  },
+};
+
+type Options = Parameters<typeof observe.run>[0];
+
+async function middle({ entries, runs }: Options, { tell, signal }: Context): Promise<ObserveRun> {
+  const all: ObserveRun[] = [];
+  for (let n = 0; n < runs; n++) {
+    const { stdout } = await run(process.execPath, [RUN, `${entries}`], { signal, timeout: LIMIT_MS });
+    all.push(JSON.parse(stdout) as ObserveRun);
+  }
+  tell(`${runs} runs of the readers`);
+  const of = (what: keyof ObserveRun) => median(all.map((one) => one[what]));
+  return {
+    entries,
+    first_reading_ms: of('first_reading_ms'),
+    next_reading_ms: of('next_reading_ms'),
+    events_ms_per_1000: of('events_ms_per_1000'),
+    answers_per_s: of('answers_per_s'),
+    delay_p99_ms: of('delay_p99_ms'),
+    delay_max_ms: of('delay_max_ms'),
+  };
+}
+
+/** Every packet is a connection of its own: one flow by its service, and as many entries of the kernel as there are packets. */
+async function underLoad(house: House, { flows, seconds }: Options, { tell, signal }: Context) {
+  // Its address is known to the router when it has asked for something.
+  await house.exec(FLOOD.device, ['ping', '-c', '1', FLOOD.to]);
+  const observer = house.spawn(FLOOD.router, [paths.node, LIVE, `${seconds}`]);
+  let said = '';
+  observer.stdout.on('data', (text: string) => {
+    said += text;
+  });
+  const until = performance.now() + LIMIT_MS;
+  while (!said.includes('ready')) {
+    if (performance.now() > until) throw new RangeError('the observer did not start');
+    await sleep(50, undefined, { signal });
+  }
+  const sent = await floodOf(house, FLOOD, {
+    sourcePorts: [1024, 65_000],
+    perSecond: flows,
+    count: flows * seconds,
+  });
+  while (!said.includes('}')) {
+    if (performance.now() > until) throw new RangeError('the observer did not end');
+    await sleep(50, undefined, { signal });
+  }
+  await observer.stop();
+  tell(`${sent} new flows in ${seconds} s`);
+  const live = JSON.parse(said.slice(said.indexOf('{'))) as ObserveLive;
+  return { sent, ...live };
+}
+
+async function forwardingOf(house: House, { rounds, each }: Options, { tell, signal }: Context) {
+  const [without, seeing]: [number[], number[]] = [[], []];
+  for (let n = 0; n < rounds; n++) {
+    without.push(await forwardedRate(house, FLOOD, each, signal));
+    await house.start(FLOOD.router, signal);
+    seeing.push(await forwardedRate(house, FLOOD, each, signal));
+    await house.kill(FLOOD.router);
+    tell(`forwarding, round ${n + 1} of ${rounds}`);
+  }
+  const ratios = seeing.map((rate, n) => rate / (without[n] ?? rate));
+  return {
+    without: median(without),
+    seeing: median(seeing),
+    ratio: median(ratios),
+    ratios: ratios.map(round),
+  };
+}
+
+function report(
+  options: Options,
+  readers: ObserveRun,
+  live: Awaited<ReturnType<typeof underLoad>>,
+  forwarding: Awaited<ReturnType<typeof forwardingOf>>,
+): Findings {
+  const tables: Table[] = [
+    {
+      title: 'the readers by themselves: CPU of one core',
+      columns: ['what', 'measured'],
+      rows: [
+        [`first reading of ${options.entries} conntrack entries, ms`, round(readers.first_reading_ms)],
+        ['a later one, all of them moved, ms', round(readers.next_reading_ms)],
+        ['1,000 events, ms', round(readers.events_ms_per_1000)],
+        ['DNS answers a second', Math.round(readers.answers_per_s)],
+        ['event loop delay during all of it, p99, ms', round(readers.delay_p99_ms)],
+        ['the longest, ms', round(readers.delay_max_ms)],
+      ],
+    },
+    {
+      title: `${options.flows} new flows a second for ${options.seconds} s`,
+      columns: ['what', 'measured'],
+      rows: [
+        ['packets sent', live.sent],
+        ['packets counted', live.packets],
+        ['events that the kernel lost', live.events_lost],
+        ['CPU of the observer, of a core', round(live.own_share)],
+        ['CPU of its commands', round(live.children_share)],
+        ['event loop delay, p99, ms', round(live.delay_p99_ms)],
+        ['the longest, ms', round(live.delay_max_ms)],
+      ],
+    },
+    {
+      title: 'packets a second that are forwarded, one flow at full speed',
+      columns: ['without an agent', 'with one that sees', 'ratio'],
+      rows: [[Math.round(forwarding.without), Math.round(forwarding.seeing), round(forwarding.ratio)]],
+    },
+  ];
+  return {
+    figures: { readers, live, forwarding },
+    tables,
+    targets: [
+      {
+        what: 'packets counted of those sent',
+        want: `${live.sent}`,
+        got: `${live.packets}`,
+        met: live.packets === live.sent,
+      },
+      atMost('CPU under load, of a core', live.own_share, 0.1, ''),
+    ],
+  };
+}
