@@ -22,6 +22,8 @@ export const status: CommandModule<object, Common> = {
     printLine(
       `  sees       ${view.devices} devices, ${view.flows} flows on ${observation.lan.join(', ') || 'no LAN'}`,
     );
+    if (observation.trackedByRule.length > 0)
+      printLine(`  tracks     connections by a rule of its own: ${observation.trackedByRule.join(', ')}`);
     if (view.syncing !== undefined) {
       const { router, received, expected } = view.syncing;
       printLine(`  takes over ${received} of ${expected} changes from ${harmless(router)}`);

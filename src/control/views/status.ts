@@ -79,9 +79,12 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
   } else if (!enforcement.enforcing) {
     found.push(`nothing is enforced on this router: ${enforcement.lastError ?? parts.backend.detail}`);
   }
-  if (observation.lan.length === 0)
+  const { forwardsNothing, lan, tracking, why } = observation;
+  if (forwardsNothing !== undefined) found.push(forwardsNothing);
+  else if (lan.length === 0)
     found.push('no LAN was found: this router forwards nothing that Hedgerow can see');
-  if (!observation.tracking && observation.why !== undefined) found.push(`no flows: ${observation.why}`);
+  if (!tracking && why !== undefined && forwardsNothing === undefined) found.push(`no flows: ${why}`);
+  else if (tracking && why !== undefined) found.push(why);
   for (const source of observation.sources) {
     if (!source.running) found.push(`${source.name} does not run: ${source.lastError ?? 'unknown'}`);
   }
