@@ -25,6 +25,11 @@ const RATE = 100;
 /** Bytes a second of one download. */
 const DOWNLOAD = 50_000;
 const SECONDS = 3600;
+/**
+ * Where a connection was cut the router's kernel forgets it, and what the server still sends is refused by the router itself: that
+ * reset comes from nobody behind it.
+ */
+export const NOT_RESET = 'tcp flags & rst == 0';
 const FIRST_PORT = 40_000;
 /** Source ports of one stream: a download that is started anew finds those of its last connections taken for a while. */
 const PORTS = 100;
@@ -108,7 +113,10 @@ function nameOf({ device, domain, kind, address }: Pick<Stream, 'device' | 'doma
 
 function match({ kind, address, sourcePort }: Stream): string {
   const ip = isIPv6(address) ? 'ip6' : 'ip';
-  if (kind !== 'icmp') return `${ip} daddr ${address} ${kind} sport ${sourcePort}-${sourcePort + PORTS - 1}`;
+  if (kind !== 'icmp') {
+    const ports = `${ip} daddr ${address} ${kind} sport ${sourcePort}-${sourcePort + PORTS - 1}`;
+    return kind === 'tcp' ? `${ports} ${NOT_RESET}` : ports;
+  }
   return `${ip} daddr ${address} ${isIPv6(address) ? 'icmpv6' : 'icmp'} type echo-request`;
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../../lab/ask.ts';
 import type { House } from '../../lab/house-api.ts';
+import { NOT_RESET } from '../../lab/streams.ts';
 import { timeUntil, until } from '../../lab/wait.ts';
 import { block, EVERY_WAY, raiseHome, stream, unblock, ways } from './home.ts';
 
@@ -15,7 +16,7 @@ describe('a block of the home', () => {
 
   it('stops the TV from one service, every way, a running download too, and nothing else', async () => {
     expect(await ways(house, 'tv', 'ads.example')).toEqual(EVERY_WAY);
-    await house.count('download', 'ip daddr 203.0.113.20 tcp dport 80');
+    await house.count('download', `ip daddr 203.0.113.20 tcp dport 80 ${NOT_RESET}`);
     const download = house.spawn('tv', [
       'curl',
       '-sN',
