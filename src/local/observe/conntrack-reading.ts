@@ -7,7 +7,7 @@ import { LineSplitter } from './lines.ts';
 
 export type Family = 4 | 6;
 
-/** One command that shows the entries of some families. */
+/** One command that shows the entries of some families, at least. */
 interface Reading {
   readonly argv: readonly string[];
   readonly families: ReadonlySet<Family>;
@@ -20,13 +20,16 @@ interface Reader {
   readonly readings: readonly Reading[];
 }
 
-/** How the kernel's entries can be read. Older versions of conntrack list IPv4 alone when no family is named. */
+/**
+ * How the kernel's entries can be read. When no family is named older versions of conntrack list IPv4 alone, and newer ones
+ * both: whoever has seen that need not start a second command.
+ */
 export const READERS: readonly [Reader, Reader] = [
   {
     name: 'conntrack',
     hasIds: true,
     readings: [
-      { argv: ['conntrack', '-L', '-o', 'extended,id', '-f', 'ipv4'], families: new Set([4]) },
+      { argv: ['conntrack', '-L', '-o', 'extended,id'], families: new Set([4]) },
       { argv: ['conntrack', '-L', '-o', 'extended,id', '-f', 'ipv6'], families: new Set([6]) },
     ],
   },

@@ -15,6 +15,10 @@ import { TrackingRule } from './tracking-rule.ts';
 const LOOK_EVERY = 30;
 /** Events of the first moments wait until it is known that readings call entries by the same names. */
 const MAX_EARLY = 10_000;
+/** After a reading so many times as long as it took passes before the next, but never more than this, milliseconds. */
+const PAUSES = 20;
+const MAX_PAUSE_MS = 5_000;
+const BOTH: ReadonlySet<Family> = new Set([4, 6]);
 const NO_COUNTS = { packets: 0, bytes: 0 };
 
 /** Where the entries go. */
@@ -55,6 +59,10 @@ export class ConntrackSource implements Service {
   #reader: (typeof READERS)[number] = READERS[0];
   /** A reader that has worked is kept: another one would call the same entries by other names. */
   #settled = false;
+  /** The first command of the reader has shown IPv6 as well. */
+  #showsBoth = false;
+  /** A large table is read less often, monotonic milliseconds. */
+  #notBefore = Number.NEGATIVE_INFINITY;
   #listening = false;
   /** Undefined: events are taken as they come. */
   #early: ConntrackEntry[] | undefined = [];
@@ -141,6 +149,8 @@ export class ConntrackSource implements Service {
 
   async #poll(signal: AbortSignal): Promise<void> {
     const { exec, clock, sink } = this.#options;
+    const begun = clock.monotonic();
+    if (begun < this.#notBefore) return;
     if (this.#counters.readings % LOOK_EVERY === 0) await this.#prepare(signal);
     await this.#listen(signal);
     sink.begin();
@@ -150,7 +160,9 @@ export class ConntrackSource implements Service {
         found[entry.original.src.includes(':') ? 6 : 4] += 1;
         sink.note(entry);
       });
-      sink.end(families);
+      this.#showsBoth ||= families.has(4) && found[6] > 0;
+      sink.end(this.#showsBoth ? BOTH : families);
+      if (this.#showsBoth) break;
     }
     if (this.#counters.readings % LOOK_EVERY === 0) await this.#track(found, signal);
     this.#counters.readings += 1;
@@ -162,6 +174,8 @@ export class ConntrackSource implements Service {
     this.#early = undefined;
     for (const entry of early) this.#event(entry);
     await this.#events.lookForLosses(signal);
+    const took = clock.monotonic() - begun;
+    this.#notBefore = begun + took + Math.min(MAX_PAUSE_MS, took * PAUSES);
   }
 
   /** Counting is off by default. What could not be set is tried again now and then: the module may come later. */

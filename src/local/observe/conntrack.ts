@@ -32,6 +32,8 @@ export interface ConntrackEntry {
 }
 
 const MAX_LINE = 2_048;
+const MAX_PORT = 65_535;
+const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 /** The first letters of what is read: a reading is many lines, and most of their words are of no interest. */
 const [S, D, P, B, T, I, C, BRACKET] = [...'sdpbtic['].map((letter) => letter.charCodeAt(0));
 
@@ -45,7 +47,7 @@ export function parseConntrackLine(line: string, addresses: AddressReader): Conn
   if (head === undefined) return undefined;
   const tuples: OpenTuple[] = [];
   let tuple: OpenTuple | undefined;
-  let id: number | undefined;
+  let id = -1;
   let offloaded = false;
   let afterCode = false;
   for (let at = head.end, end = 0; at < line.length; at = end + 1) {
@@ -61,7 +63,7 @@ export function parseConntrackLine(line: string, addresses: AddressReader): Conn
       offloaded ||= line.startsWith('[OFFLOAD]', at) || line.startsWith('[HW_OFFLOAD]', at);
     } else if (first === I && !afterCode) {
       // The tuple of an ICMP query has an id of its own, right after its code: the entry's id is the last one.
-      if (line.startsWith('id=', at)) id = readNumber(line, at + 3, end, Number.MAX_SAFE_INTEGER);
+      if (line.startsWith('id=', at)) id = readNumber(line, at + 3, end, MAX_COUNT);
     } else if (tuple !== undefined && !fill(tuple, first, line, at, end, addresses)) return undefined;
     afterCode = first === C && line.startsWith('code=', at);
   }
@@ -69,7 +71,14 @@ export function parseConntrackLine(line: string, addresses: AddressReader): Conn
   if (original === undefined || reply === undefined) return undefined;
   const [there, back] = [close(original), close(reply)];
   if (there === undefined || back === undefined) return undefined;
-  return { event: head.event, protocol: head.protocol, original: there, reply: back, id, offloaded };
+  return {
+    event: head.event,
+    protocol: head.protocol,
+    original: there,
+    reply: back,
+    id: id < 0 ? undefined : id,
+    offloaded,
+  };
 }
 
 /** What the same connection is called in every listing that has no ids. */
@@ -112,29 +121,28 @@ function fill(
   end: number,
   addresses: AddressReader,
 ): boolean {
-  const number = (key: string, most: number) => readNumber(line, at + key.length, end, most) ?? -1;
   switch (first) {
     case S:
       if (line.startsWith('src=', at)) tuple.src = addresses.read(line.slice(at + 4, end)) ?? '';
-      else if (line.startsWith('sport=', at)) tuple.sport = number('sport=', 65_535);
+      else if (line.startsWith('sport=', at)) tuple.sport = readNumber(line, at + 6, end, MAX_PORT);
       return true;
     case D:
       if (line.startsWith('dst=', at)) tuple.dst = addresses.read(line.slice(at + 4, end)) ?? '';
-      else if (line.startsWith('dport=', at)) tuple.dport = number('dport=', 65_535);
+      else if (line.startsWith('dport=', at)) tuple.dport = readNumber(line, at + 6, end, MAX_PORT);
       return true;
     case P:
       if (!line.startsWith('packets=', at)) return true;
-      tuple.packets = number('packets=', Number.MAX_SAFE_INTEGER);
+      tuple.packets = readNumber(line, at + 8, end, MAX_COUNT);
       return tuple.packets >= 0;
     case B:
       if (!line.startsWith('bytes=', at)) return true;
-      tuple.bytes = number('bytes=', Number.MAX_SAFE_INTEGER);
+      tuple.bytes = readNumber(line, at + 6, end, MAX_COUNT);
       return tuple.bytes >= 0;
     case T:
-      if (line.startsWith('type=', at)) tuple.dport = number('type=', 255);
+      if (line.startsWith('type=', at)) tuple.dport = readNumber(line, at + 5, end, 255);
       return true;
     case I:
-      if (line.startsWith('id=', at)) tuple.sport = number('id=', 65_535);
+      if (line.startsWith('id=', at)) tuple.sport = readNumber(line, at + 3, end, MAX_PORT);
       return true;
     default:
       return true;
@@ -148,16 +156,16 @@ function close({ src, dst, sport, dport, packets, bytes }: OpenTuple): Tuple | u
 
 /**
  * A decimal number of the kernel's (64 bits). A count that is beyond what a double holds exactly is held to that;
- * anything else beyond `most`, or no number at all, is undefined.
+ * anything else beyond `most`, or no number at all, is −1.
  */
-function readNumber(text: string, from: number, end: number, most: number): number | undefined {
-  if (end <= from || end - from > 20) return undefined;
+function readNumber(text: string, from: number, end: number, most: number): number {
+  if (end <= from || end - from > 20) return -1;
   let value = 0;
   for (let at = from; at < end; at++) {
     const digit = text.charCodeAt(at) - 48;
-    if (digit < 0 || digit > 9) return undefined;
+    if (digit < 0 || digit > 9) return -1;
     value = value * 10 + digit;
   }
   if (value <= most) return value;
-  return most === Number.MAX_SAFE_INTEGER ? most : undefined;
+  return most === MAX_COUNT ? most : -1;
 }

@@ -5,6 +5,7 @@ import { type Interfaces, noInterfaces } from './interfaces.ts';
 import type { Reading, Seen } from './seen.ts';
 
 const MAX_NEXT_HOP_MACS = 256;
+const MAX_ANSWERS = 16_384;
 const LINK_LOCAL = new PrefixSet(['fe80::/10']);
 
 export interface GateCounters {
@@ -24,6 +25,8 @@ export class LanGate {
   #segments = new Map<string, string>();
   #onLink = new Map<string, PrefixSet>();
   #inside = new PrefixSet([]);
+  /** What was answered before, for it is asked of every connection. */
+  readonly #answers = new Map<Address, boolean>();
   #excluded: ReadonlySet<Mac> = new Set();
   readonly #nextHopMacs = new Map<Mac, Address>();
   readonly #onRouter: (mac: Mac) => void;
@@ -40,6 +43,7 @@ export class LanGate {
     this.#segments = new Map(interfaces.lan.map(({ name, segment }) => [name, segment]));
     this.#onLink = new Map(interfaces.lan.map(({ name, prefixes }) => [name, new PrefixSet(prefixes)]));
     this.#inside = new PrefixSet(interfaces.lanPrefixes);
+    this.#answers.clear();
     for (const [mac, hop] of this.#nextHopMacs) {
       if (!interfaces.nextHops.has(hop)) this.#nextHopMacs.delete(mac);
     }
@@ -72,7 +76,12 @@ export class LanGate {
 
   /** True for addresses of this router and of its LAN prefixes. */
   isInside(address: Address): boolean {
-    return this.#interfaces.addresses.has(address) || this.#inside.has(address);
+    let inside = this.#answers.get(address);
+    if (inside !== undefined) return inside;
+    inside = this.#interfaces.addresses.has(address) || this.#inside.has(address);
+    if (this.#answers.size >= MAX_ANSWERS) this.#answers.clear();
+    this.#answers.set(address, inside);
+    return inside;
   }
 
   #neighbour(seen: Seen): Fact | undefined {

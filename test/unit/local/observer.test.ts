@@ -24,7 +24,7 @@ function house() {
     ['ip route', 'default via 203.0.113.2 dev wan0\n'],
     ['ip -6 route', ''],
     ['ip neigh show', fixture('neighbours/ip-neigh-show.txt')],
-    ['conntrack -L -o extended,id -f ipv4', fixture('conntrack/L2-extended-id.txt')],
+    ['conntrack -L -o extended,id', fixture('conntrack/L2-extended-id.txt')],
     ['conntrack -L -o extended,id -f ipv6', ''],
     ['head -c 1048576 -- /leases', fixture('neighbours/dnsmasq-dhcp.leases')],
   ]);
@@ -149,7 +149,7 @@ test('ageing: idle flows go, and with them what only they held', async () => {
   await one.observer.start(new AbortController().signal);
   await one.clock.advance(3_000);
   expect(one.cache.remoteByAddress('198.51.100.99')).toBeDefined();
-  one.texts.set('conntrack -L -o extended,id -f ipv4', '');
+  one.texts.set('conntrack -L -o extended,id', '');
   await one.clock.advance(29 * 60_000);
   expect(one.cache.remoteByAddress('198.51.100.99')).toBeDefined();
   await one.clock.advance(6 * 60_000);

@@ -76,9 +76,9 @@ async function heard(clock: FakeClock): Promise<void> {
 }
 
 const listing = (command: string): Answer =>
-  command.startsWith('conntrack -L') ? { stdout: command.endsWith('ipv4') ? LISTED : '' } : undefined;
+  command.startsWith('conntrack -L') ? { stdout: command.endsWith('ipv6') ? '' : LISTED } : undefined;
 
-test('both families in turn; the settings that count are set, and put back', async () => {
+test('both families in one reading; the settings that count are set, and put back', async () => {
   const settings = new Map([
     [ACCT, '0'],
     [TIMESTAMP, '1'],
@@ -94,9 +94,9 @@ test('both families in turn; the settings that count are set, and put back', asy
     '6 192.168.77.11',
     '58 fd77::11',
     '1 192.168.77.11',
-    'end 4',
-    'end 6',
+    'end 4 6',
   ]);
+  expect(exec.calls.filter((command) => command.endsWith('-f ipv6'))).toEqual([]);
   expect(Object.fromEntries(settings)).toEqual({ [ACCT]: '1', [TIMESTAMP]: '1', [EVENTS]: '1' });
   expect([source.tracking, source.why]).toEqual([true, undefined]);
   const { length } = exec.calls;
@@ -105,6 +105,25 @@ test('both families in turn; the settings that count are set, and put back', asy
   await source.stop();
   expect(Object.fromEntries(settings)).toEqual({ [ACCT]: '0', [TIMESTAMP]: '1', [EVENTS]: '2' });
   expect(exec.children.size).toBe(0);
+});
+
+test('where the first command shows IPv4 alone, IPv6 is asked for by itself', async () => {
+  const [only4, only6] = [false, true].map((six) =>
+    LISTED.split('\n')
+      .filter((line) => line.startsWith('ipv6') === six)
+      .join('\n'),
+  );
+  const answers = (command: string): Answer =>
+    command.startsWith('conntrack -L')
+      ? { stdout: (command.endsWith('ipv6') ? only6 : only4) ?? '' }
+      : undefined;
+  const exec = new ScriptedExec(kernel(answers, ready()));
+  const { sink, source } = conntrack(exec);
+  await source.start(signal);
+  await settle();
+  expect(sink.told.filter((word) => word.startsWith('end'))).toEqual(['end 4', 'end 6']);
+  expect(sink.told).toContain('58 fd77::11');
+  await source.stop();
 });
 
 test('events begin before the first reading, wait for its end, and are told as they come after it', async () => {
