@@ -105,12 +105,12 @@ test('every flow equals the kernel’s counters to the byte: NAT, IPv6, port for
     expect(seen(g, one.flow(g, t, 6, 5201)), 'LAN to LAN').toEqual(both);
     expect(one.flow(t, g, 6, 5201)?.otherIsDevice).toBe(true);
     for (const name of Object.keys(flows)) expect(measured(name)[0]?.packets, name).toBeGreaterThan(1);
-    expect(measured('nat')[0]?.bytes).toBeGreaterThan(3_000_000);
+    expect(measured('nat')[0]?.bytes).toBeGreaterThan(1_000_000);
     expect([...one.flows.flows()].filter(({ partial }) => partial)).toEqual([]);
     expect(one.observer.health()).toMatchObject({
       tracking: true,
       why: undefined,
-      trackedByRule: ['IPv6 (nft)'],
+      trackedByRule: ['IPv4 (nft)', 'IPv6 (nft)'],
     });
   } finally {
     await one.observer.stop();

@@ -83,18 +83,20 @@ export class Stays {
     const { lastSeen, arrivedElsewhere } = this.#options;
     const { seen, learnt = -Infinity } = lastSeen(device.node) ?? {};
     const [mac = ''] = device.macs;
+    const heard = Math.max(learnt, (seen ?? -Infinity) - KERNEL_MEMORY_MS);
     const isHere =
       seen !== undefined &&
       now - seen < STAY_MS &&
       device.addresses.length > 0 &&
-      !this.#isElsewhere(arrivedElsewhere(mac), Math.max(learnt, seen - KERNEL_MEMORY_MS), life, now);
+      !this.#isElsewhere(arrivedElsewhere(mac), heard, life, now);
     if (!isHere) {
       if (life.since !== undefined) life.leftAt = now;
       life.since = undefined;
       return undefined;
     }
     if (life.since === undefined) {
-      life.since = seen;
+      // After a restart the kernel may remember one that has moved on: that is no arrival.
+      life.since = heard;
       if (now - life.leftAt < RETURN_MS) life.returnedAt = now;
     }
     return { since: life.since, seen };

@@ -15,9 +15,6 @@ import { TrackingRule } from './tracking-rule.ts';
 const LOOK_EVERY = 30;
 /** Events of the first moments wait until it is known that readings call entries by the same names. */
 const MAX_EARLY = 10_000;
-/** After a reading so many times as long as it took passes before the next, but never more than this, milliseconds. */
-const PAUSES = 20;
-const MAX_PAUSE_MS = 5_000;
 const BOTH: ReadonlySet<Family> = new Set([4, 6]);
 const NO_COUNTS = { packets: 0, bytes: 0 };
 
@@ -61,8 +58,6 @@ export class ConntrackSource implements Service {
   #settled = false;
   /** The first command of the reader has shown IPv6 as well. */
   #showsBoth = false;
-  /** A large table is read less often, monotonic milliseconds. */
-  #notBefore = Number.NEGATIVE_INFINITY;
   #listening = false;
   /** Undefined: events are taken as they come. */
   #early: ConntrackEntry[] | undefined = [];
@@ -149,8 +144,6 @@ export class ConntrackSource implements Service {
 
   async #poll(signal: AbortSignal): Promise<void> {
     const { exec, clock, sink } = this.#options;
-    const begun = clock.monotonic();
-    if (begun < this.#notBefore) return;
     if (this.#counters.readings % LOOK_EVERY === 0) await this.#prepare(signal);
     await this.#listen(signal);
     sink.begin();
@@ -164,7 +157,7 @@ export class ConntrackSource implements Service {
       sink.end(this.#showsBoth ? BOTH : families);
       if (this.#showsBoth) break;
     }
-    if (this.#counters.readings % LOOK_EVERY === 0) await this.#track(found, signal);
+    if (this.#counters.readings % LOOK_EVERY === 0) await this.#track(signal);
     this.#counters.readings += 1;
     this.#counters.entries = found[4] + found[6];
     this.#tracked ||= this.#counters.entries > 0;
@@ -174,8 +167,6 @@ export class ConntrackSource implements Service {
     this.#early = undefined;
     for (const entry of early) this.#event(entry);
     await this.#events.lookForLosses(signal);
-    const took = clock.monotonic() - begun;
-    this.#notBefore = begun + took + Math.min(MAX_PAUSE_MS, took * PAUSES);
   }
 
   /** Counting is off by default. What could not be set is tried again now and then: the module may come later. */
@@ -222,14 +213,10 @@ export class ConntrackSource implements Service {
     }
   }
 
-  /** A family without any entry may not be tracked at all. */
-  async #track(found: Readonly<Record<Family, number>>, signal: AbortSignal): Promise<void> {
+  /** Entries tell nothing of whether new ones are made: those of before the rule was gone stay for days. */
+  async #track(signal: AbortSignal): Promise<void> {
     if (!this.#settled) await this.#rule.adopt(signal);
-    if (!this.#options.track) {
-      await this.#rule.remove(signal);
-      return;
-    }
-    await this.#rule.tend(signal);
-    for (const family of [4, 6] as const) if (found[family] === 0) await this.#rule.ensure(family, signal);
+    if (this.#options.track) for (const family of BOTH) await this.#rule.ensure(family, signal);
+    else await this.#rule.remove(signal);
   }
 }

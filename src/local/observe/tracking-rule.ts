@@ -56,7 +56,8 @@ const FAMILIES: readonly Family[] = [4, 6];
 
 /**
  * A kernel with neither NAT nor a rule about connections tracks none, which is so for IPv6 in most homes. One rule of our
- * own, per family, makes it; it decides nothing about any packet, and goes when the agent stops.
+ * own, per family, makes it, also where another does already and may go; it decides nothing about any packet, and goes when the
+ * agent stops.
  */
 export class TrackingRule {
   readonly #exec: Exec;
@@ -69,7 +70,7 @@ export class TrackingRule {
     this.#log = log;
   }
 
-  /** The families that are tracked by our rule, and by which tool, in words. */
+  /** The families for which our rule is there, and by which tool, in words. */
   get told(): readonly string[] {
     return [...this.#held].map(([family, { name }]) => `IPv${family} (${name})`);
   }
@@ -101,11 +102,6 @@ export class TrackingRule {
       }
       this.#held.delete(family);
     }
-  }
-
-  /** Looks whether somebody took ours away, and makes it again. */
-  async tend(signal: AbortSignal): Promise<void> {
-    for (const family of [...this.#held.keys()]) await this.ensure(family, signal);
   }
 
   /** Takes ours away. */

@@ -64,7 +64,14 @@ describe('a device is behind this router', () => {
     expect(stay(100_001)).toBeUndefined();
     // A minute more than the kernel remembers: it is here as well.
     seen = 120_000;
-    expect(stay(121_000)).toEqual({ since: 120_000, seen: 120_000 });
+    expect(stay(121_000)).toEqual({ since: 60_000, seen: 120_000 });
+  });
+
+  it('after a restart, but since no later than the kernel may remember: it may have moved on', () => {
+    [seen, learnt] = [100_000, -Infinity];
+    expect(stay(100_001)).toEqual({ since: 40_000, seen: 100_000 });
+    elsewhere = 70_000;
+    expect(stay(105_001)).toBeUndefined();
   });
 
   it('in spite of another router when it was heard here later', () => {

@@ -285,7 +285,7 @@ test('a machine without sysctl is read all the same', async () => {
   await source.stop();
 });
 
-test('a family without entries is tracked by our rule, as long as the agent runs', async () => {
+test('both families are tracked, by our rule as well, as long as the agent runs', async () => {
   const tables = new Set<string>();
   const answer = kernel((command) => {
     if (command.startsWith('nft list')) return { code: tables.has(command) ? 0 : 1 };
@@ -295,9 +295,15 @@ test('a family without entries is tracked by our rule, as long as the agent runs
   const { source } = conntrack(exec, { track: true });
   await source.start(signal);
   await settle();
-  // The fixture's listing holds both families.
-  expect(source.trackedByRule).toEqual([]);
+  // Also where there are entries: they may be from before the rule was gone that made the kernel track.
+  expect(source.trackedByRule).toEqual(['IPv4 (nft)', 'IPv6 (nft)']);
   await source.stop();
+  const untouched = new ScriptedExec(answer);
+  const without = conntrack(untouched);
+  await without.source.start(signal);
+  await settle();
+  expect(without.source.trackedByRule).toEqual([]);
+  await without.source.stop();
   const idle = new ScriptedExec(
     kernel((command) => (command.startsWith('conntrack -L') ? {} : answer(command)), ready()),
   );

@@ -67,7 +67,7 @@ test('a rule that somebody took away is made again', async () => {
   const { exec, rule } = machine(new Set(['nft']));
   await rule.ensure(4, signal);
   const { length } = exec.calls;
-  await rule.tend(signal);
+  await rule.ensure(4, signal);
   expect(exec.calls.slice(length)).toEqual(['nft list table ip hedgerow_track', 'nft -f -']);
 });
 
