@@ -3,7 +3,9 @@ import type { Config } from '../config.ts';
 import type { Enforcer } from '../local/enforce/enforcer.ts';
 import type { FlowTable } from '../local/flows/flow-table.ts';
 import type { History } from '../local/history/history.ts';
+import type { Aliases } from '../local/nodes/aliases.ts';
 import type { NodeCache } from '../local/nodes/node-cache.ts';
+import type { NodeReferences } from '../local/nodes/references.ts';
 import type { Observer } from '../local/observer.ts';
 import type { SigningKey } from '../p2p/keys.ts';
 import type { Network } from '../p2p/network.ts';
@@ -31,6 +33,9 @@ export interface Parts {
   readonly flows: FlowTable;
   /** What flows came to over hours and days; undefined where none of it is kept. */
   readonly history?: Pick<History, 'read' | 'total' | 'bytesSince' | 'hour' | 'health'> | undefined;
+  /** Why a node is kept, and its small integer; without them nobody is told. */
+  readonly references?: Pick<NodeReferences, 'of'> | undefined;
+  readonly aliases?: Pick<Aliases, 'has'> | undefined;
   /** Who made a device; undefined when nobody can tell. */
   readonly vendorOf?: (mac: Mac) => string | undefined;
   readonly observer: Observer;

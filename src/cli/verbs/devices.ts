@@ -1,16 +1,31 @@
 import type { CommandModule } from 'yargs';
+import { systemClock } from '../../clock.ts';
 import type { DeviceView } from '../../control/views/nodes.ts';
 import { ask } from '../ask.ts';
 import { type LookArgs, lookOptions, show } from '../look.ts';
 import { bytes, duration, tableLines } from '../output.ts';
 
-export const devices: CommandModule<object, LookArgs> = {
+interface DevicesArgs extends LookArgs {
+  readonly new?: string | undefined;
+}
+
+export const devices: CommandModule<object, DevicesArgs> = {
   command: 'devices',
   describe: 'the devices of the home: where they are, and how much they send and receive',
-  builder: (yargs) => lookOptions(yargs) as never,
-  handler: (args) =>
-    show<DeviceView[], DeviceView>(args, {
-      ask: () => ask<DeviceView[]>(args, 'devices'),
+  builder: (yargs) =>
+    lookOptions(yargs)
+      .option('new', {
+        type: 'string',
+        describe: 'only those that this router saw first within so long: 24h',
+      })
+      .example('$0 devices --new 7d', 'what is new in the home since a week') as never,
+  handler: async (args) => {
+    const { parseFor } = await import('../../control/durations.ts');
+    const since = args.new === undefined ? undefined : systemClock.now() - parseFor(args.new) * 1000;
+    const isMeant = ({ firstSeen }: DeviceView) =>
+      since === undefined || (firstSeen !== undefined && Date.parse(firstSeen.at) >= since);
+    await show<DeviceView[], DeviceView>(args, {
+      ask: async () => (await ask<DeviceView[]>(args, 'devices')).filter(isMeant),
       lines: (view) =>
         tableLines(
           ['ID', 'NAME', 'GROUPS', 'MAC', 'ADDRESSES', 'ROUTER', 'SEEN', 'TODAY', 'IN ALL'],
@@ -25,7 +40,7 @@ export const devices: CommandModule<object, LookArgs> = {
             upDown(node.bytesToday),
             upDown(node.bytes ?? node.bytesHere),
           ]),
-          'no device was seen yet',
+          since === undefined ? 'no device was seen yet' : 'no device is new',
         ),
       csv: (view) => ({
         head: [
@@ -52,7 +67,8 @@ export const devices: CommandModule<object, LookArgs> = {
       rows: (view) => view,
       key: ({ id }) => id,
       quiet: ['seenSecondsAgo', 'sinceSeconds'],
-    }),
+    });
+  },
 };
 
 /** Of several names that people gave the first is shown; the others are listed beside it. */

@@ -1,5 +1,7 @@
+import type { ReferenceCounts, ReferenceKind } from '../../local/nodes/references.ts';
 import { isRandomised } from '../../local/nodes/vendors.ts';
 import { segmentRouter } from '../../p2p/card.ts';
+import type { NodeId } from '../../policy/block-set.ts';
 import { isoTime } from '../book/terms.ts';
 import { ignoredNodes } from '../commands/ignore.ts';
 import { idsOf } from '../commands/standing.ts';
@@ -28,6 +30,10 @@ export interface NodeView {
   readonly domains: readonly string[];
   /** Seconds since this router saw it; undefined when only others did. */
   readonly seenSecondsAgo: number | undefined;
+  /** What refers to it on this router, so that it is kept: kinds and how many; those that there are none of are left out. */
+  readonly references: ReferenceCounts;
+  /** The integer by which SPIN's clients call it, once one of them has. */
+  readonly alias: number | undefined;
 }
 
 /** What is known of a device besides. */
@@ -109,8 +115,19 @@ export function nodesView(parts: Parts, only: 'all' | 'devices', top = Infinity)
       })),
       domains: node.domains,
       seenSecondsAgo: seen === undefined ? undefined : Math.round((now - seen) / 1000),
+      references: referencesOf(parts, node.ids),
+      alias: node.ids.map((id) => parts.aliases?.has(id)).find((alias) => alias !== undefined),
     };
   });
+}
+
+function referencesOf({ references }: Parts, ids: readonly NodeId[]): ReferenceCounts {
+  const sum: Partial<Record<ReferenceKind, number>> = {};
+  for (const id of ids) {
+    for (const [kind, count] of Object.entries(references?.of(id) ?? {}) as [ReferenceKind, number][])
+      sum[kind] = (sum[kind] ?? 0) + count;
+  }
+  return sum;
 }
 
 function groupsByNode(parts: Parts): ReadonlyMap<string, readonly string[]> {

@@ -244,8 +244,11 @@ export class NodeFile implements Service {
   }
 
   #tellNew(): void {
-    const { cache, knownElsewhere = () => false } = this.#options;
+    const { cache, log, knownElsewhere = () => false } = this.#options;
+    const { last } = cache.news;
     cache.news.release(knownElsewhere);
+    const devices = cache.news.since(last).notices.filter(({ kind }) => kind === 'new').length;
+    if (devices > 0) log.info({ devices }, 'devices were seen for the first time');
   }
 }
 

@@ -71,6 +71,8 @@ const device: DeviceView = {
   groups: ['kids'],
   ignored: false,
   macs: ['02:00:00:00:01:01'],
+  references: {},
+  alias: undefined,
   randomisedMac: true,
   addresses: [{ address: '192.168.1.20', segment: 'attic/br-lan' }],
   domains: [],
@@ -155,6 +157,15 @@ describe('a verb that lists', () => {
       '5.0 MB ↑ 7.0 GB ↓',
     ])
       expect(printed).toContain(text);
+    const old = { ...device, id: 'old', firstSeen: { at: '2001-01-01T00:00:00.000Z', trusted: true } };
+    const now = { ...device, id: 'fresh', firstSeen: { at: new Date().toISOString(), trusted: true } };
+    const fresh = await run(devices, { new: '1h', json: true }, [
+      old,
+      now,
+      { ...device, firstSeen: undefined },
+    ]);
+    expect((JSON.parse(fresh.printed) as DeviceView[]).map(({ id }) => id)).toEqual(['fresh']);
+    expect((await run(devices, { new: '1h' }, [old])).printed).toContain('no device is new');
     const csv = (await run(devices, { csv: true }, [device])).printed.split('\r\n')[1];
     expect(csv).toBe(
       '0123456789abcdef,tv,kids,02:00:00:00:01:01,true,,192.168.1.20,attic,2026-11-01T00:00:00.000Z,5,0,1000,4999999,1',

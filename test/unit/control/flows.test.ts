@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { methodsOf } from '../../../src/control/methods.ts';
 import type { FlowHistoryRow, FlowHistoryView } from '../../../src/control/views/flow-history.ts';
 import type { FlowView } from '../../../src/control/views/flows.ts';
-import type { DeviceView } from '../../../src/control/views/nodes.ts';
+import type { DeviceView, NodeView } from '../../../src/control/views/nodes.ts';
 import type { Sighting } from '../../../src/local/flows/flow.ts';
 import { domainNodeId } from '../../../src/policy/identity.ts';
 import { crypto } from '../../support/household.ts';
@@ -147,5 +147,25 @@ describe('devices', () => {
     const both = await ask<DeviceView[]>('devices', {});
     expect(both).toHaveLength(1);
     expect(both[0]?.bytesHere).toEqual({ up: 1_110, down: 1_110 });
+  });
+});
+
+describe('a node', () => {
+  it('tells what refers to it, over all of its ids, and its alias', async () => {
+    const { parts } = await talking();
+    parts.classes.push([parts.phone, parts.tv].sort());
+    const counts = new Map([
+      [parts.tv, { flow: 2, policy: 1 }],
+      [parts.phone, { flow: 1 }],
+    ]);
+    const methods = methodsOf({
+      ...parts,
+      references: { of: (id) => counts.get(id) ?? {} },
+      aliases: { has: (id) => (id === parts.phone ? 7 : undefined) },
+    });
+    const views = (await methods.get('nodes')?.run({})) as NodeView[];
+    const view = views.find(({ ids }) => ids.includes(parts.tv));
+    expect(view).toMatchObject({ references: { flow: 3, policy: 1 }, alias: 7 });
+    expect(views.find(({ ids }) => !ids.includes(parts.tv))).toMatchObject({ references: {} });
   });
 });
