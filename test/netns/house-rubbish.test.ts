@@ -100,7 +100,11 @@ describe('a house that is sent rubbish', () => {
 
     it('lets go of one that asks and asks', async () => {
       for (const line of ['{"jsonrpc":"2.0","id":1,"method":"status"}\n', 'rubbish\n']) {
-        const answers = (await say(socket(), Array(20).fill(line.repeat(5_000)))).trim().split('\n');
+        const flood = Array(20).fill(line.repeat(5_000));
+        let heard = '';
+        // The end of the connection may overtake what was said last: then it is asked again.
+        for (let n = 0; n < 5 && heard === ''; n++) heard = await say(socket(), flood);
+        const answers = heard.trim().split('\n');
         expect(answers.at(-1)).toContain('far too many requests at a time');
         expect(answers.length).toBeLessThan(1_000);
       }
