@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../src/clock.ts';
+import { parseConfig } from '../src/config.ts';
 import { createExec } from '../src/local/exec.ts';
 import { FlowTable } from '../src/local/flows/flow-table.ts';
 import { NodeCache } from '../src/local/nodes/node-cache.ts';
@@ -24,7 +25,7 @@ export interface ObserveLive {
 
 const [seconds = 10] = process.argv.slice(2).map(Number);
 /** What was under way is in the reading after the next. */
-const LAST_MS = 5_000;
+const LAST_MS = 9_000;
 /** Of a clock tick (sysconf(_SC_CLK_TCK)), milliseconds. */
 const TICK_MS = 10;
 
@@ -36,7 +37,12 @@ const observer = new Observer({
   exec: createExec(),
   clock,
   log: silentLog,
-  config: { router: 'attic', captures: true, pollMs: 2_000, track: true },
+  config: {
+    router: 'attic',
+    captures: true,
+    pollMs: parseConfig('', '').observe.pollSeconds * 1000,
+    track: true,
+  },
   cache,
   flows,
   onSighting: (news) => {

@@ -68,8 +68,8 @@ async function middle({ entries, runs }: Options, { tell, signal }: Context): Pr
 
 /** Every packet is a connection of its own: one flow by its service, and as many entries of the kernel as there are packets. */
 async function underLoad(house: House, { flows, seconds }: Options, { tell, signal }: Context) {
-  // Its address is known to the router when it has asked for something.
-  await house.exec(FLOOD.device, ['ping', '-c', '1', FLOOD.to]);
+  // Its addresses are known to the router when it has asked for something.
+  for (const to of [FLOOD.to, '2001:db8:cb00::10']) await house.exec(FLOOD.device, ['ping', '-c', '1', to]);
   const observer = house.spawn(FLOOD.router, [paths.node, LIVE, `${seconds}`]);
   let said = '';
   observer.stdout.on('data', (text: string) => {

@@ -69,7 +69,7 @@ const schema = z.strictObject({
       leases: z.string().startsWith('/', 'use an absolute path').default('/var/lib/misc/dnsmasq.leases'),
       names: z.boolean().default(true),
       resolve: z.boolean().default(true),
-      pollSeconds: seconds(2, 1, 60),
+      pollSeconds: seconds(4, 1, 60),
       track: z.boolean().default(true),
       sni: z.boolean().default(false),
       queryLog: z.string().startsWith('/', 'use an absolute path').optional(),
