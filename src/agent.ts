@@ -1,7 +1,8 @@
 import { openBlocking } from './blocking.ts';
 import { openBook } from './book.ts';
 import type { Clock } from './clock.ts';
-import { type Config, pathsOf } from './config.ts';
+import { pathsOf } from './config.ts';
+import type { Config } from './config-schema.ts';
 import { answersTo } from './control/answers.ts';
 import { Author } from './control/author.ts';
 import { Directory } from './control/directory.ts';

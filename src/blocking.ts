@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config-schema.ts';
 import { KernelGate } from './control/kernel-gate.ts';
 import type { Decider } from './local/decider.ts';
 import { DryRunBackend } from './local/enforce/dry-run-backend.ts';

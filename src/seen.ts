@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from './clock.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config-schema.ts';
 import type { Exec } from './local/exec.ts';
 import type { Drop, Sighting } from './local/flows/flow.ts';
 import { FlowTable } from './local/flows/flow-table.ts';

@@ -36,7 +36,7 @@ function sources(): Source[] {
 }
 
 const all = sources();
-const FLOOR = ['clock.ts', 'errors.ts', 'log.ts', 'service.ts', 'config.ts'];
+const FLOOR = ['clock.ts', 'errors.ts', 'log.ts', 'service.ts', 'config.ts', 'config-schema.ts'];
 const room = (path: string) => (path.includes('/') ? (path.split('/')[0] ?? '') : path);
 
 /** Which rooms a room may open. The floor is open to all but policy, which stands on errors and nothing else. */
@@ -57,6 +57,10 @@ const MAY_IMPORT: Readonly<Record<string, { rooms: readonly string[]; because: s
   control: {
     rooms: ['policy', 'store', 'p2p', 'local', 'control'],
     because: 'commands and views stand above the parts',
+  },
+  mqtt: {
+    rooms: ['control', 'mqtt'],
+    because: 'a bridge is a door onto commands and views, and knows nothing else of the agent',
   },
   cli: {
     rooms: ['policy', 'control', 'cli', 'local', 'agent.ts'],
@@ -82,7 +86,11 @@ const ONE_HOME: readonly { what: RegExp; homes: readonly string[]; because: stri
     because: 'one place constructs libp2p',
   },
   { what: /from 'classic-level'/, homes: ['store/level.ts'], because: 'one place opens a database' },
-  { what: /\bprocess\.env\b/, homes: ['config.ts'], because: 'the environment is configuration' },
+  {
+    what: /\bprocess\.env\b/,
+    homes: ['config.ts', 'config-schema.ts'],
+    because: 'the environment is configuration',
+  },
   { what: /from 'pino'/, homes: ['log.ts'], because: 'the rest knows the Log interface' },
   {
     what: /import (?!type )[^;]*from 'yargs'/,
@@ -99,6 +107,17 @@ const ONE_HOME: readonly { what: RegExp; homes: readonly string[]; because: stri
     homes: ['policy/schedule.ts'],
     because: 'what a night on which clocks change means is decided once',
   },
+  {
+    what: /import (?!type )[^;]*from '(aedes|mqtt|ws)'/,
+    homes: ['mqtt/embedded/', 'mqtt/client-link.ts'],
+    because: 'the rest knows a link, whichever broker is behind it',
+  },
+  {
+    what: /import (?!type )[^;]*from '(fastify|@fastify\/[a-z-]+)'/,
+    homes: ['control/http/'],
+    because: 'the rest knows requests and answers',
+  },
+  { what: /from 'prom-client'/, homes: ['control/metrics/'], because: 'metrics are made from views' },
   { what: /\bexport default\b/, homes: [], because: 'one name per thing' },
 ];
 

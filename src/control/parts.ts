@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config-schema.ts';
 import type { Enforcer } from '../local/enforce/enforcer.ts';
 import type { FlowTable } from '../local/flows/flow-table.ts';
 import type { History } from '../local/history/history.ts';

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, pathsOf } from '../config.ts';
+import { pathsOf } from '../config.ts';
+import type { Config } from '../config-schema.ts';
 import { DataError } from '../errors.ts';
 import { createCrypto } from '../p2p/keys.ts';
 import { homeIdOf } from '../policy/genesis.ts';

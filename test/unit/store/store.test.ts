@@ -7,7 +7,12 @@ import { describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../../src/store/database.ts';
 import { type StoreUnderTest, storeContract } from '../../contract/store.ts';
 
-type Raw = Pick<MemoryLevel<string, Uint8Array>, 'iterator' | 'put' | 'del'>;
+/** What both kinds of level can do. */
+interface Raw {
+  iterator(): { all(): Promise<[key: string, value: Uint8Array][]> };
+  put(key: string, value: Uint8Array): Promise<void>;
+  del(key: string): Promise<void>;
+}
 type Change = Parameters<StoreUnderTest['tamper']>[0];
 
 async function rewrite(database: Raw, change: Change): Promise<void> {

@@ -32,7 +32,8 @@ test('an `ip` that cannot monitor: the table is read more often, and nothing is 
   expect(source.health().counters.readings).toBeGreaterThan(18);
   table = TABLE.replace('01:01', '01:02');
   await clock.advance(3_000);
-  expect(seen.at(-1)).toMatchObject({ mac: '02:00:00:00:01:02', fresh: true });
+  // It may have been read twice meanwhile; the second time it is no news any more.
+  expect(seen).toContainEqual(expect.objectContaining({ mac: '02:00:00:00:01:02', fresh: true }));
   await source.stop();
 });
 
