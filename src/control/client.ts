@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { JSONRPCClient, JSONRPCErrorCode, JSONRPCErrorException } from 'json-rpc-2.0';
 import { HedgerowError, messageOf, UnavailableError } from '../errors.ts';
-import type { ErrorData } from './server.ts';
+import type { ErrorData } from './rpc.ts';
 
 /** The code that json-rpc-2.0 gives requests which are rejected without an answer. */
 const NO_ANSWER = 0;

@@ -1,12 +1,12 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { createJSONRPCErrorResponse, JSONRPCErrorCode, JSONRPCServer } from 'json-rpc-2.0';
-import { ZodError } from 'zod';
-import { HedgerowError, messageOf, UnavailableError } from '../errors.ts';
+import { JSONRPCErrorCode } from 'json-rpc-2.0';
+import { messageOf, UnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Service } from '../service.ts';
 import type { Method } from './offer.ts';
+import { Rpc, refusal } from './rpc.ts';
 
 /**
  * A request longer than this ends the connection (characters). The longest that there is, `home.join`, is far below; and
@@ -50,14 +50,13 @@ export class ControlServer implements Service {
     unread: 0,
   };
   readonly #options: ServerOptions;
-  readonly #rpc = new JSONRPCServer({ errorListener: () => undefined });
+  readonly #rpc: Rpc;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    for (const [name, method] of options.methods) this.#rpc.addMethod(name, (params) => method.run(params));
-    this.#rpc.mapErrorToJSONRPCErrorResponse = (id, error: unknown) => toResponse(id, error, options.log);
+    this.#rpc = new Rpc(options.methods, options.log, 'unknown');
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -118,11 +117,11 @@ export class ControlServer implements Service {
             this.#letGo(socket, 'far too many requests at a time');
             return;
           }
-          this.#answer(socket, failure(null, JSONRPCErrorCode.InvalidRequest, 'too many requests at a time'));
+          this.#answer(socket, refusal(JSONRPCErrorCode.InvalidRequest, 'too many requests at a time'));
           continue;
         }
         open += 1;
-        this.#receive(line).then(
+        this.#rpc.receive(line).then(
           (answer) => {
             open -= 1;
             if (answer !== undefined) this.#answer(socket, answer);
@@ -137,24 +136,10 @@ export class ControlServer implements Service {
     });
   }
 
-  async #receive(line: string): Promise<string | undefined> {
-    let request: unknown;
-    try {
-      request = JSON.parse(line);
-    } catch {
-      return failure(null, JSONRPCErrorCode.ParseError, 'this line is not JSON');
-    }
-    if (!isRequest(request)) {
-      return failure(null, JSONRPCErrorCode.InvalidRequest, 'this is not a JSON-RPC 2.0 request');
-    }
-    const response = await this.#rpc.receive(request);
-    return response === null ? undefined : JSON.stringify(response);
-  }
-
   /** Answers nothing more but why. */
   #letGo(socket: Socket, why: string): void {
     socket.removeAllListeners('data').resume();
-    this.#answer(socket, failure(null, JSONRPCErrorCode.InvalidRequest, why));
+    this.#answer(socket, refusal(JSONRPCErrorCode.InvalidRequest, why));
     socket.destroySoon();
   }
 
@@ -167,47 +152,6 @@ export class ControlServer implements Service {
       socket.destroy();
     }
   }
-}
-
-/** What JSON-RPC errors carry besides their message. */
-export interface ErrorData {
-  readonly name: string;
-  readonly hint?: string | undefined;
-  readonly exitCode: number;
-}
-
-function toResponse(id: string | number | null, error: unknown, log: Log) {
-  if (error instanceof HedgerowError) {
-    const data: ErrorData = { name: error.name, hint: error.hint, exitCode: error.exitCode };
-    return createJSONRPCErrorResponse(id, -32_000, error.message, data);
-  }
-  if (error instanceof ZodError) {
-    const problems = error.issues.map((issue) => `${issue.path.join('.') || 'params'}: ${issue.message}`);
-    const data: ErrorData = { name: 'UsageError', exitCode: 64 };
-    return createJSONRPCErrorResponse(id, JSONRPCErrorCode.InvalidParams, problems.join('; '), data);
-  }
-  log.error(
-    { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
-    'a command failed',
-  );
-  const data: ErrorData = { name: 'InternalError', exitCode: 70 };
-  return createJSONRPCErrorResponse(
-    id,
-    JSONRPCErrorCode.InternalError,
-    'this is a fault in Hedgerow; its log says more',
-    data,
-  );
-}
-
-function failure(id: null, code: number, message: string): string {
-  return JSON.stringify(createJSONRPCErrorResponse(id, code, message));
-}
-
-function isRequest(value: unknown): value is { jsonrpc: '2.0'; method: string; id: string | number } {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const { jsonrpc, method, id } = value as Record<string, unknown>;
-  const named = typeof id === 'string' || typeof id === 'number' || id === undefined;
-  return jsonrpc === '2.0' && typeof method === 'string' && named;
 }
 
 /** Removes a socket that nobody listens on any more. UnavailableError when an agent is there, or a file of another kind. */
