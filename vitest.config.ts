@@ -25,8 +25,10 @@ export default defineConfig({
         },
       },
       oneAtATime('p2p', 1),
-      oneAtATime('netns', 2),
-      oneAtATime('durability', 3),
+      oneAtATime('doors', 2),
+      oneAtATime('mqtt', 3),
+      oneAtATime('netns', 4),
+      oneAtATime('durability', 5),
     ],
   },
 });
