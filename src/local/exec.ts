@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import { getDefaultHighWaterMark, type Readable, setDefaultHighWaterMark, type Writable } from 'node:stream';
 import { execa } from 'execa';
 import { type Clock, repeat } from '../clock.ts';
 import { messageOf, UnavailableError } from '../errors.ts';
@@ -17,6 +17,14 @@ export interface RunOptions {
   /** Default 10 s. */
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
+}
+
+export interface OpenOptions {
+  /**
+   * Output is read from the pipe when it is asked for (`readable`, then `read()`), not ahead: what a child writes line by
+   * line gathers there, and 2,000 lines a second cost a quarter of the CPU.
+   */
+  readonly lazy?: boolean;
 }
 
 /** A child that goes on until it is killed. Its exit is told by `exited`, which never rejects. */
@@ -40,7 +48,7 @@ export interface Exec {
    */
   run(argv: readonly string[], options?: RunOptions): Promise<Finished>;
   /** Starts a long-lived child. The caller drains both outputs. */
-  open(argv: readonly string[], signal: AbortSignal): Child;
+  open(argv: readonly string[], signal: AbortSignal, options?: OpenOptions): Child;
 }
 
 const MAX_OUTPUT = 64 * 1024 * 1024;
@@ -72,17 +80,19 @@ export function createExec(prefix: readonly string[] = []): Exec {
       }
       return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr };
     },
-    open(argv, signal) {
+    open(argv, signal, { lazy = false } = {}) {
       const [file, args] = split(argv);
-      const child = execa(file, args, {
-        reject: false,
-        buffer: false,
-        stdin: 'pipe',
-        stdout: 'pipe',
-        stderr: 'pipe',
-        cancelSignal: signal,
-        forceKillAfterDelay: 1_000,
-      });
+      const start = () =>
+        execa(file, args, {
+          reject: false,
+          buffer: false,
+          stdin: 'pipe',
+          stdout: 'pipe',
+          stderr: 'pipe',
+          cancelSignal: signal,
+          forceKillAfterDelay: 1_000,
+        });
+      const child = lazy ? withSmallStreams(start) : start();
       // A write to a child that is gone is told by `exited`; the stream's own error adds nothing.
       child.stdin.on('error', () => undefined);
       const exited = child.then(
@@ -104,6 +114,17 @@ export function createExec(prefix: readonly string[] = []): Exec {
       };
     },
   };
+}
+
+/** A stream reads ahead as much as its mark, which a child's can only be given by default, while it is made. */
+function withSmallStreams<T>(make: () => T): T {
+  const usual = getDefaultHighWaterMark(false);
+  setDefaultHighWaterMark(false, 1);
+  try {
+    return make();
+  } finally {
+    setDefaultHighWaterMark(false, usual);
+  }
 }
 
 function notInstalled(command: string | undefined, cause: unknown): UnavailableError {
@@ -177,7 +198,7 @@ export class Supervised implements Service {
     const { exec, argv, clock, log, onData, gatherMs, onErrorLine, onStart } = this.#options;
     this.#starts += 1;
     onStart?.();
-    const child = exec.open(argv, signal);
+    const child = exec.open(argv, signal, { lazy: gatherMs !== undefined });
     this.#pid = child.pid;
     if (gatherMs === undefined) child.stdout.on('data', onData);
     else gather(child.stdout, onData, gatherMs, clock);

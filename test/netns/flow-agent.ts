@@ -18,7 +18,7 @@ export function lacking(...tools: string[]): Exec {
       if (missing(argv)) throw new UnavailableError(`${argv[0]} is not installed`);
       return exec.run(argv, options);
     },
-    open: (argv, signal) => exec.open(missing(argv) ? ['false'] : argv, signal),
+    open: (argv, signal, options) => exec.open(missing(argv) ? ['false'] : argv, signal, options),
   };
 }
 
