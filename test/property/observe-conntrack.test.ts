@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Sighting } from '../../src/local/flows/flow.ts';
 import { Tracker } from '../../src/local/flows/tracker.ts';
 import type { ConntrackEntry, Counts } from '../../src/local/observe/conntrack.ts';
+import { LastLines } from '../../src/local/observe/last-lines.ts';
 
 /**
  * A kernel with a few connections whose names it gives again, the way of its events and the way of its listings: both are
@@ -33,6 +34,11 @@ const ALL = new Set([4, 6] as const);
 class World {
   readonly told = { up: 0, down: 0 };
   readonly tracker: Tracker;
+  /** Is told every line whole, where the other one is spared those that say the same again. */
+  readonly thorough: Tracker;
+  /** News by both, in order. */
+  readonly news: { spared: Sighting[]; whole: Sighting[] } = { spared: [], whole: [] };
+  readonly #last = new LastLines();
   readonly #connections: Connection[] = [];
   readonly #live = new Map<number, Connection>();
   readonly #used = new Set<number>();
@@ -50,7 +56,9 @@ class World {
       deviceAt: (address: string) => (address === '192.168.77.11' ? 'tv' : undefined),
       remoteAt: (address: string) => address,
     };
+    this.thorough = new Tracker(places, (news) => this.news.whole.push(news));
     this.tracker = new Tracker(places, (news: Sighting) => {
+      this.news.spared.push(news);
       this.told.up += news.up?.bytes ?? 0;
       this.told.down += news.down?.bytes ?? 0;
     });
@@ -115,10 +123,11 @@ class World {
   #event(): void {
     const event = this.#events.shift();
     if (event === undefined) return;
-    if (event.entry.event === 'NEW') this.tracker.began(event.entry);
+    const both = [this.tracker, this.thorough];
+    if (event.entry.event === 'NEW') for (const tracker of both) tracker.began(event.entry);
     else {
       see(event.connection, event.entry);
-      this.tracker.ended(event.entry);
+      for (const tracker of both) tracker.ended(event.entry);
     }
   }
 
@@ -128,7 +137,9 @@ class World {
     while ((this.#events[0]?.round ?? this.#round) < this.#round) this.#event();
     this.#round += 1;
     this.#toDump = [...NAMES];
+    this.#last.begin();
     this.tracker.begin();
+    this.thorough.begin();
   }
 
   #dump(): void {
@@ -141,7 +152,10 @@ class World {
     const line = this.#lines.shift();
     if (line === undefined) return;
     see(line.connection, line.entry);
-    this.tracker.note(line.entry);
+    this.thorough.note(line.entry);
+    const before = this.#last.find(textOf(line.entry, this.#round));
+    const number = before >= 0 && this.tracker.again(before) ? before : this.tracker.note(line.entry);
+    if (number >= 0) this.#last.remember(number);
   }
 
   #finish(): void {
@@ -150,7 +164,17 @@ class World {
     while (this.#lines.length > 0) this.#line();
     this.#toDump = undefined;
     this.tracker.end(ALL);
+    this.thorough.end(ALL);
   }
+}
+
+/** A line of `conntrack -L -o extended,id`; the timeout is another one at each reading. */
+function textOf({ protocol, id, original, reply }: ConntrackEntry, round: number): string {
+  const [there, back] = [original, reply].map(
+    ({ src, dst, sport, dport, counts }) =>
+      `src=${src} dst=${dst} sport=${sport} dport=${dport} packets=${counts?.packets} bytes=${counts?.bytes}`,
+  );
+  return `ipv4     2 udp      ${protocol} ${99 - round} ${there} ${back} mark=0 use=1 id=${id}`;
 }
 
 function see(connection: Connection, { original, reply }: ConntrackEntry): void {
@@ -212,6 +236,7 @@ function play(world: World, all: readonly Step[]): void {
   }
   world.drain();
   check();
+  expect(world.news.spared).toEqual(world.news.whole);
 }
 
 const RUNS = { numRuns: Number(process.env.OBSERVE_RUNS ?? 5_000) };

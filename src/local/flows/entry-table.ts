@@ -4,8 +4,11 @@ import type { EntryKey } from './entry-key.ts';
 
 /** State of a slot that is in use: the kernel has the entry; a reading no longer showed it; its end was told. */
 export const [LIVE, GONE, CLOSED] = [1, 2, 3];
-/** Marks of a slot: an end was taken for a former connection of its name; it is offloaded; it is of IPv6. */
-export const [SPENT, OFFLOADED, IPV6] = [1, 2, 4];
+/**
+ * Marks of a slot: an end was taken for a former connection of its name; it is offloaded; it is of IPv6; it has begun since
+ * a reading showed it, so that its counters are no longer those of that reading.
+ */
+export const [SPENT, OFFLOADED, IPV6, BEGUN] = [1, 2, 4, 8];
 
 const FREE = -1;
 const FIRST_ROOM = 1_024;

@@ -3,7 +3,7 @@ import type { EntrySink } from '../observe/conntrack-source.ts';
 import type { Places } from './ends.ts';
 import { type EntryKey, entryKey } from './entry-key.ts';
 import { EntryNews } from './entry-news.ts';
-import { CLOSED, EntryTable, GONE, IPV6, LIVE, OFFLOADED, SPENT } from './entry-table.ts';
+import { BEGUN, CLOSED, EntryTable, GONE, IPV6, LIVE, OFFLOADED, SPENT } from './entry-table.ts';
 import type { Sighting } from './flow.ts';
 import {
   type Carried,
@@ -77,19 +77,32 @@ export class Tracker implements EntrySink {
     this.#forget();
   }
 
-  /** One entry of the reading. */
-  note(entry: ConntrackEntry): void {
+  /** One entry of the reading; answers its slot, which is its own until the next reading at least, or −1. */
+  note(entry: ConntrackEntry): number {
     const table = this.#table;
     const key = entryKey(entry, this.#seed);
-    const slot = table.find(key);
-    if (slot < 0) this.#open(key, entry);
+    const found = table.find(key);
     // Closed while this reading is under way: the line is older, or the next one of that name, which can wait.
-    else if (table.ended[slot] !== this.#round) {
+    if (found >= 0 && table.ended[found] === this.#round) return -1;
+    const slot = found < 0 ? this.#open(key, entry) : found;
+    if (slot < 0) return -1;
+    if (found >= 0) {
       table.seen[slot] = this.#round;
       if (table.state[slot] === LIVE && isAtRest(table, slot, entry)) this.#grow(slot, entry, NO_NEWS);
       else this.#compare(slot, entry);
       if (this.#news.waits(slot) && !this.#news.ask(slot)) this.counters.unknown += 1;
     }
+    table.unmark(slot, BEGUN);
+    return slot;
+  }
+
+  /** The entry that the last reading showed in this slot is as it was. False when it is no longer the same, or has to be asked about. */
+  again(slot: number): boolean {
+    const table = this.#table;
+    if (table.state[slot] !== LIVE || table.seen[slot] !== this.#round - 1) return false;
+    if (table.is(slot, BEGUN) || this.#news.waits(slot)) return false;
+    table.seen[slot] = this.#round;
+    return true;
   }
 
   /** The kernel told that an entry began. Its counters are zero, or undefined when the kernel does not count. */
@@ -206,7 +219,7 @@ export class Tracker implements EntrySink {
     table.state[slot] = LIVE;
     table.seen[slot] = this.#round;
     table.unmark(slot, SPENT | OFFLOADED);
-    if (entry.offloaded) table.mark(slot, OFFLOADED);
+    table.mark(slot, entry.offloaded ? BEGUN | OFFLOADED : BEGUN);
     setCarried(table, slot, carriedBy(entry));
     this.#news.tell(slot, 1, carriedBy(entry));
   }

@@ -3,6 +3,7 @@ import { UnavailableError } from '../../errors.ts';
 import type { Exec } from '../exec.ts';
 import type { AddressReader } from './address-reader.ts';
 import { type ConntrackEntry, parseConntrackLine } from './conntrack.ts';
+import type { LastLines } from './last-lines.ts';
 import { LineSplitter } from './lines.ts';
 
 export type Family = 4 | 6;
@@ -43,21 +44,49 @@ export const READERS: readonly [Reader, Reader] = [
 /** One reading of a full table takes a fraction of a second. */
 const DEADLINE_MS = 20_000;
 
+/** Who takes the entries of a reading. */
+export interface EntryTaker {
+  /** One entry; answers a number from 0 by which an equal line of the next reading can be told, −1 when it cannot. */
+  note(entry: ConntrackEntry): number;
+  /** The entry of that number is as it was in the last reading. False: it has to be told whole. */
+  again(number: number): boolean;
+}
+
+/** What a command has shown. */
+export interface ReadEntries {
+  readonly 4: number;
+  readonly 6: number;
+  /** Lines that were no entries. */
+  readonly ignored: number;
+}
+
 /**
- * Reads entries from a command, streamed; answers how many lines were none. Throws UnavailableError when the command did
- * not come to its end: then the reading is not complete.
+ * Reads entries from a command, streamed. Throws UnavailableError when the command did not come to its end: then the reading
+ * is not complete.
  */
 export async function readEntries(
   { exec, clock, argv }: { exec: Exec; clock: Clock; argv: readonly string[] },
   signal: AbortSignal,
   addresses: AddressReader,
-  onEntry: (entry: ConntrackEntry) => void,
-): Promise<number> {
-  let ignored = 0;
+  last: LastLines,
+  taker: EntryTaker,
+): Promise<ReadEntries> {
+  const found = { 4: 0, 6: 0, ignored: 0 };
   const lines = new LineSplitter((line) => {
+    const before = last.find(line);
+    if (before >= 0 && taker.again(before)) {
+      last.remember(before);
+      found[line.startsWith('ipv6') ? 6 : 4] += 1;
+      return;
+    }
     const entry = parseConntrackLine(line, addresses);
-    if (entry === undefined) ignored += 1;
-    else onEntry(entry);
+    if (entry === undefined) {
+      found.ignored += 1;
+      return;
+    }
+    found[entry.original.src.includes(':') ? 6 : 4] += 1;
+    const number = taker.note(entry);
+    if (number >= 0) last.remember(number);
   });
   const child = exec.open(argv, signal);
   const deadline = clock.after(DEADLINE_MS, () => child.kill());
@@ -72,5 +101,5 @@ export async function readEntries(
   signal.throwIfAborted();
   if (code !== 0) throw new UnavailableError(`${argv[0]}: ${complaint.trim() || why}`);
   lines.end();
-  return ignored + lines.dropped;
+  return { ...found, ignored: found.ignored + lines.dropped };
 }

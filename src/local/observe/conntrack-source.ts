@@ -6,8 +6,9 @@ import type { Exec } from '../exec.ts';
 import { AddressReader } from './address-reader.ts';
 import type { ConntrackEntry } from './conntrack.ts';
 import { ConntrackEvents } from './conntrack-events.ts';
-import { type Family, READERS, readEntries } from './conntrack-reading.ts';
+import { type EntryTaker, type Family, READERS, readEntries } from './conntrack-reading.ts';
 import type { SourceHealth } from './facts.ts';
+import { LastLines } from './last-lines.ts';
 import { ACCOUNTING, putBackSysctls, type SysctlChange, setSysctls } from './sysctls.ts';
 import { TrackingRule } from './tracking-rule.ts';
 
@@ -19,14 +20,12 @@ const BOTH: ReadonlySet<Family> = new Set([4, 6]);
 const NO_COUNTS = { packets: 0, bytes: 0 };
 
 /** Where the entries go. */
-export interface EntrySink {
+export interface EntrySink extends EntryTaker {
   readonly counters: Readonly<Record<string, number>>;
   /** Entries that are followed now. */
   readonly size: number;
   /** A reading begins. */
   begin(): void;
-  /** One entry of the reading. */
-  note(entry: ConntrackEntry): void;
   /** The reading of these families is complete: what was not in it has ended. Not called after half a reading. */
   end(families: ReadonlySet<Family>): void;
   /** The kernel told that an entry began; with counters of zero if it counts. Events keep their order. */
@@ -50,6 +49,7 @@ export class ConntrackSource implements Service {
   readonly name = 'conntrack';
   readonly #options: ConntrackSourceOptions;
   readonly #addresses = new AddressReader();
+  readonly #last = new LastLines();
   readonly #events: ConntrackEvents;
   readonly #rule: TrackingRule;
   readonly #counters = { readings: 0, entries: 0, ignored: 0, failures: 0, early: 0 };
@@ -147,19 +147,19 @@ export class ConntrackSource implements Service {
     if (this.#counters.readings % LOOK_EVERY === 0) await this.#prepare(signal);
     await this.#listen(signal);
     sink.begin();
-    const found = { 4: 0, 6: 0 };
+    this.#last.begin();
+    let entries = 0;
     for (const { argv, families } of this.#reader.readings) {
-      this.#counters.ignored += await readEntries({ exec, clock, argv }, signal, this.#addresses, (entry) => {
-        found[entry.original.src.includes(':') ? 6 : 4] += 1;
-        sink.note(entry);
-      });
-      this.#showsBoth ||= families.has(4) && found[6] > 0;
+      const read = await readEntries({ exec, clock, argv }, signal, this.#addresses, this.#last, sink);
+      entries += read[4] + read[6];
+      this.#counters.ignored += read.ignored;
+      this.#showsBoth ||= families.has(4) && read[6] > 0;
       sink.end(this.#showsBoth ? BOTH : families);
       if (this.#showsBoth) break;
     }
     if (this.#counters.readings % LOOK_EVERY === 0) await this.#track(signal);
     this.#counters.readings += 1;
-    this.#counters.entries = found[4] + found[6];
+    this.#counters.entries = entries;
     this.#tracked ||= this.#counters.entries > 0;
     this.#settled = true;
     this.#lastError = undefined;

@@ -38,10 +38,12 @@ export class Followed {
 
   /** A sink that notes every entry here before it goes on. */
   beside(sink: EntrySink): EntrySink {
-    const after = (next: (entry: ConntrackEntry) => void) => (entry: ConntrackEntry) => {
-      this.note(entry);
-      next(entry);
-    };
+    const after =
+      <T>(next: (entry: ConntrackEntry) => T) =>
+      (entry: ConntrackEntry): T => {
+        this.note(entry);
+        return next(entry);
+      };
     return {
       get counters() {
         return sink.counters;
@@ -51,6 +53,8 @@ export class Followed {
       },
       begin: () => sink.begin(),
       note: after((entry) => sink.note(entry)),
+      // What is noted here ends by itself, so it is told whole each time.
+      again: () => false,
       end: (families) => sink.end(families),
       began: after((entry) => sink.began(entry)),
       ended: after((entry) => sink.ended(entry)),

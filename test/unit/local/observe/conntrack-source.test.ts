@@ -16,8 +16,12 @@ class Sink implements EntrySink {
   begin(): void {
     this.told.push('begin');
   }
-  note(entry: ConntrackEntry): void {
+  note(entry: ConntrackEntry): number {
     this.told.push(`${entry.protocol} ${entry.original.src}`);
+    return -1;
+  }
+  again(): boolean {
+    return false;
   }
   end(families: ReadonlySet<4 | 6>): void {
     this.told.push(`end ${[...families].join(' ')}`);

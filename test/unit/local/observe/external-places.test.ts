@@ -73,13 +73,16 @@ describe('who is followed', () => {
       counters: { unknown: 1 },
       size: 7,
       begin: () => void told.push('begin'),
-      note: () => void told.push('note'),
+      note: () => told.push('note'),
+      again: () => true,
       end: () => void told.push('end'),
       began: () => void told.push('began'),
       ended: () => void told.push('ended'),
     });
     sink.begin();
-    sink.note(entry('192.168.8.10', '203.0.113.20'));
+    expect(sink.note(entry('192.168.8.10', '203.0.113.20'))).toBe(2);
+    // What the last reading showed is noted again all the same.
+    expect(sink.again(2)).toBe(false);
     sink.began(entry('192.168.8.11', '203.0.113.20'));
     sink.ended(entry('192.168.8.12', '203.0.113.20'));
     sink.end(new Set([4]));
