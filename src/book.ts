@@ -30,13 +30,15 @@ export interface BookOptions {
   readonly self: PeerKey;
   /** An op was admitted; `own`: written by this run of this router. Called while the store is read, too. */
   readonly onOp: (own: boolean) => void;
+  /** An op was admitted after which somebody may be no member any more. */
+  readonly onMembers: () => void;
   /** A register was admitted; `card`: it says something of a router itself. */
   readonly onRegister: (card: boolean) => void;
 }
 
 /** Opens the store and takes up what it holds. DataError when it is damaged; the folder is as before then. */
 export async function openBook(options: BookOptions): Promise<Book> {
-  const { home, crypto, self, onOp, onRegister } = options;
+  const { home, crypto, self, onOp, onMembers, onRegister } = options;
   const database = await openDatabase(options.folder);
   const dropped = await finishRepair(database);
   const store = new Store(database);
@@ -50,6 +52,7 @@ export async function openBook(options: BookOptions): Promise<Book> {
       store.putOp(n, op);
       applied.admitted(op.id);
       onOp(op.run === run);
+      if (op.add.some(({ kind }) => kind === 'evict' || kind === 'leave')) onMembers();
     },
   });
   const registers = new Registers({

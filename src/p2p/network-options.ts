@@ -5,6 +5,8 @@ import type { Mac, NodeId } from '../policy/block-set.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { PresenceClaim } from '../policy/presence.ts';
 import { type PeerAddress, parseAddress } from './addresses.ts';
+import type { Followers } from './followed.ts';
+import type { Door } from './guests.ts';
 import type { SigningKey } from './keys.ts';
 import type { TransportFactory } from './overlay.ts';
 import type { Answer, Question } from './question-wire.ts';
@@ -44,8 +46,12 @@ export interface NetworkOptions {
     readonly claims: () => Iterable<PresenceClaim>;
     readonly idOf: (mac: Mac) => NodeId;
   };
+  /** Lets in routers that come with an invitation. Default: nobody who is no member. */
+  readonly door?: Door;
   /** Answers what another member asks of this router. Default: nothing is answered. */
   readonly answer?: (question: Question) => Promise<Answer>;
+  /** Where connections are told of. Default: nowhere. */
+  readonly listeners?: Followers | undefined;
 }
 
 /** Reads the addresses under a key of the config. ConfigError when one cannot be understood. */

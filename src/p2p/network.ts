@@ -11,6 +11,7 @@ import { OpenConnections } from './connections.ts';
 import { Counters, type NetworkStats } from './counters.ts';
 import { DialBook } from './dial-book.ts';
 import { Gossip, topicsOf } from './gossip.ts';
+import { Guests } from './guests.ts';
 import { DEFAULT_TOLERANCE_MS, PAIR_TOLERANCE_MS } from './liveness.ts';
 import { type NetworkOptions, parseAddresses } from './network-options.ts';
 import { Overlay } from './overlay.ts';
@@ -44,6 +45,7 @@ export class Network implements Service {
   readonly #book: DialBook;
   readonly #redial: Redial;
   readonly #upkeep: Upkeep;
+  readonly #guests: Guests;
   #stop = new AbortController();
 
   /** ConfigError when an address cannot be understood. */
@@ -54,8 +56,8 @@ export class Network implements Service {
     this.#trust = new Trust(key.peer, replica, options.sponsors);
     const trusted = (peer: PeerKey) => this.#trust.trusts(peer);
     const digests = () => ({ digest: replica.digest, registersDigest: registers.digest });
-    this.#table = new PeerTable({ clock, log, counters, digests, onBytesIn: (peer) => this.#heard(peer) });
-    const { liveness, traffic, facts, floods } = this.#table;
+    this.#table = new PeerTable({ ...options, counters, digests, onBytesIn: (peer) => this.#heard(peer) });
+    const { liveness, traffic, facts, floods, followed } = this.#table;
     const progress = new SyncProgress(clock);
     this.#progress = progress;
     this.#connections = new OpenConnections(key.peer);
@@ -67,13 +69,16 @@ export class Network implements Service {
       announce: parseAddresses('announce', options.announce),
       topics: Object.values(topics),
       transport: options.transport,
-      trusted,
-      onHandshake: (peer, connection) => traffic.watch(peer, connection),
-      muted: (peer) => this.#gossip.muted(peer),
-      onRefused: (direction) => counters.add(`refused.${direction}`),
-      onOpen: (peer, connection) => this.#opened(peer, connection),
+      trusted: (peer) => trusted(peer) || this.#guests.lets(peer),
+      member: trusted,
+      onHandshake: (peer, connection) => trusted(peer) && traffic.watch(peer, connection),
+      // What is gossiped is for members: a guest neither hears it nor is heard.
+      muted: (peer) => !trusted(peer) || this.#gossip.muted(peer),
+      onRefused: (direction) => followed.refused(direction, counters),
+      onOpen: (peer, connection) =>
+        trusted(peer) ? this.#opened(peer, connection) : this.#guests.opened(connection),
       onClose: (peer, connection) => this.#closed(peer, connection),
-      onIdentify: (peer, addresses) => this.#book.announced(peer, addresses),
+      onIdentify: (peer, addresses) => trusted(peer) && this.#book.announced(peer, addresses),
     });
     const overlay = this.#overlay;
     const parts = { overlay, replica, registers, clock, log, counters, floods, trusted, self: key.peer };
@@ -110,6 +115,7 @@ export class Network implements Service {
       isMember: (peer) => replica.isMember(peer) && trusted(peer),
       answer: options.answer,
     });
+    this.#guests = new Guests({ ...parts, door: options.door });
     const bootstrap = parseAddresses('bootstrap', options.bootstrap);
     this.#book = new DialBook(key.peer, bootstrap, clock.monotonic(), Math.random);
     this.#redial = new Redial({
@@ -122,6 +128,7 @@ export class Network implements Service {
     this.#upkeep = new Upkeep({
       ...parts,
       connections: this.#connections,
+      left: (peer) => this.#trust.left(peer),
       topic: topics.ops,
       forget: (peer) => this.#forget(peer),
     });
@@ -133,11 +140,13 @@ export class Network implements Service {
     this.#stop = new AbortController();
     const running = AbortSignal.any([signal, this.#stop.signal]);
     await this.#overlay.start();
+    this.#table.followed.start(this.addresses());
     this.#gossip.start();
     await this.#sync.start(running);
     await this.#alive.start(running);
     await this.presence.start(running);
     await this.questions.start(running);
+    await this.#guests.start(running);
     this.#redial.start(running);
     void repeat(async () => this.#look(), { clock, signal: running, everyMs: 1_000 });
     log.info({ listening: this.addresses().length }, 'the overlay runs');
@@ -148,6 +157,7 @@ export class Network implements Service {
     this.#alive.stop();
     this.presence.stop();
     await this.#overlay.stop();
+    this.#table.followed.stop();
     await Promise.all([this.#redial.stop(), this.#sync.stop()]);
   }
 
@@ -158,7 +168,14 @@ export class Network implements Service {
     this.#alive.saySoon();
   }
 
-  /** The same for one of our registers. */
+  /** Somebody was evicted, or goes: who is no member any more is cut off at once, after what is under way. */
+  membersChanged(): void {
+    this.#options.clock.after(0, () => {
+      if (this.#overlay.running) this.#look();
+    });
+  }
+
+  /** Tells everybody of one of our registers. */
   announceRegister(envelope: Uint8Array): void {
     this.#gossip.publishRegister(envelope);
   }
@@ -202,6 +219,11 @@ export class Network implements Service {
       const clock = this.#table.clocks.of(peer);
       return clock === undefined ? [] : [{ peer, ...clock }];
     });
+  }
+
+  /** The exchanges with other routers: what came of the newest, and one now. */
+  get exchanges(): Pick<Sync, 'now' | 'last'> {
+    return this.#sync;
   }
 
   /** How far the longest session has come while one brings more than 500 ops. */

@@ -35,7 +35,10 @@ export interface OverlayOptions {
   /** The only gossip topics. */
   readonly topics: readonly string[];
   readonly transport: TransportFactory | undefined;
+  /** Who is let in once the handshake has proved its key. */
   readonly trusted: (peer: PeerKey) => boolean;
+  /** Who may open streams of all protocols; others are guests. */
+  readonly member: (peer: PeerKey) => boolean;
   /** A trusted peer proved its key on this socket. */
   readonly onHandshake: (peer: PeerKey, connection: MultiaddrConnection) => void;
   /** Gossip of such a peer is thrown away unread. */
@@ -159,12 +162,15 @@ export class Overlay {
   async handle(
     protocol: string,
     run: (peer: PeerKey, stream: Stream, on: Connection) => void,
+    whom: 'members' | 'guests' = 'members',
   ): Promise<void> {
+    const { member } = this.#options;
     await this.#running().handle(
       protocol,
       (stream, connection) => {
         const peer = peerKeyOf(connection.remotePeer);
         if (peer === undefined) stream.abort(new Error('not a key of ours'));
+        else if (whom === 'members' && !member(peer)) stream.abort(new Error('for members only'));
         else run(peer, stream, connection);
       },
       { maxInboundStreams: 2, maxOutboundStreams: 2 },

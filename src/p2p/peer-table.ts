@@ -5,6 +5,7 @@ import { AppliedTable } from './applied.ts';
 import { PeerClocks } from './clocks.ts';
 import type { Counters } from './counters.ts';
 import { Floods } from './floods.ts';
+import { Followed, type Followers } from './followed.ts';
 import { Liveness } from './liveness.ts';
 import { PeerFactsTable } from './peer-facts.ts';
 import type { PeerView } from './peer-view.ts';
@@ -17,6 +18,8 @@ export interface PeerTableOptions {
   /** The digests of our replica and of our registers now. */
   readonly digests: () => { readonly digest: string; readonly registersDigest: string };
   readonly onBytesIn: (peer: PeerKey) => void;
+  /** Where connections are told of. Default: nowhere. */
+  readonly listeners?: Followers | undefined;
 }
 
 /** Everything that is kept of each peer besides its connections, each kind in a part of its own. */
@@ -27,13 +30,15 @@ export class PeerTable {
   readonly traffic: Traffic;
   readonly clocks: PeerClocks;
   readonly floods: Floods;
+  readonly followed: Followed;
   readonly #digests: PeerTableOptions['digests'];
 
-  constructor({ clock, log, counters, digests, onBytesIn }: PeerTableOptions) {
+  constructor({ clock, log, counters, digests, onBytesIn, listeners }: PeerTableOptions) {
     this.#digests = digests;
     this.applied = new AppliedTable(clock, () => digests().digest);
     this.liveness = new Liveness(clock);
-    this.traffic = new Traffic(onBytesIn);
+    this.followed = new Followed(listeners);
+    this.traffic = new Traffic(onBytesIn, this.followed);
     this.clocks = new PeerClocks(clock);
     this.floods = new Floods({ clock, log, counters });
   }

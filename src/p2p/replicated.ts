@@ -34,7 +34,7 @@ export interface ReplicatedOps {
   /** Verifies and joins; never throws. */
   admit(envelope: Uint8Array): AdmitVerdict;
   isMember(peer: PeerKey): boolean;
-  members(): readonly { readonly peer: PeerKey }[];
+  members(): readonly { readonly peer: PeerKey; readonly left?: boolean; readonly evicted?: unknown }[];
 }
 
 /** Up to where a replica holds the registers of a peer, in order. */

@@ -29,6 +29,8 @@ export interface SessionResult extends Readonly<AdmissionCount> {
   readonly reason: string | undefined;
   readonly opsOut: number;
   readonly registersOut: number;
+  /** Ops that the other side held when it began; undefined when it did not say. */
+  readonly theirOps: number | undefined;
 }
 
 /** At most so many chunks are on their way without having been admitted (overlay.md). */
@@ -62,6 +64,7 @@ class Session {
   readonly #admission: Admission;
   #opsOut = 0;
   #registersOut = 0;
+  #theirOps: number | undefined;
   /** Chunks: sent, acknowledged by them, admitted by us. */
   #sent = 0;
   #acked = 0;
@@ -99,6 +102,7 @@ class Session {
     const hello = await this.#talk.expect('hello');
     if (hello.version < 1) throw new Error('speaks no version that we know');
     if (hello.home !== replica.home) throw new Error('belongs to another home');
+    this.#theirOps = hello.ops;
     const ops = hello.digest !== digest;
     const marks = sameMarks(hello.registers, vector) ? undefined : hello.registers;
     this.#theirMarks = marks;
@@ -119,7 +123,8 @@ class Session {
 
   result(outcome: SessionResult['outcome'], reason: string | undefined): SessionResult {
     const { count } = this.#admission;
-    return { outcome, reason, ...count, opsOut: this.#opsOut, registersOut: this.#registersOut };
+    const [opsOut, registersOut, theirOps] = [this.#opsOut, this.#registersOut, this.#theirOps];
+    return { outcome, reason, ...count, opsOut, registersOut, theirOps };
   }
 
   async #sender(

@@ -31,8 +31,22 @@ export interface SyncOptions {
   readonly onDone: (peer: PeerKey, result: SessionResult) => void;
 }
 
+/** A session that has ended. */
+export interface EndedSession extends SessionResult {
+  /** When, monotonic milliseconds. */
+  readonly at: number;
+}
+
+interface Session {
+  readonly initiated: boolean;
+  readonly abort: AbortController;
+  /** Resolves with what came of it; with undefined when it did not begin. */
+  readonly over: PromiseWithResolvers<SessionResult | undefined>;
+}
+
 interface Partner {
-  session: { readonly initiated: boolean; readonly abort: AbortController } | undefined;
+  session: Session | undefined;
+  last: EndedSession | undefined;
   timer: Timer | undefined;
   /** Sessions in a row that brought nothing and left the difference: the more, the longer the pause. */
   inVain: number;
@@ -96,6 +110,24 @@ export class Sync {
     this.#partner(peer).inVain = 0;
   }
 
+  /** What came of the newest session with a peer. */
+  last(peer: PeerKey): EndedSession | undefined {
+    return this.#partners.get(peer)?.last;
+  }
+
+  /** A session now, or the one that runs; undefined when none could be begun. Lasts as long as the session. */
+  async now(peer: PeerKey): Promise<SessionResult | undefined> {
+    const partner = this.#partner(peer);
+    if (partner.session === undefined) this.#track(this.#initiate(peer));
+    let result: SessionResult | undefined;
+    // One that both sides begin gives way to the other.
+    for (let tries = 0; tries < 3 && partner.session !== undefined; tries++) {
+      result = await partner.session.over.promise;
+      if (result !== undefined && result.outcome !== 'failed') break;
+    }
+    return result;
+  }
+
   /** No member any more. */
   forget(peer: PeerKey): void {
     const partner = this.#partners.get(peer);
@@ -130,7 +162,8 @@ export class Sync {
     const partner = this.#partner(peer);
     if (partner.session !== undefined || this.#signal.aborted || !trusted(peer)) return;
     const abort = new AbortController();
-    partner.session = { initiated: true, abort };
+    partner.session = { initiated: true, abort, over: Promise.withResolvers() };
+    const session = partner.session;
     const signal = AbortSignal.any([this.#signal, abort.signal]);
     let stream: Stream | undefined;
     try {
@@ -141,8 +174,7 @@ export class Sync {
       counters.add('sync.not_opened');
       this.#options.log.debug({ peer, error: messageOf(error) }, 'no sync stream');
     }
-    const progress = stream !== undefined && (await this.#converse(peer, stream, signal));
-    this.#ended(partner, abort, progress);
+    this.#ended(partner, session, stream && (await this.#converse(peer, stream, signal)));
   }
 
   #accept(peer: PeerKey, stream: Stream): void {
@@ -157,15 +189,13 @@ export class Sync {
     }
     ours?.abort.abort(new Error('the other side began as well'));
     const abort = new AbortController();
-    partner.session = { initiated: false, abort };
+    const session: Session = { initiated: false, abort, over: Promise.withResolvers() };
+    partner.session = session;
     const signal = AbortSignal.any([this.#signal, abort.signal]);
-    this.#track(
-      this.#converse(peer, stream, signal).then((progress) => this.#ended(partner, abort, progress)),
-    );
+    this.#track(this.#converse(peer, stream, signal).then((result) => this.#ended(partner, session, result)));
   }
 
-  /** True when the session brought something. */
-  async #converse(peer: PeerKey, stream: Stream, signal: AbortSignal): Promise<boolean> {
+  async #converse(peer: PeerKey, stream: Stream, signal: AbortSignal): Promise<SessionResult> {
     const { replica, registers, clock, counters, log, floods, progress, onBatch, onDone } = this.#options;
     const channel = new StreamChannel(stream);
     const result = await syncSession(channel, {
@@ -196,20 +226,25 @@ export class Sync {
       }
     }
     if (!signal.aborted) onDone(peer, result);
-    return result.opsIn + result.registersIn > 0;
+    return result;
   }
 
-  #ended(partner: Partner, abort: AbortController, progress: boolean): void {
+  #ended(partner: Partner, session: Session, result: SessionResult | undefined): void {
+    const now = this.#options.clock.monotonic();
     // Another session may have taken this one's place.
-    if (partner.session?.abort === abort) partner.session = undefined;
+    if (partner.session === session) partner.session = undefined;
+    const progress = result !== undefined && result.opsIn + result.registersIn > 0;
     partner.inVain = progress ? 0 : Math.min(partner.inVain + 1, 20);
-    partner.lastEnd = this.#options.clock.monotonic();
+    partner.lastEnd = now;
+    if (result !== undefined) partner.last = { ...result, at: now };
+    session.over.resolve(result);
   }
 
   #partner(peer: PeerKey): Partner {
     let partner = this.#partners.get(peer);
     if (partner === undefined) {
-      partner = { session: undefined, timer: undefined, inVain: 0, lastEnd: Number.NEGATIVE_INFINITY };
+      const lastEnd = Number.NEGATIVE_INFINITY;
+      partner = { session: undefined, last: undefined, timer: undefined, inVain: 0, lastEnd };
       this.#partners.set(peer, partner);
     }
     return partner;

@@ -1,5 +1,6 @@
 import type { MultiaddrConnection } from '@libp2p/interface';
 import type { PeerKey } from '../policy/crypto.ts';
+import type { Followed } from './followed.ts';
 
 export interface Bytes {
   in: number;
@@ -12,10 +13,15 @@ const MAX_PEERS = 4_096;
 export class Traffic {
   readonly #bytes = new Map<PeerKey, Bytes>();
   readonly #onBytesIn: (peer: PeerKey) => void;
+  readonly #followed: Followed;
 
-  /** @param onBytesIn told of every arrival: any traffic is a sign of life. */
-  constructor(onBytesIn: (peer: PeerKey) => void) {
+  /**
+   * @param onBytesIn told of every arrival: any traffic is a sign of life.
+   * @param followed told of every connection.
+   */
+  constructor(onBytesIn: (peer: PeerKey) => void, followed: Followed) {
     this.#onBytesIn = onBytesIn;
+    this.#followed = followed;
   }
 
   of(peer: PeerKey): Readonly<Bytes> {
@@ -28,15 +34,19 @@ export class Traffic {
    */
   watch(peer: PeerKey, connection: MultiaddrConnection): void {
     const bytes = this.#of(peer);
+    const own = { in: 0, out: 0 };
     connection.addEventListener('message', (event) => {
       bytes.in += event.data.byteLength;
+      own.in += event.data.byteLength;
       this.#onBytesIn(peer);
     });
     const send = connection.send.bind(connection);
     connection.send = (data) => {
       bytes.out += data.byteLength;
+      own.out += data.byteLength;
       return send(data);
     };
+    this.#followed.opened(peer, connection, own);
   }
 
   forget(peer: PeerKey): void {

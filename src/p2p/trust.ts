@@ -28,6 +28,12 @@ export class Trust {
     return this.#replica.isMember(peer) || this.#unheardOf().includes(peer);
   }
 
+  /** It went by itself, and was not evicted. */
+  left(peer: PeerKey): boolean {
+    const member = this.#replica.members().find((one) => one.peer === peer);
+    return member?.left === true && member.evicted === undefined;
+  }
+
   /** All that are trusted but ourselves, sorted by key. */
   others(): PeerKey[] {
     const peers = new Set(this.#replica.members().map((member) => member.peer));

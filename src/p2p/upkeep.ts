@@ -13,6 +13,8 @@ export interface UpkeepOptions {
   readonly counters: Counters;
   readonly log: Log;
   readonly trusted: (peer: PeerKey) => boolean;
+  /** It has said that it goes: it may hear from us that we know, before it is cut off. */
+  readonly left: (peer: PeerKey) => boolean;
   /** The gossip topic on which every peer must be heard. */
   readonly topic: string;
   /** A peer is not trusted any more: its connections are closed, everything kept of it goes. */
@@ -23,6 +25,8 @@ export interface UpkeepOptions {
 const GOSSIP_MS = 5_000;
 /** So many looks in a row must find gossip missing. */
 const DEAF_LOOKS = 3;
+/** So long a router that goes stays connected, milliseconds. */
+const FAREWELL_MS = 3_000;
 
 /** What has to be looked at once a second: strangers that were members, and gossip that went deaf. */
 export class Upkeep {
@@ -30,6 +34,8 @@ export class Upkeep {
   /** Looks in a row at which a connected peer had no gossip. */
   readonly #deaf = new Map<PeerKey, number>();
   #known: ReadonlySet<PeerKey> = new Set();
+  /** When a connected peer was first seen to have left, monotonic milliseconds. */
+  readonly #goodbyes = new Map<PeerKey, number>();
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
@@ -38,13 +44,22 @@ export class Upkeep {
   look(others: readonly PeerKey[]): void {
     const { connections, trusted, forget } = this.#options;
     for (const peer of new Set([...connections.peers(), ...this.#known])) {
-      if (trusted(peer)) continue;
+      if (trusted(peer) || this.#saysGoodbye(peer)) continue;
       this.#close(peer, 'not a member any more');
       this.#deaf.delete(peer);
+      this.#goodbyes.delete(peer);
       forget(peer);
     }
     this.#known = new Set(others);
-    for (const peer of connections.peers()) this.#listen(peer);
+    for (const peer of connections.peers()) if (trusted(peer)) this.#listen(peer);
+  }
+
+  #saysGoodbye(peer: PeerKey): boolean {
+    const { clock, connections, left } = this.#options;
+    if (!left(peer) || connections.ageOf(peer, clock.monotonic()) === undefined) return false;
+    const since = this.#goodbyes.get(peer) ?? clock.monotonic();
+    this.#goodbyes.set(peer, since);
+    return clock.monotonic() - since < FAREWELL_MS;
   }
 
   /** A peer that is connected and not heard on gossip is redialled: libp2p does not notice. */

@@ -148,6 +148,17 @@ export class Replica {
     return n === NOT_HELD ? undefined : this.#archive.read(n);
   }
 
+  /** The bytes of the op that was admitted as number `n` (0, 1, 2 …). */
+  envelopeAt(n: number): Uint8Array | undefined {
+    return this.#archive.read(n);
+  }
+
+  /** The number of a held op in the order of admission here; undefined when it is not held. */
+  placeOf(id: OpId): number | undefined {
+    const n = this.#ledger.find(id);
+    return n === NOT_HELD ? undefined : n;
+  }
+
   /** A held op, read from the archive; undefined also when that cannot be done. */
   op(id: OpId): Op | undefined {
     const n = this.#ledger.find(id);

@@ -54,4 +54,13 @@ export class HomeKeeper {
     renameSync(store, `${store}.left-${stamp}`);
     this.write(file);
   }
+
+  /**
+   * This router has left its home: the store, the home file and its key are put aside under names with `stamp`, in this order, so
+   * that what is cut short can be done again. The next start founds a home with a new key: the old one never comes back.
+   */
+  putAside(store: string, key: string, stamp: number): void {
+    for (const path of [store, this.#path, key])
+      if (existsSync(path)) renameSync(path, `${path}.left-${stamp}`);
+  }
 }
