@@ -4,6 +4,7 @@ import { KernelGate } from './control/kernel-gate.ts';
 import type { Decider } from './local/decider.ts';
 import { DryRunBackend } from './local/enforce/dry-run-backend.ts';
 import { Enforcer } from './local/enforce/enforcer.ts';
+import { Halts } from './local/enforce/halts.ts';
 import { PlanFile } from './local/enforce/plan-file.ts';
 import { chooseBackend } from './local/enforce/probe.ts';
 import type { Exec } from './local/exec.ts';
@@ -16,13 +17,15 @@ import { SlotsFile } from './store/slots-file.ts';
 export interface Blocking {
   readonly enforcer: Enforcer;
   readonly kernel: KernelGate;
+  /** Whether a person has halted enforcement here. */
+  readonly halts: Halts;
   /** The backend in use, and why. */
   readonly backend: { readonly name: string; readonly detail: string };
 }
 
 export interface BlockingOptions {
   readonly config: Config;
-  readonly paths: { readonly slots: string; readonly plan: string };
+  readonly paths: { readonly slots: string; readonly plan: string; readonly halt: string };
   /** Interfaces towards the internet. */
   readonly wan: readonly string[];
   readonly decider: Decider;
@@ -35,12 +38,16 @@ export interface BlockingOptions {
   readonly log: Log;
 }
 
+/** What a router says that has nothing in its kernel. */
+const NOTHING: Applied = { digest: '', recent: [] };
+
 /** Chooses a backend by trying; without one that works this router only observes, and says so. */
 export async function openBlocking(options: BlockingOptions, signal: AbortSignal): Promise<Blocking> {
   const { config, paths, wan, decider, replica, applied, onApplied, exec, clock, log } = options;
   const slots = new SlotsFile(paths.slots);
   const choice = await chooseBackend(config.enforce.backend, { exec, clock, log, slots, wan }, signal);
   const backend = choice.role === 'enforcer' ? choice.backend : new DryRunBackend({ clock, log, wan });
+  const halts = new Halts({ path: paths.halt, clock, log });
   const kernel = new KernelGate(clock, () => applied.version);
   const enforcer: Enforcer = new Enforcer({
     backend,
@@ -49,15 +56,20 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
       const [version = '0', digest = ''] = state.split(' ');
       const said = applied.applied(Number(version), digest);
       kernel.applied(Number(version));
-      if (enforcer.health().enforcing) onApplied(said);
+      const { enforcing, halted } = enforcer.health();
+      if (enforcing) onApplied(said);
+      else if (halted !== undefined) onApplied(NOTHING);
     },
     clock,
     log,
     planFile: new PlanFile({ path: paths.plan, clock, log }),
+    halted: () => halts.now(),
   });
+  halts.open(() => enforcer.notify());
+  signal.addEventListener('abort', () => halts.stop(), { once: true });
   const described =
     choice.role === 'enforcer'
       ? backend.describe()
       : { name: 'observer', detail: `only observing: ${choice.reason}` };
-  return { enforcer, kernel, backend: described };
+  return { enforcer, kernel, halts, backend: described };
 }

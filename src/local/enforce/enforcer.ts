@@ -4,6 +4,7 @@ import type { Log } from '../../log.ts';
 import type { BlockSet, Owner } from '../../policy/block-set.ts';
 import type { Service } from '../../service.ts';
 import type { Backend, Counter, Outcome } from './backend.ts';
+import type { Halted } from './halts.ts';
 import type { PlanFile } from './plan-file.ts';
 
 /** What should be in force, and the name of the policy's state that it was decided from (its digest). */
@@ -22,6 +23,8 @@ export interface EnforcerOptions {
   readonly log: Log;
   /** Where the last applied plan is kept for `restore`; without it none is kept. */
   readonly planFile?: PlanFile;
+  /** Whether a person has halted enforcement: then nothing of ours is in the kernel. Asked right before each run. */
+  readonly halted?: () => Halted | undefined;
 }
 
 /** Derived from what happened, never set. */
@@ -35,6 +38,8 @@ export interface EnforcerHealth {
   readonly lastError: string | undefined;
   /** How often something else had changed our part of the kernel and it was put right. */
   readonly driftRepairs: number;
+  /** A person has halted enforcement on this router. */
+  readonly halted?: Halted | undefined;
 }
 
 const CHECK_EVERY_MS = 10_000;
@@ -60,6 +65,8 @@ export class Enforcer implements Service {
   #retry: Timer | undefined;
   #reading: AbortController | undefined;
   #acknowledged = false;
+  /** Halted, and nothing of ours is in the kernel any more. */
+  #released = false;
   #blocks = false;
   #failures = 0;
   #failuresInARow = 0;
@@ -98,6 +105,11 @@ export class Enforcer implements Service {
     this.#running ??= this.#runs(this.#signal);
   }
 
+  /** Resolves when no run is under way and none is to follow at once: {@link health} tells how it went. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
   /**
    * What was dropped for each entry of the block set in force; costs nothing while that blocks nothing. Undefined when it
    * cannot be told now: nothing is acknowledged yet, or a run is under way. A run never waits for a reading, it ends it.
@@ -127,6 +139,7 @@ export class Enforcer implements Service {
       failures: this.#failures,
       lastError: this.#lastError,
       driftRepairs: this.#driftRepairs,
+      halted: this.#options.halted?.(),
     };
   }
 
@@ -151,6 +164,12 @@ export class Enforcer implements Service {
   async #once(signal: AbortSignal): Promise<void> {
     const { backend, desired, onApplied, planFile, log } = this.#options;
     const { state, blockSet } = desired();
+    if (this.#options.halted?.() !== undefined) {
+      await this.#release(signal);
+      onApplied(state, { did: 'unchanged', elements: 0, rules: 0, ms: 0 });
+      return;
+    }
+    this.#released = false;
     const outcome = await this.#bounded(SET_TIMEOUT_MS, signal, (inner) => backend.set(blockSet, inner));
     this.#acknowledged = true;
     this.#blocks = blocksAnything(blockSet);
@@ -163,6 +182,18 @@ export class Enforcer implements Service {
     log.debug({ ...outcome }, 'enforced');
     onApplied(state, outcome);
     if (outcome.did !== 'unchanged') planFile?.keep(state, () => backend.plan());
+  }
+
+  /** The plan stays as it was: it is what goes on. */
+  async #release(signal: AbortSignal): Promise<void> {
+    if (!this.#released)
+      await this.#bounded(SET_TIMEOUT_MS, signal, (inner) => this.#options.backend.clear(inner));
+    this.#released = true;
+    this.#acknowledged = false;
+    this.#blocks = false;
+    this.#drifted = false;
+    this.#failuresInARow = 0;
+    this.#lastError = undefined;
   }
 
   async #check(signal: AbortSignal): Promise<void> {

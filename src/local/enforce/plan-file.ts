@@ -145,20 +145,7 @@ async function replace(path: string, text: string): Promise<void> {
  * UnavailableError for a missing file or tool, TemporaryError if a tool failed.
  */
 export async function restorePlan(path: string, exec: Exec, signal: AbortSignal): Promise<Plan> {
-  const text = await readFile(path, { encoding: 'utf8', signal }).catch((cause: unknown) => {
-    signal.throwIfAborted();
-    throw new UnavailableError(`there is no plan to restore: ${messageOf(cause)}`, {
-      cause,
-      hint: 'the agent writes it after its first block',
-    });
-  });
-  const decoded = decodePlan(text);
-  if ('wrong' in decoded) {
-    throw new DataError(`the plan file is damaged: ${decoded.wrong}`, {
-      hint: 'start the agent: it writes a new one',
-    });
-  }
-  const { plan } = decoded;
+  const plan = await readPlan(path, signal);
   const iptables = new Iptables(exec, plan.variant);
   const found = await iptables.found(signal);
   const texts = new Map<Family, string>();
@@ -174,6 +161,24 @@ export async function restorePlan(path: string, exec: Exec, signal: AbortSignal)
   await restoreSets(exec, setsFor(plan, texts), signal);
   await iptables.restore(texts, signal);
   return plan;
+}
+
+/** The plan of a file. Throws DataError for a damaged file, UnavailableError for a missing one. */
+export async function readPlan(path: string, signal: AbortSignal): Promise<Plan> {
+  const text = await readFile(path, { encoding: 'utf8', signal }).catch((cause: unknown) => {
+    signal.throwIfAborted();
+    throw new UnavailableError(`there is no plan to restore: ${messageOf(cause)}`, {
+      cause,
+      hint: 'the agent writes it after its first block',
+    });
+  });
+  const decoded = decodePlan(text);
+  if ('wrong' in decoded) {
+    throw new DataError(`the plan file is damaged: ${decoded.wrong}`, {
+      hint: 'start the agent: it writes a new one',
+    });
+  }
+  return decoded.plan;
 }
 
 /**
