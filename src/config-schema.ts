@@ -1,6 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import * as z from 'zod';
+import { DEFAULT_SOCKET } from './config.ts';
 import { canonicalPrefix } from './policy/address.ts';
 
 const prefix = z.string().transform((text, context) => {
@@ -38,7 +39,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   control: z
     .strictObject({
-      socket: absolute.max(100).default('/run/hedgerow/hedgerow.sock'),
+      socket: absolute.max(100).default(DEFAULT_SOCKET),
       group: z.string().min(1).optional(),
     })
     .prefault({}),

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parseDocument } from 'yaml';
-import { type Config, configSchema } from './config-schema.ts';
+import type { Config } from './config-schema.ts';
 import { ConfigError, messageOf } from './errors.ts';
 
 /** Where the configuration is looked for when nobody says. */
 export const DEFAULT_CONFIG_FILE = '/etc/hedgerow/hedgerow.yaml';
+/** Where the agent listens for commands when nobody says. */
+export const DEFAULT_SOCKET = '/run/hedgerow/hedgerow.sock';
 
 /** The configuration file that the environment names (HEDGEROW_CONFIG); undefined when it names none. */
 export function configFileFromEnvironment(): string | undefined {
@@ -28,63 +29,22 @@ export function addressFromEnvironment(): string | undefined {
   return process.env.SSH_CONNECTION?.split(' ')[0];
 }
 
-/**
- * Reads and checks a configuration. A file that was named must be there; the default one need not be.
- * ConfigError names the file and the key.
- */
-export function loadConfig(named: string | undefined): Config {
-  const file = named ?? configFileFromEnvironment();
-  let text: string;
+/** The text of a configuration and the file that it is from; empty when there is no default file. ConfigError as loadConfig. */
+export function readConfigText(named: string | undefined): { readonly file: string; readonly text: string } {
+  const asked = named ?? configFileFromEnvironment();
+  const file = asked ?? DEFAULT_CONFIG_FILE;
   try {
-    text = readFileSync(file ?? DEFAULT_CONFIG_FILE, 'utf8');
+    return { file, text: readFileSync(file, 'utf8') };
   } catch (cause) {
     const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    if (missing && file === undefined) return parseConfig('', DEFAULT_CONFIG_FILE);
-    throw new ConfigError(
-      `the configuration ${file ?? DEFAULT_CONFIG_FILE} cannot be read: ${messageOf(cause)}`,
-      {
-        cause,
-        hint: missing
-          ? 'name another file with --config, or leave it out for the defaults'
-          : 'check its permissions',
-      },
-    );
+    if (missing && asked === undefined) return { file, text: '' };
+    throw new ConfigError(`the configuration ${file} cannot be read: ${messageOf(cause)}`, {
+      cause,
+      hint: missing
+        ? 'name another file with --config, or leave it out for the defaults'
+        : 'check its permissions',
+    });
   }
-  return parseConfig(text, file ?? DEFAULT_CONFIG_FILE);
-}
-
-/** Checks the text of a configuration; `file` is for the messages only. */
-export function parseConfig(text: string, file: string): Config {
-  const document = parseDocument(text, { logLevel: 'error' });
-  const [broken] = document.errors;
-  if (broken !== undefined) {
-    throw new ConfigError(`${file} is not YAML: ${broken.message.split('\n')[0]}`, { cause: broken });
-  }
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: 100 }) ?? {};
-  } catch (cause) {
-    throw new ConfigError(`${file} is not YAML that can be read: ${messageOf(cause)}`, { cause });
-  }
-  if (
-    typeof value === 'object' &&
-    value !== null &&
-    'configVersion' in value &&
-    Number(value.configVersion) > 1
-  ) {
-    throw new ConfigError(
-      `${file}: configVersion ${String(value.configVersion)} is newer than this Hedgerow`,
-      {
-        hint: 'update Hedgerow, or write the file for version 1',
-      },
-    );
-  }
-  const parsed = configSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
-  throw new ConfigError(`${file}: ${problems.join('; ')}`, {
-    hint: 'configs/hedgerow.example.yaml shows every key with its default',
-  });
 }
 
 /** The paths of what an agent keeps. */
@@ -94,6 +54,7 @@ export function pathsOf(config: Config): {
   store: string;
   slots: string;
   plan: string;
+  halt: string;
   seen: string;
   password: string;
 } {
@@ -104,6 +65,7 @@ export function pathsOf(config: Config): {
     store: inState('store'),
     slots: inState('slots'),
     plan: inState('plan'),
+    halt: inState('halt'),
     seen: inState('seen'),
     password: inState('password'),
   };

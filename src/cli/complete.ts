@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config-file.ts';
+import { ASKABLE } from '../control/askable.ts';
 import { openControl } from '../control/client.ts';
 import type { CompletionView } from '../control/views/completion.ts';
 import { HedgerowError } from '../errors.ts';
@@ -26,32 +27,54 @@ const TAKES: Readonly<{ [verb: string]: readonly (keyof CompletionView)[] }> = {
   name: SUBJECTS,
   merge: ['devices'],
   split: ['devices'],
-  distinct: ['devices'],
+  flows: SUBJECTS,
+  evict: ['routers'],
   '--about': POLICIES,
 };
+
+/** Makes the parser of a command line: of its words for yargs, and of those behind `hedgerow`. */
+type Parse = (argv: readonly string[], words: readonly string[]) => Promise<Argv>;
 
 /**
  * Prints what may come next, a line each; a shell calls it through the scripts of `hedgerow completion`.
  *
- * @param parser made with `asked`: so yargs wants it
- * @param asked two words for yargs, then what stands behind `hedgerow`; the last one is being typed and may be empty
+ * @param words what stands behind `hedgerow`; the last one is being typed and may be empty
  */
-export async function complete(parser: Argv, asked: readonly string[]): Promise<void> {
-  const words = asked.slice(2);
+export async function complete(words: readonly string[], parse: Parse): Promise<void> {
+  const at = words.indexOf('--config');
+  const config = at >= 0 && at < words.length - 2 ? words[at + 1] : undefined;
   const typed = words.at(-1) ?? '';
-  const before = words.slice(0, -1);
-  const verb = before.find((word) => !word.startsWith('-')) ?? '';
-  const option = before.at(-1) ?? '';
-  const takes = Object.hasOwn(TAKES, option) ? TAKES[option] : Object.hasOwn(TAKES, verb) ? TAKES[verb] : [];
-  const [known, names] = await Promise.all([
-    verbsAndOptions(parser, asked),
-    typed.startsWith('-') ? [] : namesFor(takes ?? []),
-  ]);
-  const fitting = [...names, ...known.filter((word) => typed.startsWith('-') || !word.startsWith('-'))];
-  for (const word of new Set(fitting)) if (startsAs(word, typed)) printLine(harmless(word));
+  const rest = config === undefined ? words : words.toSpliced(at, 2);
+  for (const word of new Set(await fitting(rest, parse, config)))
+    if (startsAs(word, typed)) printLine(harmless(word));
 }
 
-async function verbsAndOptions(parser: Argv, asked: readonly string[]): Promise<string[]> {
+async function fitting(
+  words: readonly string[],
+  parse: Parse,
+  config: string | undefined,
+): Promise<readonly string[]> {
+  const typed = words.at(-1) ?? '';
+  const before = words.slice(0, -1);
+  const [verb = '', ...more] = before.filter((word) => !word.startsWith('-'));
+  const [option = ''] = before.slice(-1);
+  // What another router is asked is completed as if it were asked here.
+  if (verb === 'ask' && more.length > 1)
+    return fitting(words.slice(words.indexOf(more[1] ?? '')), parse, config);
+  if (verb === 'ask' && more.length === 1) return [...ASKABLE.keys()];
+  if (verb === 'ask') return [...(await namesFor(['routers'], config)), 'all'];
+  const takes = [option, verb].flatMap((word) => (Object.hasOwn(TAKES, word) ? [TAKES[word] ?? []] : []));
+  const [known, names] = await Promise.all([
+    verbsAndOptions(words, parse),
+    typed.startsWith('-') ? [] : namesFor(takes[0] ?? [], config),
+  ]);
+  return [...names, ...known.filter((word) => typed.startsWith('-') || !word.startsWith('-'))];
+}
+
+async function verbsAndOptions(words: readonly string[], parse: Parse): Promise<string[]> {
+  // So yargs wants it.
+  const asked = ['--get-yargs-completions', 'hedgerow', ...words];
+  const parser = await parse(asked, words);
   let found = '';
   await parser.parseAsync([...asked], {}, (_error, _argv, output) => {
     found = output;
@@ -61,15 +84,19 @@ async function verbsAndOptions(parser: Argv, asked: readonly string[]): Promise<
 }
 
 /** Without an agent there are no names; a shell that completes is no place for an error. */
-async function namesFor(takes: readonly (keyof CompletionView)[]): Promise<string[]> {
+async function namesFor(
+  takes: readonly (keyof CompletionView)[],
+  config: string | undefined,
+): Promise<string[]> {
   if (takes.length === 0) return [];
   try {
-    const client = await openControl(loadConfig(undefined).control.socket, PATIENCE_MS);
+    const client = await openControl(loadConfig(config).control.socket, PATIENCE_MS);
     const patience = AbortSignal.timeout(PATIENCE_MS);
     patience.addEventListener('abort', () => client.close(), { once: true });
     try {
       const view = await client.call<CompletionView>('completion');
-      return takes.flatMap((kind) => view[kind]);
+      // An older agent does not know all of them.
+      return takes.flatMap((kind) => view[kind] ?? []);
     } finally {
       client.close();
     }

@@ -1,7 +1,8 @@
 import type { Argv } from 'yargs';
-import { keepProcessAlive, systemClock } from '../clock.ts';
-import { messageOf, UsageError } from '../errors.ts';
+import { keepProcessAlive } from '../clock.ts';
+import { UsageError } from '../errors.ts';
 import type { Common } from './ask.ts';
+import { follow, type Source } from './follow.ts';
 import { type CsvValue, paint, printCsv, printJson, printLine } from './output.ts';
 
 /** What every verb takes that shows a list. */
@@ -11,9 +12,7 @@ export interface LookArgs extends Common {
 }
 
 /** A list that is shown once, or again and again. */
-export interface Look<T, R extends object = object> {
-  /** Asks for it. */
-  ask(): Promise<T>;
+export interface Look<T, R extends object = object> extends Source<T> {
   /** For a person. */
   lines(view: T): readonly string[];
   /** For a spreadsheet: names of columns, and rows of as many values. */
@@ -24,8 +23,6 @@ export interface Look<T, R extends object = object> {
   /** What changes in a row without anything having happened, and is not told again. */
   readonly quiet?: readonly string[];
 }
-
-const EVERY_MS = 2_000;
 
 export function lookOptions(yargs: Argv): Argv {
   return yargs
@@ -62,30 +59,17 @@ async function watch<T, R extends object>(args: LookArgs, look: Look<T, R>): Pro
   const alive = keepProcessAlive();
   const changes = new Changes(look);
   let shown = '';
-  let lost = false;
   try {
-    // What fails at first is told as for every verb; later the agent may just begin anew.
-    let view: T | undefined = await look.ask();
-    while (!stop.signal.aborted) {
-      if (view !== undefined && args.json) for (const row of changes.of(view)) printJson(row);
-      else if (view !== undefined) {
-        const lines = look.lines(view);
-        if (process.stdout.isTTY) redraw(lines);
-        else if (lines.join('\n') !== shown) for (const line of [...lines, '']) printLine(line);
-        shown = lines.join('\n');
+    for await (const view of follow(args, look, stop.signal)) {
+      if (args.json) {
+        for (const row of changes.of(view)) printJson(row);
+        continue;
       }
-      await systemClock.sleep(EVERY_MS, stop.signal);
-      try {
-        view = await look.ask();
-        lost = false;
-      } catch (error) {
-        view = undefined;
-        if (!lost) process.stderr.write(`${paint('yellow', messageOf(error))}; trying again\n`);
-        lost = true;
-      }
+      const lines = look.lines(view);
+      if (process.stdout.isTTY) redraw(lines);
+      else if (lines.join('\n') !== shown) for (const line of [...lines, '']) printLine(line);
+      shown = lines.join('\n');
     }
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
   } finally {
     alive.clear();
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, end);

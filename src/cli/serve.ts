@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { runAgent } from '../agent.ts';
 import { keepProcessAlive, systemClock } from '../clock.ts';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config-file.ts';
 import { ConfigError } from '../errors.ts';
 import { createLog } from '../log.ts';
 

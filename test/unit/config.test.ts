@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { loadConfig, parseConfig } from '../../src/config.ts';
+import { loadConfig, parseConfig } from '../../src/config-file.ts';
 
 describe('the configuration', () => {
   it('has a default for every key', () => {

@@ -2,17 +2,15 @@ import type { CommandModule } from 'yargs';
 import { ASKABLE } from '../../control/askable.ts';
 import type { AskAllView } from '../../control/commands/ask.ts';
 import { UnavailableError, UsageError } from '../../errors.ts';
-import { type Asks, ask, type Common } from '../ask.ts';
+import { ask, type Common } from '../ask.ts';
 import { harmless, paint, printLine } from '../output.ts';
+import type { Run } from '../verbs.ts';
 
 interface Args extends Common {
   readonly router: string;
   readonly view: string;
   readonly more?: readonly string[];
 }
-
-/** Runs the verb of a view, with answers from elsewhere. */
-type Run = (words: readonly string[], asks: Asks) => Promise<unknown>;
 
 /** The verb of a view, as another router would answer it. */
 export function askRouter(run: Run): CommandModule<object, Args> {
@@ -22,7 +20,7 @@ export function askRouter(run: Run): CommandModule<object, Args> {
     builder: (yargs) =>
       yargs
         .positional('router', { type: 'string', describe: 'its name, the beginning of its key, or "all"' })
-        .positional('view', { type: 'string', choices: [...ASKABLE.keys()] })
+        .positional('view', { type: 'string', describe: 'what of it', choices: [...ASKABLE.keys()] })
         .positional('more', {
           type: 'string',
           array: true,

@@ -13,7 +13,7 @@ export const completion: CommandModule<object, Args> = {
   describe: 'print the script with which bash, zsh or fish completes verbs, options, devices and policies',
   builder: (yargs) =>
     yargs
-      .positional('shell', { choices: SHELLS, demandOption: true })
+      .positional('shell', { choices: SHELLS, demandOption: true, describe: 'for which' })
       .example('$0 completion bash > /etc/bash_completion.d/hedgerow', 'bash, for everybody')
       .example('$0 completion zsh > /usr/share/zsh/vendor-completions/_hedgerow', 'zsh')
       .example('$0 completion fish > ~/.config/fish/completions/hedgerow.fish', 'fish') as never,

@@ -26,6 +26,7 @@ export const devices: CommandModule<object, DevicesArgs> = {
       since === undefined || (firstSeen !== undefined && Date.parse(firstSeen.at) >= since);
     await show<DeviceView[], DeviceView>(args, {
       ask: async () => (await ask<DeviceView[]>(args, 'devices')).filter(isMeant),
+      view: since === undefined ? { name: 'devices', params: {} } : undefined,
       lines: (view) =>
         tableLines(
           ['ID', 'NAME', 'GROUPS', 'MAC', 'ADDRESSES', 'ROUTER', 'SEEN', 'TODAY', 'IN ALL'],

@@ -38,7 +38,11 @@ export const flows: CommandModule<object, Args> = {
     const { who, top, all } = args;
     const filter = { top, all, ...(who === undefined ? {} : { who }) };
     if (args.since === undefined && args.by === undefined) {
-      await show(args, { ...live, ask: () => ask<FlowView[]>(args, 'flows', filter) });
+      await show(args, {
+        ...live,
+        ask: () => ask<FlowView[]>(args, 'flows', filter),
+        view: { name: 'flows', params: filter },
+      });
       return;
     }
     const { parseFor } = await import('../../control/durations.ts');
@@ -50,7 +54,7 @@ export const flows: CommandModule<object, Args> = {
       return;
     }
     const view = () => ask<FlowHistoryView>(args, 'flows.history', params);
-    await show(args, { ...historyLook, ask: view });
+    await show(args, { ...historyLook, ask: view, view: { name: 'flows.history', params } });
   },
 };
 

@@ -1,4 +1,4 @@
-import type { CommandModule } from 'yargs';
+import type { Argv, CommandModule } from 'yargs';
 import type { GroupChangeView } from '../../control/commands/groups.ts';
 import type { GroupView } from '../../control/views/groups.ts';
 import { shortId } from '../../control/views/shown.ts';
@@ -16,21 +16,27 @@ const add: CommandModule<object, Args> = {
   command: 'add <name> <subjects..>',
   describe: 'put devices, domains, addresses or networks into a group; the first makes it',
   builder: (yargs) =>
-    changeOptions(
-      yargs.positional('name', { type: 'string' }).positional('subjects', { type: 'string', array: true }),
-    ).example('$0 group add kids tablet phone', 'then: hedgerow block kids --until 07:00') as never,
+    changeOptions(named(yargs)).example(
+      '$0 group add kids tablet phone',
+      'then: hedgerow block kids --until 07:00',
+    ) as never,
   handler: (args) => change(args, 'add'),
 };
 
 const remove: CommandModule<object, Args> = {
   command: 'remove <name> <subjects..>',
   describe: 'take them out; the blocks of the group no longer cover them',
-  builder: (yargs) =>
-    changeOptions(
-      yargs.positional('name', { type: 'string' }).positional('subjects', { type: 'string', array: true }),
-    ) as never,
+  builder: (yargs) => changeOptions(named(yargs)) as never,
   handler: (args) => change(args, 'remove'),
 };
+
+function named(yargs: Argv): Argv {
+  return yargs.positional('name', { type: 'string', describe: 'of the group' }).positional('subjects', {
+    type: 'string',
+    array: true,
+    describe: 'devices, domains, addresses or networks, by any name',
+  });
+}
 
 async function change(args: Args, what: 'add' | 'remove'): Promise<void> {
   const view = await ask<GroupChangeView>(args, `group.${what}`, {

@@ -5,17 +5,25 @@ import type { HomeView } from '../../control/views/home.ts';
 import { ask, type Common } from '../ask.ts';
 import { harmless, paint, printJson, printLine, printTable } from '../output.ts';
 
-const create: CommandModule<object, Common & { name: string }> = {
+const create: CommandModule<object, Common & { name: string; dryRun: boolean }> = {
   command: 'create <name>',
   describe: 'name this home and take its recovery key',
-  builder: (yargs) => yargs.positional('name', { type: 'string', demandOption: true }) as never,
+  builder: (yargs) =>
+    yargs
+      .positional('name', { type: 'string', demandOption: true, describe: 'what to call it' })
+      .option('dry-run', { type: 'boolean', default: false, describe: 'only say what it would do' }) as never,
   handler: async (args) => {
     const view = await ask<CreatedView>(args, 'home.create', {
       by: personFromEnvironment(),
       name: String(args.name),
+      dryRun: args.dryRun,
     });
     if (args.json) {
       printJson(view);
+      return;
+    }
+    if (args.dryRun) {
+      printLine(`This home would be called ${harmless(view.name)}.`);
       return;
     }
     printLine(`This home is called ${paint('bold', harmless(view.name))}.`);
@@ -29,55 +37,71 @@ const create: CommandModule<object, Common & { name: string }> = {
   },
 };
 
-const add: CommandModule<object, Common & { peer: string; name?: string; admin: boolean }> = {
-  command: 'add <peer>',
-  describe: 'admit a router by its key and print what it needs',
-  builder: (yargs) =>
-    yargs
-      .positional('peer', {
-        type: 'string',
-        demandOption: true,
-        describe: 'its key: hedgerow home shows it there',
-      })
-      .option('name', { type: 'string', describe: 'what to call it' })
-      .option('admin', {
-        type: 'boolean',
-        default: true,
-        describe: 'it may admit and evict others',
-      }) as never,
-  handler: async (args) => {
-    const view = await ask<AddedView>(args, 'home.add', {
-      by: personFromEnvironment(),
-      peer: String(args.peer),
-      ...(args.name === undefined ? {} : { name: args.name }),
-      admin: args.admin,
-    });
-    if (args.json) {
-      printJson(view);
-      return;
-    }
-    printLine(view.changed ? 'The router is a member now.' : 'The router was a member already.');
-    printLine('On it, type this line. It holds a secret of this home:\n');
-    printLine(`hedgerow home join ${view.bundle}`);
-  },
-};
+const add: CommandModule<object, Common & { peer: string; name?: string; admin: boolean; dryRun: boolean }> =
+  {
+    command: 'add <peer>',
+    describe: 'admit a router by its key and print what it needs',
+    builder: (yargs) =>
+      yargs
+        .positional('peer', {
+          type: 'string',
+          demandOption: true,
+          describe: 'its key: hedgerow home shows it there',
+        })
+        .option('name', { type: 'string', describe: 'what to call it' })
+        .option('admin', {
+          type: 'boolean',
+          default: true,
+          describe: 'it may admit and evict others',
+        })
+        .option('dry-run', {
+          type: 'boolean',
+          default: false,
+          describe: 'only say what it would do',
+        }) as never,
+    handler: async (args) => {
+      const view = await ask<AddedView>(args, 'home.add', {
+        by: personFromEnvironment(),
+        peer: String(args.peer),
+        ...(args.name === undefined ? {} : { name: args.name }),
+        admin: args.admin,
+        dryRun: args.dryRun,
+      });
+      if (args.json) {
+        printJson(view);
+        return;
+      }
+      if (args.dryRun) {
+        printLine(view.changed ? 'The router would become a member.' : 'The router is a member already.');
+        return;
+      }
+      printLine(view.changed ? 'The router is a member now.' : 'The router was a member already.');
+      printLine('On it, type this line. It holds a secret of this home:\n');
+      printLine(`hedgerow home join ${view.bundle}`);
+    },
+  };
 
-const join: CommandModule<object, Common & { bundle: string; dropPolicies: boolean }> = {
+const join: CommandModule<object, Common & { bundle: string; dropPolicies: boolean; dryRun: boolean }> = {
   command: 'join <bundle>',
   describe: 'make this router part of another home, with what `home add` printed there',
   builder: (yargs) =>
-    yargs.positional('bundle', { type: 'string', demandOption: true }).option('drop-policies', {
-      type: 'boolean',
-      default: false,
-      describe: 'give up the policies of its own',
-    }) as never,
+    yargs
+      .positional('bundle', { type: 'string', demandOption: true, describe: 'all of it, as it was printed' })
+      .option('drop-policies', {
+        type: 'boolean',
+        default: false,
+        describe: 'give up the policies of its own',
+      })
+      .option('dry-run', { type: 'boolean', default: false, describe: 'only say what it would do' }) as never,
   handler: async (args) => {
     const view = await ask<JoinedView>(args, 'home.join', {
       bundle: String(args.bundle),
       dropPolicies: args.dropPolicies,
+      dryRun: args.dryRun,
     });
     if (args.json) printJson(view);
     else if (!view.changed) printLine('This router is in that home already.');
+    else if (args.dryRun) printLine('This router would join that home.');
     else printLine('Joined. The agent starts anew and asks the other routers; hedgerow peers shows them.');
   },
 };

@@ -37,7 +37,9 @@ export const importBook: CommandModule<object, Args> = {
       .example('$0 import policies.yaml --dry-run', 'what would be added') as never,
   handler: async (args) => {
     const { bookFrom, notOneOf } = await import('../book-on-disk.ts');
-    const placed = bookFrom(args.file);
+    // The parser makes nothing of a single dash.
+    const file = args.file === '' ? '-' : args.file;
+    const placed = bookFrom(file);
     const slices = sliced(distinct(placed));
     const by = personFromEnvironment();
     // All of it is looked up before anything is written.
@@ -50,7 +52,7 @@ export const importBook: CommandModule<object, Args> = {
       for (const { index, message } of view.problems)
         problems.push({ line: slice[index]?.line ?? 1, message });
     }
-    if (problems.length > 0) throw notOneOf(args.file, problems);
+    if (problems.length > 0) throw notOneOf(file, problems);
     const there = new Set(planned.flatMap((view) => view.there));
     const rest = args.replace ? sliced(await beside(args, there)) : [];
 

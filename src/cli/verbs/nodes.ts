@@ -16,6 +16,7 @@ export const nodes: CommandModule<object, Args> = {
   handler: (args) =>
     show<NodeView[], NodeView>(args, {
       ask: () => ask<NodeView[]>(args, 'nodes', { top: args.top }),
+      view: { name: 'nodes', params: { top: args.top } },
       lines: (view) =>
         tableLines(
           ['ID', 'KIND', 'NAME', 'DOMAINS', 'ADDRESSES'],

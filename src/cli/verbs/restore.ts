@@ -1,22 +1,44 @@
 import type { CommandModule } from 'yargs';
-import { loadConfig, pathsOf } from '../../config.ts';
+import { systemClock } from '../../clock.ts';
+import { pathsOf } from '../../config.ts';
+import { loadConfig } from '../../config-file.ts';
+import { silentLog } from '../../log.ts';
 import type { Common } from '../ask.ts';
-import { printJson, printLine } from '../output.ts';
+import { harmless, printJson, printLine } from '../output.ts';
 
 /** All of its work is a few files and two commands; it takes well under a second. */
 const DEADLINE_MS = 30_000;
 
-export const restore: CommandModule<object, Common> = {
+export const restore: CommandModule<object, Common & { dryRun: boolean }> = {
   command: 'restore',
   describe: 'put the last plan in force at boot, without agent, store or network',
+  builder: (yargs) =>
+    yargs
+      .option('dry-run', { type: 'boolean', default: false, describe: 'only say what it would do' })
+      .example('$0 restore --dry-run', 'is the plan whole?') as never,
   handler: async (args) => {
-    const [{ restorePlan }, { createExec }] = await Promise.all([
+    const [{ readPlan, restorePlan }, { readHalt }, { createExec }] = await Promise.all([
       import('../../local/enforce/plan-file.ts'),
+      import('../../local/enforce/halts.ts'),
       import('../../local/exec.ts'),
     ]);
-    const path = pathsOf(loadConfig(args.config)).plan;
-    const plan = await restorePlan(path, createExec(), AbortSignal.timeout(DEADLINE_MS));
-    if (args.json) printJson({ restored: true, backend: plan.backend, variant: plan.variant });
-    else printLine(`what was blocked is blocked again (${plan.backend}, iptables-${plan.variant})`);
+    const paths = pathsOf(loadConfig(args.config));
+    const halt = readHalt(paths.halt, systemClock.now(), silentLog);
+    if (halt !== undefined) {
+      const { kind, by } = halt;
+      if (args.json) printJson({ restored: false, halted: { kind, by } });
+      else printLine(`nothing is restored: ${kind} by ${harmless(by)}; hedgerow enforce ends that`);
+      return;
+    }
+    const signal = AbortSignal.timeout(DEADLINE_MS);
+    const { dryRun } = args;
+    const plan = dryRun
+      ? await readPlan(paths.plan, signal)
+      : await restorePlan(paths.plan, createExec(), signal);
+    if (args.json) printJson({ dryRun, restored: !dryRun, backend: plan.backend, variant: plan.variant });
+    else
+      printLine(
+        `what was blocked ${dryRun ? 'would be' : 'is'} blocked again (${plan.backend}, iptables-${plan.variant})`,
+      );
   },
 };

@@ -1,8 +1,8 @@
 import type { CommandModule } from 'yargs';
 import { keepProcessAlive, systemClock } from '../../clock.ts';
 import type { CareReport, CareTask, CareView } from '../../control/store-care.ts';
-import { HedgerowError, TemporaryError } from '../../errors.ts';
-import { ask, type Common } from '../ask.ts';
+import { TemporaryError } from '../../errors.ts';
+import { ask, type Common, isNobodyThere } from '../ask.ts';
 import { harmless, paint, printJson, printLine } from '../output.ts';
 
 /** How often the agent is asked how far it is, milliseconds. */
@@ -24,10 +24,16 @@ const check: CommandModule<object, Common> = {
   },
 };
 
-const repair: CommandModule<object, Common> = {
+const repair: CommandModule<object, Common & { dryRun: boolean }> = {
   command: 'repair',
   describe: 'mend what can be mended without losing anything, while the agent runs',
-  handler: async (args) => tell(await byAgent(args, 'repair'), args.json),
+  builder: (yargs) =>
+    yargs.option('dry-run', {
+      type: 'boolean',
+      default: false,
+      describe: 'only say what is wrong: hedgerow store check',
+    }) as never,
+  handler: async (args) => tell(await byAgent(args, args.dryRun ? 'check' : 'repair'), args.json),
 };
 
 export const store: CommandModule<object, Common> = {
@@ -60,19 +66,13 @@ async function byAgent(args: Common, task: CareTask): Promise<CareReport> {
 async function withoutAgent(args: Common): Promise<CareReport> {
   const [{ checkWithoutAgent }, { loadConfig }] = await Promise.all([
     import('../../control/store-offline.ts'),
-    import('../../config.ts'),
+    import('../../config-file.ts'),
   ]);
   const steps = checkWithoutAgent(loadConfig(args.config), AbortSignal.timeout(DEADLINE_MS));
   let step = await steps.next();
   for (; step.done !== true; step = await steps.next()) showProgress(step.value);
   endProgress();
   return step.value;
-}
-
-function isNobodyThere(error: unknown): boolean {
-  if (!(error instanceof HedgerowError) || !(error.cause instanceof Error)) return false;
-  const code = 'code' in error.cause ? error.cause.code : undefined;
-  return code === 'ENOENT' || code === 'ECONNREFUSED';
 }
 
 function tell(report: CareReport, json: boolean): void {

@@ -21,7 +21,12 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'hedgerow-completion-'));
   writeFileSync(join(folder, 'there.yaml'), `control: {socket: ${join(folder, 'there.sock')}}`);
   writeFileSync(join(folder, 'gone.yaml'), `control: {socket: ${join(folder, 'gone.sock')}}`);
-  const run = async () => ({ devices: ['Living room TV', MAC], groups: ['kids'], policies: ['deadbeef'] });
+  const run = async () => ({
+    devices: ['Living room TV', MAC],
+    groups: ['kids'],
+    policies: ['deadbeef'],
+    routers: ['attic'],
+  });
   const methods = new Map([['completion', { params: z.any(), run }]]);
   server = new ControlServer({ path: join(folder, 'there.sock'), methods, log: silentLog });
   await server.start(AbortSignal.timeout(5_000));
@@ -77,6 +82,9 @@ describe('completion', { timeout: 60_000 }, () => {
     ['policies where they can be named', ['unblock', 'dead'], ['deadbeef']],
     // Bash takes a MAC apart, and puts what it is given in the place of the last part.
     ['the rest of a MAC', ['block', '02', ':', '00', ':', '00'], ['00:00:01:02']],
+    ['routers', ['ask', ''], ['attic', 'all']],
+    ['what another router can be asked', ['ask', 'attic', 'pol'], ['policies']],
+    ['what that takes', ['ask', 'attic', 'flows', '--to'], ['--top']],
     ['nothing where nothing fits', ['block', 'zebra'], []],
   ])('in bash offers %s', async (_, words, offers) => {
     expect(await offered(words)).toEqual(offers);

@@ -92,6 +92,7 @@ const device: DeviceView = {
   ],
   firstSeen: { at: '2026-11-01T00:00:00.000Z', trusted: true },
   bytes: { up: 5e6, down: 7e9 },
+  internetBlockedBy: [],
   bytesHere: { up: 4_999_999, down: 1 },
   bytesToday: { up: 0, down: 1_000 },
 };

@@ -1,0 +1,251 @@
+import { everywhere, type Finding, type Mend } from './finding.ts';
+import { type Machine, TOOLS, type Tool } from './machine.ts';
+
+const OLDEST_NODE = 22;
+/** Bits of capabilities(7). */
+const CAPABILITIES = { CAP_NET_ADMIN: 12n, CAP_NET_RAW: 13n } as const;
+const LITTLE_BYTES = 50_000_000;
+
+const NEEDS: Readonly<
+  Record<Tool, { readonly level: 'warn' | 'fail'; readonly without: string; readonly mend: Mend }>
+> = {
+  ip: { level: 'fail', without: 'no interface is found', mend: packages('iproute2', 'ip-full') },
+  ipset: { level: 'fail', without: 'nothing is blocked', mend: packages('ipset', 'ipset kmod-ipt-ipset') },
+  iptables: {
+    level: 'fail',
+    without: 'nothing is blocked',
+    mend: packages('iptables', 'iptables-nft ip6tables-nft kmod-ipt-ipset'),
+  },
+  conntrack: { level: 'fail', without: 'no flow is seen', mend: packages('conntrack', 'conntrack') },
+  tcpdump: { level: 'warn', without: 'no names are seen', mend: packages('tcpdump', 'tcpdump-mini') },
+  nft: {
+    level: 'warn',
+    without: 'what the kernel does not track by itself is not seen',
+    mend: packages('nftables', 'nftables'),
+  },
+};
+
+/** Every check, in the order in which one needs the other. Each is a function of what a look at the machine found. */
+export const CHECKS: readonly ((machine: Machine) => Finding | readonly Finding[])[] = [
+  nodeVersion,
+  tools,
+  capabilities,
+  kernel,
+  forwarding,
+  accounting,
+  bridges,
+  clock,
+  stateFolder,
+  ports,
+  password,
+  agent,
+  peers,
+  bootUnit,
+];
+
+/** All that the checks say. */
+export function examine(machine: Machine): Finding[] {
+  return CHECKS.flatMap((check) => check(machine));
+}
+
+export function nodeVersion({ nodeVersion: version }: Machine): Finding {
+  const major = Number(/^v(\d+)/.exec(version)?.[1] ?? 0);
+  if (major >= OLDEST_NODE) return ok('node', `Node ${version}`);
+  const mend = { debian: 'npm install --global n && n 24', openwrt: 'opkg update && opkg install node' };
+  return fail('node', `Node ${version} is too old: ${OLDEST_NODE} is the least`, mend);
+}
+
+export function tools({ tools: there }: Machine): Finding[] {
+  return TOOLS.map((tool) => {
+    if (there.has(tool)) return ok(tool, 'installed');
+    const { level, without, mend } = NEEDS[tool];
+    return { name: tool, level, message: `not installed: ${without}`, mend };
+  });
+}
+
+export function capabilities({ capabilities: held, root, agent: said }: Machine): Finding {
+  const lacking = Object.entries(CAPABILITIES).flatMap(([name, bit]) => ((held >> bit) & 1n ? [] : [name]));
+  if (lacking.length === 0) return ok('rights', root ? 'root' : Object.keys(CAPABILITIES).join(' and '));
+  // The agent has its own: what a person lacks who looks does not matter to it.
+  if (said.answers) return ok('rights', `the agent has its own; you lack ${lacking.join(' and ')}`);
+  return warn(
+    'rights',
+    `you lack ${lacking.join(' and ')}: this cannot be an agent`,
+    everywhere('sudo hedgerow doctor'),
+  );
+}
+
+export function kernel({ kernel: { asked, problem } }: Machine): Finding {
+  if (!asked)
+    return warn(
+      'kernel',
+      'sets and rules were not tried: it needs CAP_NET_ADMIN',
+      everywhere('sudo hedgerow doctor'),
+    );
+  if (problem === undefined) return ok('kernel', 'takes sets and rules');
+  const mend = {
+    debian: 'modprobe -a ip_set_hash_ip ip_set_hash_net xt_set xt_mac',
+    openwrt: 'opkg update && opkg install kmod-ipt-ipset kmod-ipt-core iptables-mod-ipopt',
+  };
+  return fail('kernel', `does not take sets and rules: ${problem}`, mend);
+}
+
+export function forwarding({ sysctl }: Machine): Finding[] {
+  const settings = { 'net.ipv4.ip_forward': 'IPv4', 'net.ipv6.conf.all.forwarding': 'IPv6' };
+  return Object.entries(settings).map(([name, family]) => {
+    const value = sysctl(name);
+    if (value !== undefined && value !== '0') return ok(`forwarding ${family}`, 'on');
+    const message = value === undefined ? 'this kernel has none' : 'off: this machine is no router for it';
+    return warn(
+      `forwarding ${family}`,
+      message,
+      value === undefined ? undefined : everywhere(`sysctl -w ${name}=1`),
+    );
+  });
+}
+
+export function accounting({ sysctl }: Machine): Finding {
+  const value = sysctl('net.netfilter.nf_conntrack_acct');
+  if (value === undefined)
+    return warn('connections', 'the kernel tracks none yet', everywhere('modprobe nf_conntrack'));
+  if (value !== '0') return ok('connections', 'tracked and counted');
+  return warn(
+    'connections',
+    'tracked but not counted: the agent turns that on',
+    everywhere('sysctl -w net.netfilter.nf_conntrack_acct=1'),
+  );
+}
+
+export function bridges({ sysctl }: Machine): Finding {
+  const on = sysctl('net.bridge.bridge-nf-call-iptables');
+  if (on === undefined || on === '0')
+    return ok(
+      'bridges',
+      'devices on one bridge reach each other past the rules (lan blocks them between segments)',
+    );
+  return ok('bridges', 'rules see what passes a bridge, too');
+}
+
+export function clock({ clockSynchronised, agent: said }: Machine): Finding {
+  if (said.answers && said.clock.trusted) return ok('clock', said.clock.why);
+  if (clockSynchronised === true) return ok('clock', 'synchronised');
+  const mend = {
+    debian: 'apt-get install -y systemd-timesyncd && timedatectl set-ntp true',
+    openwrt: '/etc/init.d/sysntpd enable && /etc/init.d/sysntpd restart',
+  };
+  const why = said.answers
+    ? said.clock.why
+    : clockSynchronised === false
+      ? 'not synchronised'
+      : 'nobody here can tell whether it is synchronised';
+  return warn('clock', `${why}: times of policies are counted down instead`, mend);
+}
+
+export function stateFolder({ config, state: { exists, writable, freeBytes }, root }: Machine): Finding {
+  const folder = config.agent.stateDir;
+  if (!exists)
+    return root
+      ? ok('state', `${folder} is made by the agent`)
+      : warn(
+          'state',
+          `${folder} is not there yet, or not for you to see`,
+          everywhere('sudo hedgerow doctor'),
+        );
+  if (!writable)
+    return root
+      ? fail(
+          'state',
+          `${folder} cannot be written`,
+          everywhere(`mount -o remount,rw ${folder}; chmod 700 ${folder}`),
+        )
+      : warn('state', `${folder} is not yours to write`, everywhere('sudo hedgerow doctor'));
+  if (freeBytes !== undefined && freeBytes < LITTLE_BYTES)
+    return warn(
+      'state',
+      `${folder} has ${Math.round(freeBytes / 1e6)} MB left`,
+      everywhere(`df -h ${folder}`),
+    );
+  return ok('state', folder);
+}
+
+export function ports({ listening, agent: said }: Machine): Finding[] {
+  if (said.answers)
+    return [
+      ok(
+        'ports',
+        `the agent has ${listening.length} of the configuration; hedgerow status tells of those that failed`,
+      ),
+    ];
+  const taken = listening.filter(({ problem }) => problem !== undefined);
+  if (taken.length === 0) return [ok('ports', `${listening.length} of the configuration are free`)];
+  return taken.map(({ key, address, problem }) =>
+    fail(`port ${address}`, `${key}: ${problem}`, {
+      debian: `ss -ltnp 'sport = :${portOf(address)}'`,
+      openwrt: `netstat -ltnp | grep ':${portOf(address)} '`,
+    }),
+  );
+}
+
+export function password({ listening, passwordSet }: Machine): Finding {
+  const open = listening.filter(({ onlyHere, needsPassword }) => needsPassword && !onlyHere);
+  if (passwordSet === true) return ok('password', 'set');
+  if (open.length === 0) return ok('password', 'not needed: HTTP and MQTT listen on this machine only');
+  const where = open.map(({ address }) => address).join(', ');
+  if (passwordSet === undefined)
+    return warn(
+      'password',
+      `needed for ${where}; whether it is set is not yours to see`,
+      everywhere('sudo hedgerow doctor'),
+    );
+  return fail('password', `none is set, so ${where} is not opened`, everywhere('hedgerow config password'));
+}
+
+export function agent({ agent: said }: Machine): Finding[] {
+  if (said.answers) {
+    const problems = said.problems.map((problem) => warn('agent', problem));
+    return problems.length > 0 ? problems : [ok('agent', 'runs, and has nothing to complain of')];
+  }
+  if (said.denied) return [warn('agent', said.why, everywhere('sudo hedgerow doctor'))];
+  return [
+    fail('agent', said.why, { debian: 'systemctl start hedgerow', openwrt: '/etc/init.d/hedgerow start' }),
+  ];
+}
+
+export function peers({ agent: said }: Machine): Finding[] {
+  if (!said.answers) return [];
+  const away = said.peers.filter(({ state }) => state !== 'alive');
+  if (said.peers.length === 0) return [ok('peers', 'this router is alone in its home')];
+  if (away.length === 0) return [ok('peers', `${said.peers.length} of ${said.peers.length} can be reached`)];
+  return away.map(({ router, state }) =>
+    warn('peers', `${router} is ${state}`, everywhere('hedgerow peers')),
+  );
+}
+
+export function bootUnit({ units }: Machine): Finding {
+  if (units.agent && units.restore) return ok('boot', 'the agent and what it blocked begin with the machine');
+  const missing = [...(units.agent ? [] : ['hedgerow']), ...(units.restore ? [] : ['hedgerow-restore'])];
+  return warn('boot', `not begun with the machine: ${missing.join(', ')}`, {
+    debian: `cp configs/systemd/*.service /etc/systemd/system/ && systemctl enable ${missing.join(' ')}`,
+    openwrt: '/etc/init.d/hedgerow enable',
+  });
+}
+
+function portOf(address: string): string {
+  return /(\d+)$/.exec(address)?.[1] ?? '';
+}
+
+function packages(debian: string, openwrt: string): Mend {
+  return { debian: `apt-get install -y ${debian}`, openwrt: `opkg update && opkg install ${openwrt}` };
+}
+
+function ok(name: string, message: string): Finding {
+  return { name, level: 'ok', message };
+}
+
+function warn(name: string, message: string, mend?: Mend): Finding {
+  return { name, level: 'warn', message, mend };
+}
+
+function fail(name: string, message: string, mend?: Mend): Finding {
+  return { name, level: 'fail', message, mend };
+}

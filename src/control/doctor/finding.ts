@@ -1,0 +1,18 @@
+/** The command that mends something, on Debian and on OpenWrt. */
+export interface Mend {
+  readonly debian: string;
+  readonly openwrt: string;
+}
+
+/** What was looked at, and how it stands: `warn` works with less, `fail` does not do its work. */
+export interface Finding {
+  readonly name: string;
+  readonly level: 'ok' | 'warn' | 'fail';
+  readonly message: string;
+  readonly mend?: Mend | undefined;
+}
+
+/** The same command everywhere. */
+export function everywhere(command: string): Mend {
+  return { debian: command, openwrt: command };
+}
