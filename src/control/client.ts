@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import { JSONRPCClient, JSONRPCErrorCode, JSONRPCErrorException } from 'json-rpc-2.0';
+import { JSONRPCClient, JSONRPCErrorCode, JSONRPCErrorException, type JSONRPCResponse } from 'json-rpc-2.0';
 import { HedgerowError, messageOf, UnavailableError } from '../errors.ts';
+import { Followed } from './followed-views.ts';
 import type { ErrorData } from './rpc.ts';
 
 /** The code that json-rpc-2.0 gives requests which are rejected without an answer. */
@@ -10,6 +11,16 @@ const NO_ANSWER = 0;
 export interface ControlClient {
   /** Calls a command or a view. Errors of the agent come back as HedgerowError with their hint and exit code. */
   call<T>(method: string, params?: Record<string, unknown>): Promise<T>;
+  /**
+   * Subscribes to a view (control/watchable.ts): what it says now, and again whenever it says something else; what nobody has
+   * taken when there is something newer is left out. Ends when the signal aborts; fails when the agent does not know it
+   * (UnknownCommandError), does not allow it (UsageError), or goes away (UnavailableError).
+   */
+  subscribe<T>(
+    view: string,
+    params: Record<string, unknown>,
+    options: { readonly everyMs: number; readonly signal: AbortSignal },
+  ): AsyncGenerator<T>;
   close(): void;
 }
 
@@ -17,21 +28,50 @@ export interface ControlClient {
 export async function openControl(path: string, timeoutMs = 5_000): Promise<ControlClient> {
   const socket = await open(path, timeoutMs);
   const rpc = new JSONRPCClient((request) => void socket.write(`${JSON.stringify(request)}\n`));
+  const followed = new Followed();
   let rest = '';
   socket.setEncoding('utf8');
   socket.on('data', (text: string) => {
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines) if (line !== '') rpc.receive(JSON.parse(line));
+    for (const line of lines) {
+      if (line === '') continue;
+      const message: unknown = JSON.parse(line);
+      if (!followed.take(message)) rpc.receive(message as JSONRPCResponse);
+    }
   });
-  socket.on('error', () => rpc.rejectAllPendingRequests('the agent went away'));
-  socket.on('close', () => rpc.rejectAllPendingRequests('the agent went away'));
+  const gone = () => {
+    rpc.rejectAllPendingRequests('the agent went away');
+    followed.end();
+  };
+  socket.on('error', gone);
+  socket.on('close', gone);
+  const call = async <T>(method: string, params: Record<string, unknown> = {}): Promise<T> => {
+    try {
+      return (await rpc.request(method, params)) as T;
+    } catch (error) {
+      throw translate(error);
+    }
+  };
   return {
-    async call<T>(method: string, params: Record<string, unknown> = {}): Promise<T> {
+    call,
+    async *subscribe<T>(
+      view: string,
+      params: Record<string, unknown>,
+      { everyMs, signal }: { readonly everyMs: number; readonly signal: AbortSignal },
+    ): AsyncGenerator<T> {
+      const { subscription } = await call<{ subscription: number }>('subscribe', { view, params, everyMs });
       try {
-        return (await rpc.request(method, params)) as T;
-      } catch (error) {
-        throw translate(error);
+        for (;;) {
+          const news = await followed.next(subscription, signal);
+          if (news === undefined) return;
+          if (news.error !== undefined) throw errorOf(news.error.message, news.error);
+          yield news.result as T;
+        }
+      } finally {
+        followed.forget(subscription);
+        // Whoever ends it need not wait for the answer.
+        if (!socket.destroyed) rpc.notify('unsubscribe', { subscription });
       }
     },
     close: () => socket.destroy(),
@@ -67,12 +107,16 @@ function translate(error: unknown): Error {
   // Not an answer: the connection ended before there was one.
   if (error.code === NO_ANSWER) return new UnavailableError(error.message);
   if (error.code === JSONRPCErrorCode.MethodNotFound) {
-    return new UnavailableError('the agent does not know this command', {
+    return new HedgerowError('UnknownCommandError', 'the agent does not know this command', {
       hint: 'it is older: restart or update it',
+      exitCode: 69,
     });
   }
-  const data = error.data as Partial<ErrorData> | undefined;
-  return new HedgerowError(data?.name ?? 'InternalError', error.message, {
+  return errorOf(error.message, error.data as Partial<ErrorData> | undefined);
+}
+
+function errorOf(message: string, data: Partial<ErrorData> | undefined): HedgerowError {
+  return new HedgerowError(data?.name ?? 'InternalError', message, {
     hint: data?.hint,
     exitCode: data?.exitCode ?? 70,
   });
