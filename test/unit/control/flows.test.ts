@@ -161,7 +161,7 @@ describe('a node', () => {
     const methods = methodsOf({
       ...parts,
       references: { of: (id) => counts.get(id) ?? {} },
-      aliases: { has: (id) => (id === parts.phone ? 7 : undefined) },
+      aliases: { has: (id) => (id === parts.phone ? 7 : undefined), of: () => 8, nodeOf: () => undefined },
     });
     const views = (await methods.get('nodes')?.run({})) as NodeView[];
     const view = views.find(({ ids }) => ids.includes(parts.tv));

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseConfig } from '../../../src/config.ts';
+import { parseConfig } from '../../../src/config-file.ts';
 import { checkWithoutAgent } from '../../../src/control/store-offline.ts';
 import { Registers } from '../../../src/policy/registers.ts';
 import { Replica } from '../../../src/policy/replica.ts';
