@@ -19,6 +19,8 @@ export interface Publication {
   readonly scope: 'router' | 'home';
   /** Filters of the topics that are its own: what is retained there and not wanted is cleared. */
   readonly owns: readonly string[];
+  /** Which topics under those filters are its own, where strangers publish beside it; all of them when absent. */
+  isOwn?(topic: string): boolean;
   /** Once a second, never overlapping, while the broker is connected and the scope is ours. It may reject: it is asked again. */
   turn(recent: Recent, signal: AbortSignal): Promise<Turn>;
   /** Topics on which others speak to it; what it answers is published. Rubbish is answered with an error or nothing. */

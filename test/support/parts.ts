@@ -1,14 +1,17 @@
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config-file.ts';
 import { Author } from '../../src/control/author.ts';
+import { isInvitationUsed } from '../../src/control/commands/invite.ts';
 import { Directory } from '../../src/control/directory.ts';
 import { KernelGate } from '../../src/control/kernel-gate.ts';
 import type { HomeAccess, Parts } from '../../src/control/parts.ts';
 import { StoreCare } from '../../src/control/store-care.ts';
 import { TemporaryError } from '../../src/errors.ts';
 import type { Enforcer } from '../../src/local/enforce/enforcer.ts';
+import type { Halted } from '../../src/local/enforce/halts.ts';
 import { FlowTable } from '../../src/local/flows/flow-table.ts';
 import { NodeCache } from '../../src/local/nodes/node-cache.ts';
 import type { Observer } from '../../src/local/observer.ts';
+import { Invitations } from '../../src/p2p/invitations.ts';
 import type { Network } from '../../src/p2p/network.ts';
 import type { PeerView } from '../../src/p2p/peer-view.ts';
 import type { PeerPresence, Presence } from '../../src/p2p/presence.ts';
@@ -33,7 +36,7 @@ export interface FakeParts extends Parts {
   /** Domains that were looked up. */
   readonly asked: readonly string[];
   /** The home file now, and what a join put in its place. */
-  readonly files: { own: HomeFile; replacedBy: HomeFile | undefined };
+  readonly files: { own: HomeFile; replacedBy: HomeFile | undefined; left?: boolean };
   /** Routers of the home besides this one; those that are alive answer at once. */
   readonly peers: Map<PeerKey, { state: PeerView['state']; applied: boolean }>;
   /** Whether this router's kernel takes what is decided. */
@@ -135,7 +138,11 @@ export function fakeParts(
     replace: (file) => {
       files.replacedBy = file;
     },
+    leave: () => {
+      files.left = true;
+    },
   };
+  const halted: { now: Halted | undefined } = { now: undefined };
   const health = () => ({
     enforcing: kernel.enforcing,
     backend: 'fake',
@@ -153,7 +160,18 @@ export function fakeParts(
     cache,
     flows: new FlowTable({ clock }),
     observer: {} as Observer,
-    enforcer: { health } as unknown as Enforcer,
+    enforcer: { health, settled: async () => undefined } as unknown as Enforcer,
+    halts: {
+      now: () => halted.now,
+      set: ({ kind, by, at }) => {
+        halted.now = { kind, by, at, secondsLeft: undefined };
+        return undefined;
+      },
+      lift: () => {
+        halted.now = undefined;
+        return undefined;
+      },
+    },
     network: {
       peers: () => [...peers].map(([peer, { state }]) => ({ peer, state, sinceMs: 300_000 })),
       progress: () => undefined,
@@ -172,6 +190,16 @@ export function fakeParts(
     directory: new Directory(home, registers, cache, classOf, presence),
     crypto,
     home: homeAccess,
+    invitations: new Invitations({
+      clock,
+      clockTrusted: () => time.trusted,
+      isUsed: (invitation) => isInvitationUsed(home, invitation),
+      load: () => '',
+      save: () => undefined,
+    }),
+    knock: async () => {
+      throw new TemporaryError('nobody is there');
+    },
     holding: () => false,
     apart: () => known.apart,
     identity,
