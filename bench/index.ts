@@ -3,6 +3,7 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { LabError, USAGE } from '../lab/error.ts';
 import { fail, stopSignal } from '../lab/terminal.ts';
 import type { Bench } from './bench.ts';
+import { doors } from './doors.ts';
 import { type Findings, load, machine, render, targetTable } from './figures.ts';
 import { flows } from './flows.ts';
 import { kills } from './kills.ts';
@@ -11,10 +12,23 @@ import { policy } from './policy.ts';
 import { propagation } from './propagation.ts';
 import { replay } from './replay.ts';
 import { start } from './start.ts';
+import { status } from './status.ts';
 import { wear } from './wear.ts';
 import { years } from './years.ts';
 
-const benches: readonly Bench[] = [propagation, start, policy, years, kills, wear, observe, flows, replay];
+const benches: readonly Bench[] = [
+  propagation,
+  start,
+  status,
+  policy,
+  years,
+  kills,
+  wear,
+  observe,
+  flows,
+  replay,
+  doors,
+];
 
 const list = () => benches.map(({ name, describe }) => `  ${name.padEnd(14)}${describe}`).join('\n');
 

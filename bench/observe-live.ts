@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../src/clock.ts';
-import { parseConfig } from '../src/config.ts';
+import { parseConfig } from '../src/config-file.ts';
 import { createExec } from '../src/local/exec.ts';
 import { FlowTable } from '../src/local/flows/flow-table.ts';
 import { NodeCache } from '../src/local/nodes/node-cache.ts';

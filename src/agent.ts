@@ -4,20 +4,18 @@ import type { Clock } from './clock.ts';
 import { pathsOf } from './config.ts';
 import type { Config } from './config-schema.ts';
 import { answersTo } from './control/answers.ts';
-import { Author } from './control/author.ts';
-import { Directory } from './control/directory.ts';
-import { methodsOf } from './control/methods.ts';
-import { ControlServer } from './control/server.ts';
+import { Connections } from './control/connections.ts';
 import { careOf, endRepair } from './control/store-tasks.ts';
 import { messageOf } from './errors.ts';
+import { doorOf } from './inviting.ts';
 import { Decider } from './local/decider.ts';
 import { createExec } from './local/exec.ts';
 import { Publisher } from './local/nodes/publisher.ts';
 import { Notices } from './local/notices.ts';
 import { type Interfaces, readInterfaces } from './local/observe/interfaces.ts';
 import { Observer } from './local/observer.ts';
-import { learnDomain } from './local/resolver.ts';
 import type { Log } from './log.ts';
+import { openMoving } from './moving.ts';
 import { withAcquaintances } from './p2p/acquaintances.ts';
 import type { Applied } from './p2p/applied.ts';
 import { connectedAddresses, routerCard, segmentRouter } from './p2p/card.ts';
@@ -25,10 +23,10 @@ import { foundHome } from './p2p/founding.ts';
 import { loadPeerKey } from './p2p/identity.ts';
 import { createCrypto } from './p2p/keys.ts';
 import { Network } from './p2p/network.ts';
+import { type GivenParts, openPeople } from './people.ts';
 import { deviceId } from './policy/identity.ts';
 import { openSeen } from './seen.ts';
 import { type Service, startAll, stopAll, untilAborted } from './service.ts';
-import type { HomeFile } from './store/home-file.ts';
 import { HomeKeeper } from './store/home-keeper.ts';
 import type { SeenStore } from './store/seen-store.ts';
 import { timing } from './timing.ts';
@@ -75,10 +73,11 @@ async function runOnce(
   const key = loadPeerKey(config.agent.stateDir);
   const keeper = HomeKeeper.open(paths.home, paths.store, () => foundHome(key));
   const home = keeper.read();
-  let next: HomeFile | undefined;
+  const moving = openMoving({ keeper, clock, beginAnew: (why) => again.abort(new Error(why)) });
   let notices: Notices | undefined;
   let seenStore: SeenStore | undefined;
   let cardsChanged = (): void => undefined;
+  let membersChanged = (): void => undefined;
   const book = await openBook({
     folder: paths.store,
     home,
@@ -88,6 +87,7 @@ async function runOnce(
       notices?.changed();
       if (own) notices?.decided();
     },
+    onMembers: () => membersChanged(),
     onRegister: (card) => {
       if (card) cardsChanged();
       notices?.changed();
@@ -105,7 +105,7 @@ async function runOnce(
       self: key.peer,
       peerClocks: () => network.clocks(),
       onChange: () => notices?.changed(),
-      write: (change) => author.write(change, false),
+      write: (change) => people.parts.author.write(change, false),
     });
 
     // The kernel's side: what is seen, what should be blocked, and what blocks it.
@@ -153,8 +153,18 @@ async function runOnce(
       config: { ...lookFor, ...observe, captures, pollMs: pollSeconds * 1000 },
       cache,
       flows,
-      onSighting: (news, earlier) => seen.sees(news, earlier),
-      drops: { read: (inner) => enforcer.counters(inner), onDrop: (drop) => seen.drops(drop) },
+      onSighting: (news, earlier) => {
+        seen.sees(news, earlier);
+        people.recent.sees(news, earlier);
+      },
+      onAnswer: (fact) => people.recent.answered(fact),
+      drops: {
+        read: (inner) => enforcer.counters(inner),
+        onDrop: (drop) => {
+          seen.drops(drop);
+          people.recent.drops(drop);
+        },
+      },
       onInterfaces: (found) => {
         interfaces = found;
         if (found.wan.join() !== wan.join()) again.abort(new Error('the uplink changed'));
@@ -164,6 +174,7 @@ async function runOnce(
 
     // The other routers.
     const { toleranceSeconds } = config.p2p;
+    const connections = new Connections(clock);
     const network = new Network({
       replica,
       registers,
@@ -180,8 +191,11 @@ async function runOnce(
       onBatch: (edge) => notices?.batch(edge),
       clockTrusted: () => trust.trusted,
       presence: { claims: () => seen.claims(), idOf: (mac) => deviceId(crypto, replica.home, mac) },
-      answer: answersTo({ methods: () => methods, allowed: config.p2p.answer, log }),
+      door: doorOf(() => people.parts),
+      listeners: connections,
+      answer: answersTo({ methods: () => people.methods, allowed: config.p2p.answer, log }),
     });
+    membersChanged = () => network.membersChanged();
     const publisher = new Publisher({
       registers,
       key,
@@ -218,26 +232,12 @@ async function runOnce(
     });
 
     // People.
-    const author = new Author({
-      replica,
-      key,
-      run,
-      clock,
-      clockTrusted: () => trust.trusted,
-      limits: config.limits,
-      kernel,
-      describe: () => publisher.notify(),
-      durable: () => store.durable(),
-      announce: (envelope) => network.announceOp(envelope),
-      reachable: () => network.reachable(),
-      waitApplied: (op, peers, limits) => network.waitApplied(op, peers, limits),
-    });
     let ready = born;
     const repair = () => {
       repairing = true;
       clock.after(REPAIR_TOLD_MS, () => again.abort(new Error('the store was repaired')));
     };
-    const methods = methodsOf({
+    const parts: GivenParts = {
       config,
       clock,
       key,
@@ -248,8 +248,6 @@ async function runOnce(
       ...blocking,
       observer,
       network,
-      author,
-      directory: new Directory(replica, registers, cache, (id) => [...decider.classOf(id)], network.presence),
       blockSet: () => decider.latest,
       apart: (subjects) => decider.apart(subjects),
       identity: () => decider.classes(),
@@ -257,21 +255,22 @@ async function runOnce(
       force: (live) => timekeeper.force(live),
       clockTrust: () => trust.now(),
       holding: () => notices?.holding ?? false,
-      home: {
-        read: () => keeper.read(),
-        write: (file) => keeper.write(file),
-        replace: (file) => {
-          next = file;
-          clock.after(50, () => again.abort(new Error('another home was joined')));
-        },
-      },
-      resolve: config.observe.resolve ? (domain) => learnDomain(domain, cache) : async () => undefined,
+      home: moving.access,
       uptimeMs: () => clock.monotonic() - ready,
       readyMs: () => ready - born,
       care: careOf({ database: book.database, replica, crypto, network, beginAnew: repair }, life),
       storeError: () => store.lastError,
+    };
+    const people = openPeople({
+      parts,
+      store,
+      author: { run, kernel, describe: () => publisher.notify() },
+      connections,
+      groupId,
+      life,
+      clock,
+      log,
     });
-    const control = new ControlServer({ path: config.control.socket, groupId, methods, log });
 
     // What earlier runs left in the kernel stays in force until the first notice, which comes once the interfaces are
     // known; the overlay starts while the kernel is brought up to date.
@@ -288,7 +287,7 @@ async function runOnce(
       observer,
       enforceNow,
       network,
-      control,
+      ...people.services,
     ];
     await startAll(services, life, log);
     // Now it is known where the overlay listens.
@@ -310,6 +309,6 @@ async function runOnce(
     await seenStore?.close();
     await store.close();
   }
-  if (next !== undefined) keeper.move(next, paths.store, clock.now());
+  moving.finish(paths.store, paths.key);
   return false;
 }

@@ -36,7 +36,16 @@ function sources(): Source[] {
 }
 
 const all = sources();
-const FLOOR = ['clock.ts', 'errors.ts', 'log.ts', 'service.ts', 'config.ts', 'config-schema.ts'];
+const FLOOR = [
+  'clock.ts',
+  'errors.ts',
+  'log.ts',
+  'service.ts',
+  'config.ts',
+  'config-file.ts',
+  'config-socket.ts',
+  'config-schema.ts',
+];
 const room = (path: string) => (path.includes('/') ? (path.split('/')[0] ?? '') : path);
 
 /** Which rooms a room may open. The floor is open to all but policy, which stands on errors and nothing else. */
@@ -88,7 +97,7 @@ const ONE_HOME: readonly { what: RegExp; homes: readonly string[]; because: stri
   { what: /from 'classic-level'/, homes: ['store/level.ts'], because: 'one place opens a database' },
   {
     what: /\bprocess\.env\b/,
-    homes: ['config.ts', 'config-schema.ts'],
+    homes: ['config.ts', 'config-file.ts', 'config-socket.ts', 'config-schema.ts'],
     because: 'the environment is configuration',
   },
   { what: /from 'pino'/, homes: ['log.ts'], because: 'the rest knows the Log interface' },
@@ -109,7 +118,7 @@ const ONE_HOME: readonly { what: RegExp; homes: readonly string[]; because: stri
   },
   {
     what: /import (?!type )[^;]*from '(aedes|mqtt|ws)'/,
-    homes: ['mqtt/embedded/', 'mqtt/client-link.ts'],
+    homes: ['mqtt/embedded/', 'mqtt/client-link.ts', 'control/http/mqtt.ts'],
     because: 'the rest knows a link, whichever broker is behind it',
   },
   {

@@ -62,6 +62,8 @@ export interface Change {
   readonly undoes?: OpId | undefined;
   /** Nobody asked for it (a policy has ended): no rate binds it. */
   readonly automatic?: boolean;
+  /** Who signs it instead of this router, in a run of its own: the recovery key. */
+  readonly signer?: { readonly key: Pick<SigningKey, 'peer' | 'sign'>; readonly run: RunId } | undefined;
 }
 
 /** How long a change waits for the routers that are alive, milliseconds. */
@@ -91,10 +93,12 @@ export class Author {
    * when this router may not write, or not so fast; UsageError when the change or the policy would become too large.
    */
   async write(change: Change, wait: boolean): Promise<{ op: Op; answers: RouterAnswer[] }> {
-    const { replica, key, run, clock, kernel, announce, reachable, waitApplied } = this.#options;
+    const { replica, clock, kernel, announce, reachable, waitApplied } = this.#options;
+    const { key, run } = change.signer ?? this.#options;
     this.#check(change);
     const began = clock.monotonic();
     const elapsed = () => clock.monotonic() - began;
+    const self = this.#options.key.peer;
     const op = replica.author(key, run, {
       at: clock.now(),
       trusted: this.#options.clockTrusted?.() ?? false,
@@ -105,7 +109,7 @@ export class Author {
     });
     const local = kernel
       .reached(kernel.admitted, ANSWER_TIMEOUT_MS)
-      .then((applied) => ({ peer: key.peer, applied, ms: elapsed() }));
+      .then((applied) => ({ peer: self, applied, ms: elapsed() }));
     this.#options.describe();
     await this.#durable();
     announce(op.envelope);
@@ -117,8 +121,14 @@ export class Author {
   }
 
   /** Limits bind the author, before anything is signed. */
-  #check({ by, over = [], add = [], automatic = false }: Change): void {
-    const { replica, key, limits } = this.#options;
+  #check({ by, over = [], add = [], automatic = false, signer }: Change): void {
+    const { replica, limits } = this.#options;
+    const { key } = signer ?? this.#options;
+    if (replica.member(key.peer)?.evicted !== undefined) {
+      throw new UsageError('this router was evicted from its home: it may change nothing there', {
+        hint: 'hedgerow leave --alone begins a home of its own; hedgerow join makes it part of another one then',
+      });
+    }
     if (!replica.isMember(key.peer)) {
       throw new TemporaryError('this router is no member of its home (yet): it may change nothing', {
         hint: 'hedgerow peers shows whether it reaches the others; hedgerow home add on one of them admits it',

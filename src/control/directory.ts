@@ -88,9 +88,20 @@ export class Directory implements Whereabouts {
 
   /** A node under any of its ids, with what is known of its whole class. */
   node(id: NodeId): KnownNode | undefined {
+    const node = this.whole(id);
+    return node === undefined ? undefined : { ...node, id };
+  }
+
+  /** The same under the id that `nodes()` lists it by. */
+  whole(id: NodeId): KnownNode | undefined {
     const ids = this.#classOf(id);
     const nodes = ids.flatMap((each) => this.observed(each) ?? []);
-    return nodes.length === 0 ? undefined : { ...joined(nodes, this.#names(ids)), id };
+    return nodes.length === 0 ? undefined : joined(nodes, this.#names(ids));
+  }
+
+  /** The nodes that the routers of the home tell each other of, by id; another map once they have said more. */
+  told(): ReadonlyMap<NodeId, unknown> {
+    return this.#tellings();
   }
 
   classOf(id: NodeId): readonly NodeId[] {

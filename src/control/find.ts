@@ -32,12 +32,14 @@ export interface Whereabouts {
 }
 
 const MIN_ID_PREFIX = 4;
-const KIND = /^(device|remote|domain|pattern|network|group|router):\s*(.+)$/is;
+const KIND = /^(device|remote|domain|pattern|network|group|router|id|address):\s*(.+)$/is;
+const ID = /^[0-9a-f]{32}$/;
 
 /**
  * Everything that a person may mean by a text: a reserved word, a group, a name, a MAC, an address, a pattern, a network,
- * a domain (seen or not), the beginning of an id, a router. `group:kids` says which kind is meant. Several matches: the
- * person has to say it more exactly.
+ * a domain (seen or not), the beginning of an id, a router. `group:kids` says which kind is meant; `id:…` and `address:…` are
+ * for programs, which no name that a device gives itself may lead astray. Several matches: the person has to say it more
+ * exactly.
  */
 export function find(text: string, where: Whereabouts): Match[] {
   const typed = unquoted(text.trim());
@@ -55,6 +57,10 @@ export function find(text: string, where: Whereabouts): Match[] {
       return pattern(wanted.startsWith('*.') ? wanted : `*.${wanted}`);
     case 'network':
       return network(wanted);
+    case 'id':
+      return ID.test(wanted) ? byId(wanted, where) : [];
+    case 'address':
+      return byAddress(wanted, where);
     default:
       return nodes(wanted, where).filter(({ subject }) => subject.kind === kind.toLowerCase());
   }

@@ -1,25 +1,34 @@
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config-schema.ts';
 import type { Enforcer } from '../local/enforce/enforcer.ts';
+import type { Halts } from '../local/enforce/halts.ts';
 import type { FlowTable } from '../local/flows/flow-table.ts';
 import type { History } from '../local/history/history.ts';
 import type { Aliases } from '../local/nodes/aliases.ts';
 import type { NodeCache } from '../local/nodes/node-cache.ts';
+import type { NodeFile } from '../local/nodes/node-file.ts';
 import type { NodeReferences } from '../local/nodes/references.ts';
 import type { Observer } from '../local/observer.ts';
+import type { InvitationToken } from '../p2p/invitation-token.ts';
+import type { Invitations } from '../p2p/invitations.ts';
 import type { SigningKey } from '../p2p/keys.ts';
+import type { Admitted } from '../p2p/knock.ts';
 import type { Network } from '../p2p/network.ts';
 import type { BlockSet, Mac, NodeId, RecordId } from '../policy/block-set.ts';
 import type { Classes } from '../policy/classes.ts';
 import type { Live } from '../policy/contents.ts';
 import type { Crypto } from '../policy/crypto.ts';
+import type { HomeId } from '../policy/identity.ts';
 import type { Subject } from '../policy/records.ts';
 import type { Registers } from '../policy/registers.ts';
 import type { Replica } from '../policy/replica.ts';
 import type { Force } from '../policy/terms.ts';
 import type { HomeFile } from '../store/home-file.ts';
+import type { SeenStore } from '../store/seen-store.ts';
 import type { Author } from './author.ts';
+import type { Connections } from './connections.ts';
 import type { Directory } from './directory.ts';
+import type { LoopDelay } from './loop-delay.ts';
 import type { StoreCare } from './store-care.ts';
 
 /** The parts of a running agent, as commands and views use them. */
@@ -35,16 +44,25 @@ export interface Parts {
   readonly history?: Pick<History, 'read' | 'total' | 'bytesSince' | 'hour' | 'health'> | undefined;
   /** Why a node is kept, and its small integer; without them nobody is told. */
   readonly references?: Pick<NodeReferences, 'of'> | undefined;
-  readonly aliases?: Pick<Aliases, 'has'> | undefined;
+  readonly aliases?: Pick<Aliases, 'has' | 'of' | 'nodeOf'> | undefined;
+  /** What is written of what was seen; without them it is not counted. */
+  readonly store?: Pick<SeenStore, 'health'> | undefined;
+  readonly nodeFile?: Pick<NodeFile, 'health'> | undefined;
   /** Who made a device; undefined when nobody can tell. */
   readonly vendorOf?: (mac: Mac) => string | undefined;
   readonly observer: Observer;
   readonly enforcer: Enforcer;
+  /** Whether a person has halted enforcement here. */
+  readonly halts: Pick<Halts, 'now' | 'set' | 'lift'>;
   readonly network: Network;
   readonly author: Author;
   readonly directory: Directory;
   readonly crypto: Crypto;
   readonly home: HomeAccess;
+  /** The invitations that this router gave. */
+  readonly invitations: Invitations;
+  /** Asks the maker of a token to be admitted. */
+  readonly knock: (token: InvitationToken, home: HomeId) => Promise<Admitted>;
   /** This router knows nothing yet and waits for the others; what was blocked stays blocked. */
   readonly holding: () => boolean;
   /** What is known to be taken apart around these subjects: the `apart` of a block that is written now. */
@@ -69,6 +87,13 @@ export interface Parts {
   readonly readyMs: () => number;
   /** Checks and mends the store while the agent runs. */
   readonly care: StoreCare;
+  /** Who is connected to the agent, and by how much its event loop is late; without them nobody is told. */
+  readonly connections?: Pick<Connections, 'listeners' | 'page'> | undefined;
+  readonly loopDelay?: Pick<LoopDelay, 'now'> | undefined;
+  /** What the doors count, by their names. */
+  readonly doorCounters?: () => Readonly<Record<string, Record<string, number>>>;
+  /** What is wrong with the doors, in words. */
+  readonly doorProblems?: () => readonly string[];
   /** Why the store could not write lately; undefined when it could. */
   readonly storeError: () => string | undefined;
 }
@@ -79,4 +104,6 @@ export interface HomeAccess {
   write(home: HomeFile): void;
   /** Joins another home: its file takes the place of ours, the store is put aside, the agent begins anew. */
   replace(home: HomeFile): void;
+  /** Leaves the home: its file, its store and the key that was known there are put aside, the agent begins anew, alone. */
+  leave(): void;
 }

@@ -65,11 +65,17 @@ export async function call(
 
 /** Adds who it is to the parameters of a change that do not say. */
 function signed(method: Method, params: unknown, by: string): unknown {
-  const takesBy = method.params instanceof z.ZodObject && 'by' in method.params.shape;
-  if (!takesBy) return params;
+  if (!asksWho(method)) return params;
   if (params === undefined || params === null) return { by };
   if (typeof params !== 'object' || Array.isArray(params)) return params;
   return { by, ...params };
+}
+
+/** True for what is said to be made by somebody; a view may mean something else with `by`. */
+function asksWho({ params }: Method): boolean {
+  if (!(params instanceof z.ZodObject)) return false;
+  const by: unknown = params.shape.by;
+  return by instanceof z.ZodDefault && by.safeParse(undefined).data === 'unknown';
 }
 
 /** What is told of an error. A fault of ours is logged, and told without its inside. */

@@ -18,7 +18,7 @@ import { ConntrackSource } from './observe/conntrack-source.ts';
 import { Followed } from './observe/external/followed.ts';
 import { lanOf } from './observe/external/lan-of.ts';
 import { ExternalSource } from './observe/external/source.ts';
-import type { SourceHealth } from './observe/facts.ts';
+import type { AnswerFact, SourceHealth } from './observe/facts.ts';
 import {
   forwardsNothingText,
   type InterfaceConfig,
@@ -69,6 +69,8 @@ export interface ObserverOptions {
         readonly onDrop: (drop: Drop) => void;
       }
     | undefined;
+  /** Told of every answer to a name, after the node cache knows it. */
+  onAnswer?: ((fact: AnswerFact) => void) | undefined;
   /** Told of the interfaces after the first reading and after each change. */
   onInterfaces?: (interfaces: Interfaces) => void;
 }
@@ -224,7 +226,9 @@ export class Observer implements Service {
 
   #take(reading: Reading): void {
     const fact = this.#gate.admit(reading);
-    if (fact !== undefined) this.#options.cache.apply(fact);
+    if (fact === undefined) return;
+    this.#options.cache.apply(fact);
+    if (fact.kind === 'answer') this.#options.onAnswer?.(fact);
   }
 
   /** In slices: a round in which everything goes would hold up all else for a tenth of a second. */

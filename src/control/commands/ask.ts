@@ -6,6 +6,7 @@ import { readForeignJson } from '../foreign-json.ts';
 import { nearest } from '../nearest.ts';
 import type { Method } from '../offer.ts';
 import type { Parts } from '../parts.ts';
+import { routerNamed } from '../router-named.ts';
 import { JOINED_OF_EACH, type JoinedFlow, joinAnswers } from '../views/joined-answers.ts';
 
 export interface AskRequest {
@@ -39,7 +40,12 @@ export function askOne(
   methods: Methods,
   { router, ...request }: AskRequest & { readonly router: string },
 ): Promise<unknown> {
-  return askPeer(parts, methods, routerNamed(parts, router), check(methods, request));
+  return askPeer(
+    parts,
+    methods,
+    routerNamed(parts.directory.routers(), router, ', and all'),
+    check(methods, request),
+  );
 }
 
 /** The view of every router, asked at the same time; who does not answer is named. */
@@ -107,26 +113,4 @@ async function askPeer(
   const read = readForeignJson(answer.json);
   if (read === undefined) throw new TemporaryError(`${router}: its answer cannot be read`);
   return read.value;
-}
-
-/** The router that a person means: by its name, or the beginning of its key. */
-function routerNamed(parts: Parts, text: string): PeerKey {
-  const routers = parts.directory.routers();
-  const word = text.toLowerCase();
-  const found = routers.filter(({ name }) => name.toLowerCase() === word);
-  const matches =
-    found.length > 0 ? found : routers.filter(({ peer }) => word.length >= 4 && peer.startsWith(word));
-  const [first, second] = matches;
-  if (first !== undefined && second === undefined) return first.peer;
-  if (second !== undefined) {
-    const keys = matches.map(({ peer }) => peer.slice(0, 8)).join(', ');
-    throw new UsageError(`"${text}" may be any of several routers`, {
-      hint: `say which by its key: ${keys}`,
-    });
-  }
-  const names = routers.map(({ name }) => name);
-  const meant = nearest(text, names);
-  throw new UsageError(`no router is called "${text}"`, {
-    hint: meant === undefined ? `there are ${names.sort().join(', ')}, and all` : `did you mean ${meant}?`,
-  });
 }

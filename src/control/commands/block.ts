@@ -46,7 +46,8 @@ export async function allow(parts: Parts, request: PolicyRequest): Promise<Chang
 /** A device, or a group of them, without the internet for a while. What holds longer stays as it is. */
 export async function pause(
   parts: Parts,
-  request: ChangeRequest & Pick<PolicyRequest, 'confirm' | 'from' | 'reason'> & { what: string; for: string },
+  request: ChangeRequest &
+    Pick<PolicyRequest, 'confirm' | 'from' | 'for' | 'until' | 'reason'> & { what: string },
 ): Promise<ChangeView> {
   const { what, ...rest } = request;
   return await put(parts, 'block', { ...rest, ...withInternet(parts, what) }, false);

@@ -1,4 +1,4 @@
-import type { RouterAnswer, Step } from '../author.ts';
+import type { Change, RouterAnswer, Step } from '../author.ts';
 import { inOps } from '../author.ts';
 import type { Parts } from '../parts.ts';
 import type { PolicyView } from '../views/policies.ts';
@@ -53,18 +53,22 @@ export interface WrittenSteps {
   readonly answers: readonly RouterAnswer[];
 }
 
-/** Writes steps, as many in one op as go in. Only the last op is waited for: who has it has those before it. */
+/**
+ * Writes steps, as many in one op as go in. Only the last op is waited for: who has it has those before it.
+ * @param signer the recovery key, where it signs instead of this router
+ */
 export async function writeSteps(
   parts: Parts,
   request: ChangeRequest,
   steps: readonly Step[],
+  signer?: Change['signer'],
 ): Promise<WrittenSteps> {
   const ops = inOps(steps);
   const added: string[] = [];
   let answers: readonly RouterAnswer[] = [];
   for (const [n, step] of ops.entries()) {
     const wait = request.wait && n === ops.length - 1;
-    const result = await parts.author.write({ by: request.by, ...step }, wait);
+    const result = await parts.author.write({ by: request.by, ...step, signer }, wait);
     added.push(...step.add.map((_, index) => `${result.op.id}/${index}`));
     answers = result.answers;
   }

@@ -15,11 +15,15 @@ export interface CreatedView {
 }
 
 /** Names the home of this router and hands out its recovery key, once. */
-export async function createHome(parts: Parts, request: { by: string; name: string }): Promise<CreatedView> {
+export async function createHome(
+  parts: Parts,
+  request: { by: string; name: string; dryRun?: boolean },
+): Promise<CreatedView> {
   const { replica, author, home } = parts;
   const older = [...replica.live.values()].filter(
     ({ record }) => record.kind === 'name' && record.of.kind === 'home',
   );
+  if (request.dryRun === true) return { id: replica.home, name: request.name, recoveryKey: undefined };
   const name: Record = { kind: 'name', of: { kind: 'home' }, text: request.name };
   await author.write({ by: request.by, over: older.map(({ id }) => id), add: [name] }, false);
   const { recoverySeed, ...file } = home.read();
@@ -31,7 +35,7 @@ export async function createHome(parts: Parts, request: { by: string; name: stri
   };
 }
 
-/** The answer to `home add`: what the new router needs. A secret. */
+/** The answer to `home add`: what the new router needs. A secret; empty when it was only tried. */
 export interface AddedView {
   /** False when it was a member already; the bundle is as good. */
   readonly changed: boolean;
@@ -42,21 +46,22 @@ export interface AddedView {
 /** Admits a router to the home. */
 export async function addMember(
   parts: Parts,
-  request: { by: string; peer: string; name?: string | undefined; admin: boolean },
+  request: { by: string; peer: string; name?: string | undefined; admin: boolean; dryRun?: boolean },
 ): Promise<AddedView> {
-  const { replica, author, key } = parts;
-  const self = replica.member(key.peer);
-  if (self?.admin !== true) {
-    throw new UsageError('this router may not admit others: it is no admin of its home', {
-      hint: 'add the new router on one that is (hedgerow home lists them)',
-    });
-  }
+  const { replica, author } = parts;
+  refuseUnlessAdmin(parts);
   const known = replica.member(request.peer);
   if (known?.evicted !== undefined) {
     throw new UsageError('this key was evicted from the home, which is final', {
       hint: 'give the router a new key: stop its agent and move its state folder away',
     });
   }
+  if (known?.left) {
+    throw new UsageError('the router with this key has left the home, which is final', {
+      hint: 'hedgerow leave gave it a new key: hedgerow home on it shows that',
+    });
+  }
+  if (request.dryRun === true) return { changed: known === undefined, peer: request.peer, bundle: '' };
   const add: Record[] = [];
   const over: string[] = [];
   if (known === undefined) add.push({ kind: 'admit', peer: request.peer, admin: request.admin });
@@ -73,7 +78,16 @@ export async function addMember(
   };
 }
 
-function bundleOf(parts: Parts, joining: string): HomeFile {
+/** UsageError when this router may not admit others. */
+export function refuseUnlessAdmin({ replica, key }: Parts): void {
+  if (replica.member(key.peer)?.admin === true && replica.isMember(key.peer)) return;
+  throw new UsageError('this router may not admit others: it is no admin of its home', {
+    hint: 'add the new router on one that is (hedgerow home lists them)',
+  });
+}
+
+/** What a router needs that joins. */
+export function bundleOf(parts: Parts, joining: string): HomeFile {
   const { replica, registers, network, home } = parts;
   const { genesis, psk } = home.read();
   const sponsors = replica
@@ -97,21 +111,31 @@ export interface JoinedView {
 }
 
 /** Makes this router part of another home. What it blocks on its own is never dropped without being told to. */
-export function joinHome(parts: Parts, request: { bundle: string; dropPolicies: boolean }): JoinedView {
-  const { replica, key, home, crypto } = parts;
+export function joinHome(
+  parts: Parts,
+  request: { bundle: string; dropPolicies: boolean; dryRun?: boolean },
+): JoinedView {
+  const { replica, home, crypto } = parts;
   const file = decodeBundle(request.bundle);
   const id = homeIdOf(file.genesis, crypto);
   if (id === replica.home) return { id, changed: false };
+  refuseToMove(parts, request.dropPolicies);
+  if (request.dryRun !== true) home.replace(file);
+  return { id, changed: true };
+}
+
+/** UsageError when this router cannot take up another home: it is in one with others, or would drop policies unasked. */
+export function refuseToMove({ replica, key }: Parts, dropPolicies: boolean): void {
   const others = replica
     .members()
     .filter(({ peer, depth }) => depth >= 0 && peer !== key.peer && replica.isMember(peer));
   if (others.length > 0) {
     throw new UsageError(`this router is in a home with ${others.length} others already`, {
-      hint: 'evict it there first; a router belongs to one home',
+      hint: 'hedgerow leave first; a router belongs to one home',
     });
   }
   const policies = [...replica.live.values()].filter(({ record }) => isShown(record)).length;
-  if (policies > 0 && !request.dropPolicies) {
+  if (policies > 0 && !dropPolicies) {
     throw new UsageError(
       `this router has ${policies} policies of its own, which the other home does not know`,
       {
@@ -119,8 +143,6 @@ export function joinHome(parts: Parts, request: { bundle: string; dropPolicies: 
       },
     );
   }
-  home.replace(file);
-  return { id, changed: true };
 }
 
 /** A member's key as a person may write it: 64 hex digits. */

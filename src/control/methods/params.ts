@@ -10,5 +10,13 @@ export const change = {
   dryRun: z.boolean().default(false),
 };
 
+const number = z.number().int().min(0);
+
+/** For views that are read page by page: rows at most, and where to go on (see numbered.ts). */
+export const page = {
+  top: z.number().int().min(1).max(5_000).default(1_000),
+  cursor: z.strictObject({ after: number, until: number }).optional(),
+};
+
 /** For what takes nothing. */
 export const nothing = z.strictObject({});

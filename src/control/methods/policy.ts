@@ -37,8 +37,15 @@ export function offerPolicy(offer: Offer, parts: Parts): void {
   offer('unallow', lift, (params) => unallow(parts, params));
   offer(
     'pause',
-    z.strictObject({ ...change, ...meant, what: subject, for: time.default('1h'), reason }),
-    (params) => pause(parts, params),
+    z.strictObject({
+      ...change,
+      ...meant,
+      what: subject,
+      for: time.optional(),
+      until: time.optional(),
+      reason,
+    }),
+    (params) => pause(parts, params.until === undefined ? { ...params, for: params.for ?? '1h' } : params),
   );
   offer('bonus', z.strictObject({ ...change, what: subject, for: time.default('30m'), reason }), (params) =>
     bonus(parts, params),

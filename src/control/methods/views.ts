@@ -1,13 +1,15 @@
 import * as z from 'zod';
+import { NodeRoll } from '../node-roll.ts';
 import type { Offer } from '../offer.ts';
 import type { Parts } from '../parts.ts';
 import { flowHistoryView } from '../views/flow-history.ts';
-import { flowsView } from '../views/flows.ts';
-import { devicesView, nodesView } from '../views/nodes.ts';
+import { flowsPageView, flowsView } from '../views/flows.ts';
+import { devicesView, nodesPageView, nodesView } from '../views/nodes.ts';
 import { peersView } from '../views/peers.ts';
 import { policiesView } from '../views/policies.ts';
+import { briefPoliciesView } from '../views/policies-brief.ts';
 import { statusView } from '../views/status.ts';
-import { nothing, subject } from './params.ts';
+import { nothing, page, subject } from './params.ts';
 
 /** An answer has so many rows at most. */
 const top = (most: number, fallback: number) => z.number().int().min(1).max(most).default(fallback);
@@ -22,6 +24,12 @@ export function offerViews(offer: Offer, parts: Parts): void {
   offer('nodes', z.strictObject({ top: top(10_000, 5_000) }), (params) =>
     nodesView(parts, 'all', params.top),
   );
+  const roll = new NodeRoll({
+    own: parts.cache,
+    told: () => parts.directory.told(),
+    classOf: (id) => parts.directory.classOf(id),
+  });
+  offer('nodes.page', z.strictObject(page), (params) => nodesPageView(parts, roll, params));
   offer('devices', nothing, () => devicesView(parts));
   // Rows in any case, so that those of several routers can be added up.
   offer('flows', z.strictObject({ ...flows, ...history, since: since.optional() }), async (params) => {
@@ -29,9 +37,11 @@ export function offerViews(offer: Offer, parts: Parts): void {
     const { rows } = await flowHistoryView(parts, { ...params, since: params.since });
     return rows;
   });
+  offer('flows.page', z.strictObject(page), (params) => flowsPageView(parts, params));
   offer('flows.history', z.strictObject({ ...flows, ...history, since }), (params) =>
     flowHistoryView(parts, params),
   );
   offer('policies', nothing, () => policiesView(parts));
+  offer('policies.brief', nothing, () => briefPoliciesView(parts));
   offer('peers', nothing, () => peersView(parts));
 }

@@ -1,8 +1,10 @@
 import { type Blocked, type Flow, isWhole } from '../../local/flows/flow.ts';
+import type { FlowCursor } from '../../local/flows/flow-table.ts';
 import { joinFlows } from '../../local/flows/joined.ts';
 import type { Counts } from '../../local/observe/conntrack.ts';
 import type { NodeId } from '../../policy/block-set.ts';
 import { ignoredNodes } from '../commands/ignore.ts';
+import type { PageRequest } from '../numbered.ts';
 import type { Parts } from '../parts.ts';
 import { protocolName } from './protocols.ts';
 import { type EndView, endView, nodesNamed } from './traffic.ts';
@@ -46,19 +48,43 @@ export function flowsView(parts: Parts, { top, all, who }: FlowsRequest): FlowVi
     .filter((flow) => all || !isIgnored(flow))
     .sort((x, y) => weight(y) - weight(x))
     .slice(0, top)
-    .map((flow) => ({
-      device: endView(parts, flow.device),
-      other: endView(parts, flow.other),
-      protocol: flow.protocol === 0 && flow.blocked !== undefined ? 'any' : protocolName(flow.protocol),
-      port: flow.port,
-      up: flow.up,
-      down: flow.down,
-      blocked: countsOf(flow.blocked),
-      partial: flow.partial,
-      connections: flow.entries,
-      ignored: isIgnored(flow),
-      seenSecondsAgo: Math.max(0, Math.round((now - flow.lastSeen) / 1000)),
-    }));
+    .map((flow) => shown(parts, flow, isIgnored(flow), now));
+}
+
+/** Some of the flows. `next`: where to go on, as `cursor`; it is not there when that was all. */
+export interface FlowsPageView {
+  readonly flows: readonly FlowView[];
+  readonly next?: FlowCursor | undefined;
+}
+
+/**
+ * The live flows of this router page by page, in no order, those of ignored nodes too; they may come and go meanwhile. As they
+ * were seen: those of a node that has several ids are not added up.
+ */
+export function flowsPageView(parts: Parts, { top, cursor }: PageRequest): FlowsPageView {
+  const ignored = ignoredNodes(parts);
+  const now = parts.clock.monotonic();
+  const { items, next } = parts.flows.page(cursor, top);
+  const flows = items.map((flow) =>
+    shown(parts, flow, ignored.has(flow.device) || ignored.has(flow.other), now),
+  );
+  return { flows, next };
+}
+
+function shown(parts: Parts, flow: Flow, ignored: boolean, now: number): FlowView {
+  return {
+    device: endView(parts, flow.device),
+    other: endView(parts, flow.other),
+    protocol: flow.protocol === 0 && flow.blocked !== undefined ? 'any' : protocolName(flow.protocol),
+    port: flow.port,
+    up: flow.up,
+    down: flow.down,
+    blocked: countsOf(flow.blocked),
+    partial: flow.partial,
+    connections: flow.entries,
+    ignored,
+    seenSecondsAgo: Math.max(0, Math.round((now - flow.lastSeen) / 1000)),
+  };
 }
 
 function* wanted(flows: Iterable<Flow>, ids: ReadonlySet<NodeId> | undefined): Generator<Flow> {

@@ -4,8 +4,10 @@ import { segmentRouter } from '../../p2p/card.ts';
 import type { NodeId } from '../../policy/block-set.ts';
 import { isoTime } from '../book/terms.ts';
 import { ignoredNodes } from '../commands/ignore.ts';
-import { idsOf } from '../commands/standing.ts';
-import { labelOf } from '../known-node.ts';
+import { idsOf, livePolicies } from '../commands/standing.ts';
+import { type KnownNode, labelOf } from '../known-node.ts';
+import type { NodeRoll } from '../node-roll.ts';
+import type { Cursor, PageRequest } from '../numbered.ts';
 import type { Parts } from '../parts.ts';
 import { midnightHour } from './flow-history.ts';
 import { type Place, whereaboutsOf } from './whereabouts.ts';
@@ -50,6 +52,8 @@ export interface DeviceView extends NodeView {
   /** What this router has counted, exactly: in all, and since midnight where the home is. */
   readonly bytesHere: { readonly up: number; readonly down: number } | undefined;
   readonly bytesToday: { readonly up: number; readonly down: number } | undefined;
+  /** The policies that keep it from the internet now, as this router decides; exceptions and times are counted in. */
+  readonly internetBlockedBy: readonly string[];
 }
 
 /** The devices, as {@link nodesView}, with what is known of them besides. */
@@ -57,6 +61,7 @@ export function devicesView(parts: Parts): DeviceView[] {
   const { history, vendorOf } = parts;
   const whereabouts = whereaboutsOf(parts);
   const midnight = history === undefined ? 0 : midnightHour(parts);
+  const internetBlockedBy = internetBlocks(parts);
   return nodesView(parts, 'devices').map((node) => {
     const { router, places, bytes } = whereabouts(node.ids);
     const totals = node.ids.flatMap((id) => history?.total(id) ?? []);
@@ -72,8 +77,26 @@ export function devicesView(parts: Parts): DeviceView[] {
       bytes,
       bytesHere: sumOf(totals.map(({ up, down }) => ({ up: up.bytes, down: down.bytes }))),
       bytesToday: sumOf(node.ids.flatMap((id) => history?.bytesSince(id, midnight) ?? [])),
+      internetBlockedBy: internetBlockedBy(node.ids),
     };
   });
+}
+
+/** What keeps a device from the internet. Of a device that only other routers see, nothing is decided here unless a policy names it. */
+function internetBlocks(parts: Parts): (ids: readonly NodeId[]) => readonly string[] {
+  const { owners } = parts.blockSet();
+  const ofHome = livePolicies(parts, 'block')
+    .filter(
+      (live) =>
+        (live.record.a.kind === 'home' || live.record.a.kind === 'lan') &&
+        live.record.b.kind === 'internet' &&
+        parts.force(live).inForce,
+    )
+    .map(({ id }) => id);
+  return (ids) => {
+    const decided = ids.flatMap((id) => owners.get(id) ?? []);
+    return decided.length === 0 ? ofHome : [...new Set(decided.flatMap(({ internet = [] }) => internet))];
+  };
 }
 
 function sumOf(amounts: readonly { readonly up: number; readonly down: number }[]) {
@@ -91,12 +114,34 @@ function sumOf(amounts: readonly { readonly up: number; readonly down: number }[
  * @param top so many at most
  */
 export function nodesView(parts: Parts, only: 'all' | 'devices', top = Infinity): NodeView[] {
+  return showNodes(parts, parts.directory.nodes(only).slice(0, top));
+}
+
+/** Some of the nodes. `next`: where to go on, as `cursor`; it is not there when that was all. */
+export interface NodesPageView {
+  readonly nodes: readonly NodeView[];
+  readonly next?: Cursor | undefined;
+}
+
+/** The nodes of {@link nodesView} page by page, in the order in which they came to be known; they may come and go meanwhile. */
+export function nodesPageView(parts: Parts, roll: NodeRoll, { top, cursor }: PageRequest): NodesPageView {
+  const { items, next } = roll.page(cursor, top);
+  return {
+    nodes: showNodes(
+      parts,
+      items.flatMap((id) => parts.directory.whole(id) ?? []),
+    ),
+    next,
+  };
+}
+
+/** Nodes as people are shown them. */
+export function showNodes(parts: Parts, nodes: readonly KnownNode[]): NodeView[] {
   const nameSegment = segmentNames(parts);
   const now = parts.clock.monotonic();
   const ignored = ignoredNodes(parts);
   const groups = groupsByNode(parts);
-  const nodes = parts.directory.nodes(only);
-  return nodes.slice(0, top).map((node) => {
+  return nodes.map((node) => {
     const seen = node.ids.flatMap((id) => parts.cache.lastSeen(id) ?? []).sort((x, y) => y - x)[0];
     return {
       id: node.id,
@@ -116,9 +161,14 @@ export function nodesView(parts: Parts, only: 'all' | 'devices', top = Infinity)
       domains: node.domains,
       seenSecondsAgo: seen === undefined ? undefined : Math.round((now - seen) / 1000),
       references: referencesOf(parts, node.ids),
-      alias: node.ids.map((id) => parts.aliases?.has(id)).find((alias) => alias !== undefined),
+      alias: leastAlias(parts, node.ids),
     };
   });
+}
+
+/** Of nodes that became one the least goes on, as with SPIN; the others stand for the same node. */
+function leastAlias({ aliases }: Parts, ids: readonly NodeId[]): number | undefined {
+  return ids.flatMap((id) => aliases?.has(id) ?? []).sort((x, y) => x - y)[0];
 }
 
 function referencesOf({ references }: Parts, ids: readonly NodeId[]): ReferenceCounts {

@@ -8,6 +8,7 @@ import { exceptionsTo } from '../commands/exceptions.ts';
 import { type LivePolicy, livePolicies } from '../commands/standing.ts';
 import type { Parts } from '../parts.ts';
 import { countEntries, type Entries } from './entries.ts';
+import { haltedWords } from './halted.ts';
 import { isShown } from './shown.ts';
 import { termsInWords } from './terms.ts';
 import { termsWords } from './words.ts';
@@ -27,6 +28,8 @@ export interface PolicyView {
   readonly terms: Terms;
   /** For how long, and what is counted down, in words. */
   readonly time: string;
+  /** Its terms hold now, by this router's clock; whether anything of it is in the kernel is told by `here`. */
+  readonly inForce: boolean;
   /** Known names that a block covers besides what it was made for: what was split off it, and what shares an address. */
   readonly alsoAffects: readonly string[];
   readonly alsoAffectsMore: number;
@@ -91,6 +94,7 @@ export class PolicyViews {
       reason: terms.reason,
       terms,
       time: policy === undefined ? '' : termsInWords(this.#parts, policy),
+      inForce: policy !== undefined && this.#parts.force(policy).inForce,
       by: op.by,
       router: directory.routerName(op.peer),
       at: isoTime(op.at),
@@ -112,6 +116,7 @@ export class PolicyViews {
       reason: record.terms.reason,
       terms: record.terms,
       time: termsWords({ ...record.terms, reason: undefined }).join(' '),
+      inForce: false,
       by,
       router: config.agent.name,
       at: isoTime(clock.now()),
@@ -128,7 +133,8 @@ export class PolicyViews {
     const { directory, enforcer } = this.#parts;
     if (!this.#parts.force(policy).inForce) return not(`not now: ${termsInWords(this.#parts, policy)}`);
     const health = enforcer.health();
-    if (!health.enforcing) return not(health.lastError ?? 'this router only observes');
+    if (!health.enforcing)
+      return not(haltedWords(health.halted) ?? health.lastError ?? 'this router only observes');
     const entries = this.#entries.get(id);
     if (entries !== undefined) return { ...entries, enforced: true, why: undefined };
     const spared = this.#spared.get(id);

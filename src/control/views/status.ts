@@ -1,6 +1,7 @@
 import type { EnforcerHealth } from '../../local/enforce/enforcer.ts';
 import type { ObserverHealth } from '../../local/observer.ts';
 import type { Parts } from '../parts.ts';
+import { haltedWords } from './halted.ts';
 import { isShown } from './shown.ts';
 
 /** One look at a router. */
@@ -77,7 +78,9 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
   if (parts.holding()) {
     found.push('this router waits for the others to tell what is blocked; what was blocked stays blocked');
   } else if (!enforcement.enforcing) {
-    found.push(`nothing is enforced on this router: ${enforcement.lastError ?? parts.backend.detail}`);
+    found.push(
+      `nothing is enforced on this router: ${haltedWords(enforcement.halted) ?? enforcement.lastError ?? parts.backend.detail}`,
+    );
   }
   const { forwardsNothing, lan, tracking, why } = observation;
   if (forwardsNothing !== undefined) found.push(forwardsNothing);
@@ -98,5 +101,5 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
   const { problem, putAside } = parts.history?.health() ?? {};
   if (problem !== undefined) found.push(`what is seen cannot be kept: ${problem}`);
   if (putAside !== undefined) found.push(putAside);
-  return found;
+  return [...found, ...(parts.doorProblems?.() ?? [])];
 }

@@ -29,8 +29,11 @@ export class Drops {
   #cut = false;
   /** The pair that dropped last is the last. */
   readonly #totals = new Map<string, DropTotal>();
-  /** `unknown` and `beyond`: counters of the newest reading whose address is nobody's yet, or that are too many. */
-  readonly counters = { readings: 0, unknown: 0, beyond: 0, forgotten: 0 };
+  /**
+   * `packets` and `bytes`: all that was dropped since the start. `unknown` and `beyond`: counters of the newest reading whose
+   * address is nobody's yet, or that are too many.
+   */
+  readonly counters = { readings: 0, packets: 0, bytes: 0, unknown: 0, beyond: 0, forgotten: 0 };
 
   constructor(places: Pick<Places, 'isLan' | 'deviceAt' | 'remoteAt'>) {
     this.#places = places;
@@ -85,6 +88,8 @@ export class Drops {
   }
 
   #sum(drop: Drop, now: number): void {
+    this.counters.packets += drop.packets;
+    this.counters.bytes += drop.bytes;
     const key = pair(drop);
     const before = this.#totals.get(key);
     this.#totals.delete(key);

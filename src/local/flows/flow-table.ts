@@ -20,6 +20,21 @@ export interface FlowTableOptions {
   maxFlows?: number;
 }
 
+/** Where someone who reads page by page has come to. */
+export interface FlowCursor {
+  /** So many slots were looked at. */
+  readonly after: number;
+  /** The running number of the flow that began last before the beginning. */
+  readonly until: number;
+}
+
+/** Some of the flows. */
+export interface FlowPage {
+  readonly items: readonly Flow[];
+  /** Where to go on; undefined when that was all. */
+  readonly next: FlowCursor | undefined;
+}
+
 /** Work that is done at a time, about a millisecond of it: a slot that is aged is 1, a flow that goes as many as this. */
 const SLICE = 16_384;
 const GOES = 24;
@@ -93,6 +108,22 @@ export class FlowTable {
    */
   flows(): Generator<Flow> {
     return this.#listed(this.#born);
+  }
+
+  /**
+   * Some of the flows, in no order, and where to go on; as safe as `flows()`, however long somebody takes between two pages.
+   * It looks at 8 × `most` slots at most, so a page may be short or empty and yet not the last.
+   */
+  page(cursor: FlowCursor | undefined, most: number): FlowPage {
+    const { after, until } = cursor ?? { after: 0, until: this.#born };
+    const items: Flow[] = [];
+    let slot = after;
+    // A flow stays in its slot; whatever takes the slot after it began later, and is left out by its number.
+    for (; slot < this.#columns.length; slot++) {
+      if (items.length === most || slot - after === most * 8) return { items, next: { after: slot, until } };
+      if (this.#isThere(slot, until)) items.push(this.#read(slot));
+    }
+    return { items, next: undefined };
   }
 
   /** The flows that a node is an end of, whoever began them, the most recently active first. As safe as `flows()`. */

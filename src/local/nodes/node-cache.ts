@@ -164,6 +164,12 @@ export class NodeCache {
     return [...this.devices(), ...Array.from(this.#books.remotes.all(), describeRemote)];
   }
 
+  /** The id of every node. */
+  *ids(): Iterable<NodeId> {
+    for (const { id } of this.#books.devices.all()) yield id;
+    for (const { id } of this.#books.remotes.all()) yield id;
+  }
+
   /** Every domain that answered, with the id of its node. */
   *domains(): Iterable<readonly [domain: string, id: NodeId]> {
     for (const { domain, id } of this.#books.remotes.all()) if (domain !== undefined) yield [domain, id];
