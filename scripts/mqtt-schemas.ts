@@ -1,13 +1,17 @@
-/** Writes docs/mqtt/*.schema.json: what the messages on Hedgerow's own topics look like (src/mqtt/topics/schemas.ts). */
+/** Writes docs/mqtt/*.schema.json: what the messages on all topics look like (src/mqtt/…/schemas.ts). */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { homeAssistantSchemas } from '../src/mqtt/home-assistant/schemas.ts';
+import { spinSchemas } from '../src/mqtt/spin/schemas.ts';
 import { topicSchemas } from '../src/mqtt/topics/schemas.ts';
+
+const all = { ...topicSchemas, ...spinSchemas, ...homeAssistantSchemas };
 
 /** The schema files by their names. */
 export function schemaFiles(): ReadonlyMap<string, string> {
   return new Map(
-    Object.entries(topicSchemas).map(([name, { topic, schema }]) => {
+    Object.entries(all).map(([name, { topic, schema }]) => {
       const { $schema, ...rest } = z.toJSONSchema(schema, { override: open });
       const file = { $schema, title: topic, ...rest };
       return [`${name}.schema.json`, `${JSON.stringify(file, null, 2)}\n`];

@@ -57,9 +57,9 @@ export class NodeRoll {
   /** Who is known has a number. An id that nobody sees any more keeps it as long as another of the same node is seen. */
   #look(id: NodeId): void {
     const number = this.#numbers.get(id);
-    if (number === undefined) {
-      if (this.#isKnown(id)) this.#numbers.set(id, this.#numbered.add(id));
-    } else if (!this.#sources.classOf(id).some((same) => this.#isKnown(same))) {
+    if (this.#isKnown(id)) {
+      if (number === undefined) this.#numbers.set(id, this.#numbered.add(id));
+    } else if (number !== undefined && !this.#sources.classOf(id).some((same) => this.#isKnown(same))) {
       this.#numbers.delete(id);
       this.#numbered.remove(number);
     }

@@ -106,7 +106,7 @@ export class Bridge implements Service {
     const failed = turns.filter((turn) => turn.status === 'rejected');
     for (const { reason } of failed) this.#failed(reason);
     if (failed.length === 0) this.#lastError = undefined;
-    for (const way of this.#ways) way.say(wanted);
+    await Promise.all(this.#ways.map((way) => way.say(wanted)));
   }
 
   #failed(error: unknown): void {

@@ -1,4 +1,4 @@
-import type { IClientOptions, MqttClient } from 'mqtt';
+import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { type Clock, repeat } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -186,7 +186,6 @@ export class ClientLink implements MqttLink, Service {
   /** A client that the broker has let in. Rejects with what it was, which `problem()` tells in words. */
   async #open(): Promise<MqttClient> {
     const options = await this.#readOptions();
-    const { connect } = await import('mqtt');
     const client = connect(this.#options.url, options);
     try {
       await new Promise<void>((resolve, reject) => {

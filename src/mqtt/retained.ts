@@ -4,6 +4,8 @@ import type { MqttLink } from './link.ts';
 const MAX_TOPICS = 20_000;
 /** So many messages at most in one step, so that nothing else is held up; the rest follows at the next. */
 const MAX_STEP = 1_000;
+/** So many of them at a time. */
+const SLICE = 25;
 
 /**
  * What one publication keeps retained on one broker, brought to what it should be: desired − actual, as blocks are brought into
@@ -60,19 +62,48 @@ export class Retained {
 
   /** Publishes what differs from `desired`, clearing first; an empty payload is none. True when nothing differs any more. */
   step(desired: ReadonlyMap<string, string>): boolean {
+    const slices = this.slices(desired);
+    for (;;) {
+      const { done, value } = slices.next();
+      if (done) return value;
+    }
+  }
+
+  /**
+   * The same in slices, between which the caller lets others have their turn: with a hundred subscribers each message is a
+   * hundred writes.
+   */
+  *slices(desired: ReadonlyMap<string, string>): Generator<undefined, boolean> {
     if (this.#settled && this.#desired === desired) return true;
     this.#desired = desired;
     this.#settled = true;
-    let room = MAX_STEP;
-    for (const topic of [...this.#held.keys()]) {
-      if ((desired.get(topic) ?? '') !== '') continue;
-      if (room-- === 0 || !this.#clear(topic)) return this.#unfinished();
-    }
-    for (const [topic, payload] of desired) {
-      if (payload === '' || this.#held.get(topic) === payload) continue;
-      if (room-- === 0 || !this.#say(topic, payload)) return this.#unfinished();
+    let said = 0;
+    const differing = this.#differing(desired);
+    for (const [topic, payload] of differing) {
+      if (said > 0 && said % SLICE === 0) {
+        yield;
+        // Somebody else speaks there by now, or we begin anew.
+        if (this.#desired !== desired) return false;
+        if (!this.#differs(topic, payload)) continue;
+      }
+      if (said++ === MAX_STEP) return this.#unfinished();
+      if (!(payload === '' ? this.#clear(topic) : this.#say(topic, payload))) return this.#unfinished();
     }
     return this.#settled;
+  }
+
+  /** Messages that would bring the broker to what is desired; what is cleared comes first. */
+  *#differing(desired: ReadonlyMap<string, string>): Generator<[topic: string, payload: string]> {
+    for (const topic of [...this.#held.keys()]) {
+      if (this.#held.has(topic) && (desired.get(topic) ?? '') === '') yield [topic, ''];
+    }
+    for (const [topic, payload] of desired) {
+      if (payload !== '' && this.#held.get(topic) !== payload) yield [topic, payload];
+    }
+  }
+
+  #differs(topic: string, payload: string): boolean {
+    return payload === '' ? this.#held.has(topic) : this.#held.get(topic) !== payload;
   }
 
   #unfinished(): boolean {

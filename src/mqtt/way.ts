@@ -18,11 +18,16 @@ export interface WayOptions {
   readonly signal: AbortSignal;
 }
 
+/** Between two slices of what is retained others have their turn, milliseconds. */
+const REST_MS = 5;
+
 /** What the bridge does on one broker. */
 export class Way {
   readonly link: MqttLink;
   readonly #alone: boolean;
   readonly #name: RouterName;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
   readonly #speaker: Speaker;
   readonly #hearing: Hearing;
   readonly #retained = new Map<Publication, Retained>();
@@ -36,6 +41,8 @@ export class Way {
     this.link = options.link;
     this.#alone = options.alone;
     this.#name = options.name;
+    this.#clock = options.clock;
+    this.#signal = options.signal;
     this.#speaker = new Speaker(options);
     this.#hearing = new Hearing(options);
     this.#speaker.start();
@@ -75,11 +82,13 @@ export class Way {
   }
 
   /** Says what these have to say: first what is retained, then, of those of which all of that is said, what is said once. */
-  say(all: readonly Asked[]): void {
-    const told = all.filter(({ publication, retained }) => {
-      if (!this.says(publication)) return false;
-      return retained === undefined || this.#of(publication).step(retained);
-    });
+  async say(all: readonly Asked[]): Promise<void> {
+    const told: Asked[] = [];
+    for (const asked of all) {
+      const { publication, retained } = asked;
+      if (!this.says(publication)) continue;
+      if (retained === undefined || (await this.#bring(publication, retained))) told.push(asked);
+    }
     this.#speaker.beat();
     for (const asked of all) {
       if (!this.says(asked.publication)) continue;
@@ -94,6 +103,17 @@ export class Way {
     this.#hearing.listen([]);
     this.#speaker.stop();
     for (const retained of this.#retained.values()) retained.release();
+  }
+
+  /** True when all of it is there. */
+  async #bring(publication: Publication, desired: ReadonlyMap<string, string>): Promise<boolean> {
+    const slices = this.#of(publication).slices(desired);
+    for (;;) {
+      const { done, value } = slices.next();
+      if (done) return value;
+      await this.#clock.sleep(REST_MS, this.#signal);
+      if (!this.says(publication)) return false;
+    }
   }
 
   #isOurs({ scope }: Publication): boolean {

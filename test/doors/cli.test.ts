@@ -97,6 +97,16 @@ describe('the command line', { timeout: 60_000 }, () => {
     expect(await hedgerow('config', 'check')).toMatchObject({ code: 0 });
   });
 
+  it.each(['-', '/dev/stdin'])('takes over a book from the standard input: import %s', async (file) => {
+    const refused = await shell(
+      `echo "polcies: []" | "$1" "$2" import ${file} 2>&1; echo "\${PIPESTATUS[1]}"`,
+    );
+    expect(refused).toMatch(
+      new RegExp(`^hedgerow: ${file} cannot be taken over; nothing was changed\n  ${file}:1: `),
+    );
+    expect(refused).toMatch(/\n65\n$/);
+  });
+
   it('takes a password from a pipe, and keeps it for its owner only', async () => {
     const child = spawn(process.execPath, [ENTRY, 'config', 'password', '--json'], { env: environment() });
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));

@@ -8,7 +8,9 @@ import { Doorway } from '../../src/control/doorway.ts';
 import type { Listeners } from '../../src/control/listeners.ts';
 import { silentLog } from '../../src/log.ts';
 import { spinEntrance } from '../../src/mqtt/spin/entrance.ts';
-import { spinHouse } from '../unit/mqtt/spin/spin-house.ts';
+import { Spoiler } from '../property/spoil.ts';
+import { PATIENCE_MS, RUBBISH, withstands } from '../support/rubbish.ts';
+import { spinHouse, transcript } from '../unit/mqtt/spin/spin-house.ts';
 
 const MAX = 50;
 const DEVICES = '{"jsonrpc":"2.0","id":1,"method":"list_devices"}';
@@ -125,5 +127,32 @@ describe('SPIN’s unix socket', () => {
     flow();
     await closed;
     expect(await ask(DEVICES)).toContain('"result"');
+  });
+
+  it('answers spoilt requests or hangs up, and everybody else too', { timeout: PATIENCE_MS }, async () => {
+    const spoiler = new Spoiler(Number(process.env.FAST_CHECK_SEED ?? 20261121) || 1);
+    const requests = transcript('rpc_transcript_1.txt').map(({ request }) => Buffer.from(request));
+    let answered = 0;
+    const say = () =>
+      new Promise<void>((resolve) => {
+        const socket = createConnection(path);
+        const said = spoiler.bytes(requests);
+        socket.on('error', () => socket.destroy()).on('close', () => resolve());
+        socket.once('data', () => {
+          answered += 1;
+        });
+        // Some go before they have the answer, some say it in two parts.
+        if (spoiler.number(4) === 0) socket.write(said, () => socket.destroy());
+        else if (spoiler.number(4) === 0)
+          socket.write(said.subarray(0, 9), () => socket.end(said.subarray(9)));
+        else socket.end(said);
+      });
+    const batch = async () => {
+      await Promise.all(Array.from({ length: MAX - 10 }, say));
+      return MAX - 10;
+    };
+    const honest = async () => expect(await ask(DEVICES)).toContain('"result"');
+    await withstands(honest, batch, { pauseMs: 50 });
+    expect(answered).toBeGreaterThan(RUBBISH / 2);
   });
 });

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import fc from 'fast-check';
 import mqttPacket from 'mqtt-packet';
 import { describe, expect, it, vi } from 'vitest';
 import { embeddedWorld, heard } from './embedded-world.ts';
@@ -145,42 +144,5 @@ describe('the embedded broker, attacked', () => {
     for (const socket of sockets) socket.destroy();
     await pause(50);
     expect((await world.client()).connected).toBe(true);
-  });
-
-  it('lives through rubbish, before and after CONNECT', { timeout: 60_000 }, async () => {
-    await using world = await embeddedWorld('write');
-    const client = await world.client({ clientId: 'witness' });
-    const valid = fc.constantFrom(hello, subscribeAll, say(0, 1), say(1, 2), say(2, 3));
-    const chunk = fc.oneof(
-      valid,
-      fc.uint8Array({ minLength: 1, maxLength: 60 }),
-      // A valid packet with some bytes changed.
-      fc
-        .tuple(valid, fc.array(fc.tuple(fc.nat(80), fc.nat(255)), { maxLength: 4 }))
-        .map(([bytes, changes]) => {
-          const changed = Uint8Array.from(bytes);
-          for (const [at, byte] of changes) if (at < changed.length) changed[at] = byte;
-          return changed;
-        }),
-    );
-    await fc.assert(
-      fc.asyncProperty(
-        fc.boolean(),
-        fc.array(chunk, { minLength: 1, maxLength: 12 }),
-        async (greet, chunks) => {
-          const socket = await raw(world.port, ...(greet ? [hello] : []), ...chunks);
-          socket.resume();
-          const closed = once(socket, 'close');
-          socket.end();
-          await closed;
-        },
-      ),
-      { numRuns: 500 },
-    );
-    const messages = heard(client);
-    await client.subscribeAsync('a');
-    world.embedded.link.publish({ topic: 'a', payload: 'still here' });
-    await until(() => expect(messages).toEqual(['a still here']));
-    await until(() => expect(world.broker.counts.clients).toBe(1));
   });
 });

@@ -47,7 +47,8 @@ export class Broker {
   }
 }
 
-const publication = (at: At, topic: string, payload: string) => [
+/** The command that publishes. */
+export const publication = (at: At, topic: string, payload: string) => [
   'mosquitto_pub',
   ...where(at),
   ...['-q', '1', '-t', topic, '-m', payload],

@@ -8,6 +8,7 @@ import { RouterName } from '../../src/mqtt/router-name.ts';
 import { covers } from '../../src/mqtt/topic-filter.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { fakeHome, id, peer, recentOf } from '../support/home-assistant.ts';
+import { PATIENCE_MS, RUBBISH, withstands } from '../support/rubbish.ts';
 
 const never = new AbortController().signal;
 
@@ -69,4 +70,37 @@ it('rubbish on its topics is never an exception, nor a command that nobody gave'
       },
     ),
   );
+});
+
+it('much rubbish on its topics is counted, and its switches go on working', {
+  timeout: PATIENCE_MS,
+}, async () => {
+  const home = fakeHome();
+  const clock = new FakeClock();
+  const options = { methods: () => home.methods, prefix: 'homeassistant', clock };
+  const ha = new HomeAssistant({ ...options, name: new RouterName('attic', peer(1)), log: silentLog });
+  const first = ha.turn(recentOf(), never);
+  await clock.advance(300);
+  await first;
+  const samples = fc.sample(fc.tuple(topic, payload, fc.boolean()), Math.min(RUBBISH, 20_000));
+  const hears = ha.hears;
+  const say = async (message: { topic: string; payload: string; retain: boolean }) => {
+    const heard = hears.filter(({ filter }) => covers(filter, message.topic));
+    for (const { on } of heard) await on(message, never);
+  };
+  let told = 0;
+  const batch = async () => {
+    const some = Array.from({ length: 10 }, () => samples[told++ % samples.length] ?? ['', '', false]);
+    await Promise.all(some.map(([where, what, retain]) => say({ topic: where, payload: what, retain })));
+    home.commands.length = 0;
+    return 10;
+  };
+  const honest = async () => {
+    const before = ha.counters.commands;
+    await say({ topic: `hedgerow/home/request/ha/${id(1)}/block`, payload: 'ON', retain: false });
+    expect(ha.counters.commands).toBeGreaterThan(before);
+  };
+  await withstands(honest, batch);
+  expect(ha.counters.rubbish).toBeGreaterThan(RUBBISH / 10);
+  expect(ha.counters.failed).toBe(0);
 });

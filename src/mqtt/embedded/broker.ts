@@ -42,6 +42,8 @@ export class EmbeddedBroker {
   readonly #kept: Kept;
   readonly #aedes: Aedes;
   readonly #sessions = new Map<ClientStream, Session>();
+  /** Who is connected, by the name that they gave themselves. */
+  readonly #named = new Map<string, ClientStream>();
   readonly #onClients: (count: number) => void;
   #timer: Timer | undefined;
   #stopped = false;
@@ -73,8 +75,7 @@ export class EmbeddedBroker {
       maxTopicLevels: MAX_LEVELS,
       ...gate.hooks,
     });
-    this.#aedes.on('client', () => this.#told(1));
-    this.#aedes.on('clientDisconnect', () => this.#told(-1));
+    this.#aedes.on('client', ({ conn }) => conn instanceof ClientStream && this.#entered(conn));
     this.#aedes.on('unsubscribe', (filters, client) => {
       const session = this.#sessionOf(client);
       for (const filter of filters) session?.filters.delete(filter);
@@ -110,7 +111,7 @@ export class EmbeddedBroker {
       (reason) => this.#count(reason),
     );
     this.#sessions.set(client, session);
-    client.once('close', () => this.#sessions.delete(client));
+    client.once('close', () => this.#left(client));
     this.#aedes.handle(client);
   }
 
@@ -181,6 +182,29 @@ export class EmbeddedBroker {
   #broke(client: Client, error: Error): void {
     if (error.message === 'drain timeout') this.counts.cutSlow += 1;
     this.#options.log.debug({ client: client.id, error: error.message }, 'a client of the broker has gone');
+  }
+
+  /**
+   * Somebody has logged in. Whoever goes by the same name has to go (MQTT 3.1.1, 3.1.4-2): aedes, which would see to that too,
+   * keeps and counts clients that have gone when several of one name come and go at once.
+   */
+  #entered(client: ClientStream): void {
+    const session = this.#sessions.get(client);
+    if (session === undefined) return;
+    session.isIn = true;
+    this.#told(1);
+    if (session.clientId === '') return;
+    const before = this.#named.get(session.clientId);
+    this.#named.set(session.clientId, client);
+    before?.destroy();
+  }
+
+  #left(client: ClientStream): void {
+    const session = this.#sessions.get(client);
+    if (session === undefined) return;
+    this.#sessions.delete(client);
+    if (this.#named.get(session.clientId) === client) this.#named.delete(session.clientId);
+    if (session.isIn) this.#told(-1);
   }
 
   #told(change: number): void {

@@ -52,11 +52,13 @@ export class Gate {
         if (session === undefined) return done(new Error('unknown'), false);
         // Who comes without the password must not be able to take the place of who comes with it.
         const by = packet.password === undefined ? session.entrance : 'password';
-        if (packet.clientId !== '') packet.clientId = `${by}:${packet.clientId}`;
+        if (packet.clientId !== '') session.clientId = `${by}:${packet.clientId}`;
+        // Aedes gives each an id of its own: nothing is kept for who comes again.
+        packet.clientId = '';
         packet.clean = true;
         const most = limits.keepaliveSeconds;
         packet.keepalive = Math.min(packet.keepalive || most, most);
-        session.connection.purpose = `client ${printable(packet.clientId)}`.trim();
+        session.connection.purpose = `client ${printable(session.clientId)}`.trim();
         done(null, true);
       },
       authenticate: (client, _user, password, done) => void this.#login(client, password, done),
@@ -85,6 +87,8 @@ export class Gate {
       authorizeForward: (client, packet) => {
         const session = sessionOf(client);
         if (session === undefined || !this.#rules.mayReceive(session.rights, packet.topic)) return null;
+        // One that has just gone is not written to: each such write would make an error of its own.
+        if (client.conn.destroyed) return null;
         if (session.isStuck(client.conn)) {
           cutSlow(client);
           return null;

@@ -9,6 +9,8 @@ interface Packet {
 
 interface Client {
   readonly id: string;
+  /** It has gone; what it said before may still be looked at. */
+  readonly closed?: boolean;
 }
 
 /**
@@ -79,7 +81,8 @@ export class Kept {
   }
 
   async incomingStorePacket(client: Client, { messageId }: Packet): Promise<void> {
-    if (messageId === undefined) return;
+    // What is stored of one that has gone would never be cleaned up.
+    if (messageId === undefined || client.closed === true) return;
     const ids = this.#underWay.get(client.id);
     if (ids === undefined) this.#underWay.set(client.id, new Set([messageId]));
     else ids.add(messageId);

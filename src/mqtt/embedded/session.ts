@@ -13,6 +13,10 @@ export class Session {
   readonly entrance: Rights;
   /** What it may do; `none` until it has logged in. */
   rights: Rights = 'none';
+  /** What it calls itself, with how it came in before it; empty when it does not say. */
+  clientId = '';
+  /** It has logged in. */
+  isIn = false;
   /** The password with which it came in, as PasswordFile tells versions; undefined: with none. */
   password: string | undefined;
   readonly filters = new Set<string>();

@@ -6,7 +6,7 @@ import type { Arrived, Message } from '../link.ts';
 import type { Publication, Turn } from '../publication.ts';
 import { SpinCounters } from './counters.ts';
 import { SpinHome } from './home.ts';
-import { Flags, LISTS, type ListName, pairsOf } from './lists.ts';
+import { Flags, LISTS, pairsOf } from './lists.ts';
 import { PublishedNodes } from './published-nodes.ts';
 import { isNodeId, SpinQueries } from './queries.ts';
 import type { SpinRpc } from './rpc.ts';
@@ -50,7 +50,8 @@ export class SpinPublication implements Publication {
   readonly #drops = new Drops();
   readonly #counters = new SpinCounters();
   readonly #clock: Clock;
-  #lists: ReadonlyMap<ListName, string> = new Map();
+  /** The lists as they were told last. */
+  #lists: ReadonlySet<string> = new Set();
   #policies: readonly PolicyBrief[] = [];
   #flags = new Flags([]);
   #policiesAt: number | undefined;
@@ -65,10 +66,11 @@ export class SpinPublication implements Publication {
     this.#nodes = new PublishedNodes(this.#home, () => clock.now());
   }
 
-  async turn(recent: Recent): Promise<Turn> {
+  async turn(recent: Recent, signal: AbortSignal): Promise<Turn> {
     const now = this.#clock.monotonic();
     const restarted = this.#lastTurn === undefined || now - this.#lastTurn > AWAY_MS;
-    this.#lastTurn = now;
+    // What another has told meanwhile is unknown.
+    if (restarted) this.#lists = new Set();
     const changed = this.#policiesAt !== recent.versions.policies;
     if (changed) {
       this.#policies = await this.#home.policies();
@@ -79,8 +81,13 @@ export class SpinPublication implements Publication {
     const happened = recent.happenings.flatMap((happening) => ('id' in happening ? happening.id : []));
     const before = { changes: this.#nodes.changes, left: this.#nodes.dropped + this.#drops.dropped };
     const admin = await this.#nodes.look({ spokenOf, changed: happened }, this.#flags, changed);
-    const lists = changed || this.#turns % LISTS_EVERY === 0 ? await this.#changedLists() : [];
-    // Only now: after a failure all of it is looked at again.
+    const look = restarted || changed || this.#turns % LISTS_EVERY === 0;
+    const lists = look ? await this.#listsNow() : undefined;
+    signal.throwIfAborted();
+    const changedLists = lists?.filter(({ payload }) => !this.#lists.has(payload)) ?? [];
+    // Only now: after a failure, or where nobody waits for the answer any more, all of it is looked at again.
+    this.#lastTurn = now;
+    if (lists !== undefined) this.#lists = new Set(lists.map(({ payload }) => payload));
     this.#policiesAt = recent.versions.policies;
     this.#turns += 1;
     const known = (id: string) => this.#nodes.get(id);
@@ -89,7 +96,7 @@ export class SpinPublication implements Publication {
     const messages: Message[] = [
       ...(restarted ? [command('serverRestart')] : []),
       ...admin,
-      ...lists,
+      ...changedLists,
       ...(traffic === undefined ? [] : [traffic]),
       ...(blocked === undefined ? [] : [blocked]),
       ...queriesOf(recent.asked, known),
@@ -114,12 +121,9 @@ export class SpinPublication implements Publication {
     ].filter(isNodeId);
   }
 
-  async #changedLists(): Promise<Message[]> {
-    const before = this.#lists;
+  async #listsNow(): Promise<Message[]> {
     const lists = await this.#queries.lists(this.#policies);
-    const now = LISTS.map((list) => command(list, { result: lists.get(list) ?? [] }));
-    this.#lists = new Map(LISTS.map((list, at) => [list, now[at]?.payload ?? '']));
-    return now.filter(({ payload }, at) => before.get(LISTS[at] ?? 'block') !== payload);
+    return LISTS.map((list) => command(list, { result: lists.get(list) ?? [] }));
   }
 
   #count(messages: readonly Message[], recent: Recent, of: { changes: number; left: number }): void {

@@ -165,20 +165,27 @@ export const responseSchema = z.discriminatedUnion('status', [
   }),
 ]);
 
-/** Every topic with the name of its schema; `+` stands for a router's name, an id or a command. */
-export const topicSchemas: Readonly<Record<string, { readonly topic: string; readonly schema: z.ZodType }>> =
-  {
-    state: { topic: 'hedgerow/+/state', schema: stateSchema },
-    info: { topic: 'hedgerow/+/info', schema: infoSchema },
-    peers: { topic: 'hedgerow/+/peers', schema: peersSchema },
-    enforced: { topic: 'hedgerow/+/policies', schema: enforcedSchema },
-    'device-here': { topic: 'hedgerow/+/node/+', schema: deviceHereSchema },
-    flows: { topic: 'hedgerow/+/flows', schema: flowsSchema },
-    event: { topic: 'hedgerow/+/event', schema: eventSchema },
-    policies: { topic: 'hedgerow/home/policies', schema: policiesSchema },
-    routers: { topic: 'hedgerow/home/routers', schema: routersSchema },
-    node: { topic: 'hedgerow/home/node/+', schema: nodeSchema },
-    admin: { topic: 'hedgerow/home/admin', schema: adminSchema },
-    request: { topic: 'hedgerow/+/request/+', schema: requestSchema },
-    response: { topic: 'hedgerow/+/response/+', schema: responseSchema },
-  };
+/** What is said on a topic, or on all that a filter has. */
+export interface TopicSchema {
+  readonly topic: string;
+  readonly schema: z.ZodType;
+  /** The payload is the text itself, not JSON. */
+  readonly plain?: true;
+}
+
+/** Hedgerow's own topics with the names of their schemas; `+` stands for a router's name, an id or a command. */
+export const topicSchemas: Readonly<Record<string, TopicSchema>> = {
+  state: { topic: 'hedgerow/+/state', schema: stateSchema, plain: true },
+  info: { topic: 'hedgerow/+/info', schema: infoSchema },
+  peers: { topic: 'hedgerow/+/peers', schema: peersSchema },
+  enforced: { topic: 'hedgerow/+/policies', schema: enforcedSchema },
+  'device-here': { topic: 'hedgerow/+/node/+', schema: deviceHereSchema },
+  flows: { topic: 'hedgerow/+/flows', schema: flowsSchema },
+  event: { topic: 'hedgerow/+/event', schema: eventSchema },
+  policies: { topic: 'hedgerow/home/policies', schema: policiesSchema },
+  routers: { topic: 'hedgerow/home/routers', schema: routersSchema },
+  node: { topic: 'hedgerow/home/node/+', schema: nodeSchema },
+  admin: { topic: 'hedgerow/home/admin', schema: adminSchema },
+  request: { topic: 'hedgerow/+/request/+', schema: requestSchema },
+  response: { topic: 'hedgerow/+/response/+', schema: responseSchema },
+};

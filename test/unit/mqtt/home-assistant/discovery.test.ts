@@ -5,12 +5,15 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { deviceDiscovery, routerDiscovery } from '../../../../src/mqtt/home-assistant/discovery.ts';
 import { isConfigTopic, slug } from '../../../../src/mqtt/home-assistant/names.ts';
+import { discoverySchema } from '../../../../src/mqtt/home-assistant/schemas.ts';
 import { id, peer } from '../../../support/home-assistant.ts';
 
 const fixtures = join(import.meta.dirname, '../../../fixtures/home-assistant');
 const read = (name: string) => JSON.parse(readFileSync(join(fixtures, name), 'utf8'));
 const check = new Ajv({ allErrors: true, strictSchema: false }).compile(read('device-discovery.schema.json'));
 const problems = (payload: unknown) => (check(JSON.parse(JSON.stringify(payload))) ? [] : check.errors);
+/** By our own schema, which has only what we say. */
+const ours = (payload: unknown) => discoverySchema.safeParse(payload).error?.message;
 
 describe('what is announced', () => {
   const tv = deviceDiscovery({ id: id(1), name: 'Lounge TV', vendor: 'Example', via: 'r_aa' }, 'attic');
@@ -22,12 +25,15 @@ describe('what is announced', () => {
     for (const payload of [tv, attic, away]) expect(problems(payload)).toEqual([]);
     const bare = deviceDiscovery({ id: id(2), name: '名前', vendor: undefined, via: undefined }, 'attic');
     expect(problems(bare)).toEqual([]);
+    for (const payload of [tv, attic, away, bare]) expect(ours(payload)).toBeUndefined();
   });
 
   it('is checked: an unknown key in the root, a deprecated or a misspelt option are found', () => {
     expect(problems({ ...tv, extra: 1 })).not.toEqual([]);
+    expect(ours({ ...tv, extra: 1 })).toBeDefined();
     const block = { ...tv.cmps.block, object_id: 'lounge_tv' };
     expect(problems({ ...tv, cmps: { ...tv.cmps, block } })).not.toEqual([]);
+    expect(ours({ ...tv, cmps: { ...tv.cmps, block } })).toBeDefined();
     const { p, unique_id } = tv.cmps.block ?? {};
     expect(problems({ ...tv, cmps: { block: { p, unique_id } } })).not.toEqual([]);
   });

@@ -19,6 +19,7 @@ import {
   recentOf,
   refuse,
 } from '../../../support/home-assistant.ts';
+import { allWrongIn, wrongIn } from '../../../support/mqtt-schemas.ts';
 
 const TV = `d_${id(1)}`;
 const CONFIG = `homeassistant/device/hedgerow_${TV}/config`;
@@ -52,14 +53,18 @@ async function told(): Promise<ReadonlyMap<string, string>> {
 async function turn(recent: Recent): Promise<Turn> {
   const turning = ha.turn(recent, never);
   await clock.advance(300);
-  return await turning;
+  const turned = await turning;
+  expect(allWrongIn(turned.messages, turned.retained)).toEqual([]);
+  return turned;
 }
 const state = async () => JSON.parse((await told()).get(STATE) ?? '{}');
 
 async function hear(topic: string, payload: string, retain = false): Promise<readonly Message[]> {
   const message: Arrived = { topic, payload, retain };
   const answers = ha.hears.filter(({ filter }) => covers(filter, topic)).map(({ on }) => on(message, never));
-  return (await Promise.all(answers)).flat();
+  const messages = (await Promise.all(answers)).flat();
+  expect(allWrongIn(messages)).toEqual([]);
+  return messages;
 }
 
 describe('what is retained', () => {
@@ -225,7 +230,10 @@ describe('what is switched', () => {
 
   it('pauses for a while or till morning', async () => {
     await told();
-    for (const length of ['10m', '1h', 'morning']) await hear(BUTTON, length);
+    for (const length of ['10m', '1h', 'morning']) {
+      await hear(BUTTON, length);
+      expect(wrongIn({ topic: BUTTON, payload: length })).toBeUndefined();
+    }
     expect(home.commands.map(([name, params]) => [name, params.for ?? params.until])).toEqual([
       ['pause', '10m'],
       ['pause', '1h'],
@@ -247,6 +255,10 @@ describe('what is switched', () => {
     await hear(SWITCH.replace(id(1), id(99)), 'ON');
     await hear(SWITCH, 'on');
     await hear(BUTTON, '2h');
+    expect([
+      wrongIn({ topic: SWITCH, payload: 'on' }),
+      wrongIn({ topic: BUTTON, payload: '2h' }),
+    ]).not.toContain(undefined);
     expect(home.commands).toEqual([]);
     expect(ha.counters.rubbish).toBe(4);
   });
@@ -280,6 +292,7 @@ it('a router tells of itself what only it knows', async () => {
   });
   home.policies = [{ inForce: true }, { inForce: false }];
   const { retained } = await router.turn(recentOf(), never);
+  expect(allWrongIn([], retained)).toEqual([]);
   const told = JSON.parse(retained?.get('hedgerow/attic/ha') ?? '');
   expect(told).toMatchObject({ reachable: 2, policies: 1, problem: 'OFF' });
   expect(told.last_sync).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d[05]:00\.000Z$/);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Moved, Recent } from '../../../../src/control/recent.ts';
 import { SpinPublication } from '../../../../src/mqtt/spin/publication.ts';
+import { allWrongIn, wrongIn } from '../../../support/mqtt-schemas.ts';
 import { answer } from '../../../support/parts.ts';
 import { recorded, type SpinHouse, shapeOf, spinHouse } from './spin-house.ts';
 
@@ -27,7 +28,8 @@ function spinning(house: SpinHouse) {
   const turn = async (recent: Partial<Recent> = {}) => {
     const versions = { nodes: 0, policies: house.replica.liveVersion, peers: 0 };
     const news = { moved: [], dropped: [], asked: [], happenings: [], missed: 0, versions, ...recent };
-    const said = await publication.turn(news);
+    const said = await publication.turn(news, new AbortController().signal);
+    expect(allWrongIn(said.messages, said.retained)).toEqual([]);
     house.clock.advance(1_000);
     retained = said.retained ?? retained;
     const on = (topic: string) =>
@@ -256,6 +258,29 @@ describe('what is published', () => {
   });
 });
 
+describe('the documented schemas', () => {
+  it('have what SPIN itself said', () => {
+    const lines = recorded('mqtt_samples.txt').slice(1);
+    const said = lines
+      .map((line) => line.split('\t'))
+      .map(([, topic = '', payload = '']) => ({ topic, payload }));
+    expect(allWrongIn(said.filter(({ payload }) => payload !== ''))).toEqual([]);
+  });
+
+  it('have nothing else', () => {
+    const topic = 'SPIN/traffic';
+    const wrong = (command: object, on = topic) => wrongIn({ topic: on, payload: JSON.stringify(command) });
+    expect(wrong({ command: 'serverRestart' })).toBeUndefined();
+    expect(wrong({ command: 'serverRestart', more: 1 })).toBeDefined();
+    expect(wrong({ command: 'restart' })).toBeDefined();
+    const node = { id: 1, lastseen: 0, ips: [], domains: [] };
+    expect(wrong({ command: 'nodeInfo', result: node }, `${topic}/node/1`)).toBeUndefined();
+    expect(wrong({ command: 'nodeInfo', result: { ...node, ips: {} } }, `${topic}/node/1`)).toBeDefined();
+    expect(wrong({ command: 'nodeMerged', result: { id: 1 } }, `${topic}/admin`)).toBeDefined();
+    expect(wrongIn({ topic: 'SPIN/other', payload: '{}' })).toBe('SPIN/other is not documented');
+  });
+});
+
 describe('what is heard', () => {
   it('is answered on SPIN/jsonrpc/a; what a broker kept and what wants no answer is not', async () => {
     const house = spinHouse();
@@ -269,6 +294,8 @@ describe('what is heard', () => {
     expect(await hears?.on({ topic, payload, retain: true })).toEqual([]);
     const silent = '{"jsonrpc":"2.0","method":"reset_iplist_ignore"}';
     expect(await hears?.on({ topic, payload: silent, retain: false })).toEqual([]);
-    expect(await hears?.on({ topic, payload: 'rubbish', retain: false })).toHaveLength(1);
+    const refused = (await hears?.on({ topic, payload: 'rubbish', retain: false })) ?? [];
+    expect(refused).toHaveLength(1);
+    expect(allWrongIn([{ topic, payload }, ...refused])).toEqual([]);
   });
 });
