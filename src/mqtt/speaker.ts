@@ -58,6 +58,8 @@ export class Speaker {
   /** Since when it is connected, and when the broker last told what it had kept; undefined before. */
   #connectedAt: number | undefined;
   #keptAt = 0;
+  /** On this connection. */
+  #settled = false;
   #saidAt: number | undefined;
   #saidAs: string | undefined;
 
@@ -93,7 +95,9 @@ export class Speaker {
     if (!this.#link.connected || this.#connectedAt === undefined) return false;
     const now = this.#clock.monotonic();
     const quiet = now - Math.max(this.#connectedAt, this.#keptAt) >= QUIET_MS;
-    return this.#alone || quiet || now - this.#connectedAt >= MAX_QUIET_MS;
+    // It stays so: what is late after all must not silence what was just gathered to be said.
+    this.#settled ||= this.#alone || quiet || now - this.#connectedAt >= MAX_QUIET_MS;
+    return this.#settled;
   }
 
   get speaks(): boolean {
@@ -118,6 +122,7 @@ export class Speaker {
 
   #connected(): void {
     this.#connectedAt = this.#clock.monotonic();
+    this.#settled = false;
     this.#saidAt = undefined;
   }
 

@@ -142,9 +142,9 @@ describe('SPIN’s unix socket', () => {
           answered += 1;
         });
         // Some go before they have the answer, some say it in two parts.
-        if (spoiler.number(4) === 0) socket.write(said, () => socket.destroy());
-        else if (spoiler.number(4) === 0)
-          socket.write(said.subarray(0, 9), () => socket.end(said.subarray(9)));
+        const how = spoiler.number(4);
+        if (how === 0) socket.write(said, () => socket.destroy());
+        else if (how === 1) socket.write(said.subarray(0, 9), () => socket.end(said.subarray(9)));
         else socket.end(said);
       });
     const batch = async () => {
@@ -152,7 +152,8 @@ describe('SPIN’s unix socket', () => {
       return MAX - 10;
     };
     const honest = async () => expect(await ask(DEVICES)).toContain('"result"');
-    await withstands(honest, batch, { pauseMs: 50 });
-    expect(answered).toBeGreaterThan(RUBBISH / 2);
+    // As many again come by a way without sockets: test/property/spin-rubbish.
+    await withstands(honest, batch, { count: RUBBISH / 2, pauseMs: 50 });
+    expect(answered).toBeGreaterThan(RUBBISH / 4);
   });
 });

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import mqttPacket, { type Packet } from 'mqtt-packet';
+import { type Clock, systemClock } from '../../src/clock.ts';
 import type { Spoiler } from '../property/spoil.ts';
 import { PASSWORD } from './embedded-world.ts';
 
@@ -79,21 +80,36 @@ export function talk(spoiler: Spoiler, packets: number): Uint8Array[] {
   return [...(greets ? [first] : []), ...Array.from({ length: packets }, () => packet(spoiler))];
 }
 
-/** Says the greeting, a little later the rest, and goes. Resolves when the stream is closed, by whomever. */
+/**
+ * Says the greeting, when it is answered the rest, and goes. Resolves when the stream is closed, by whomever.
+ * @param isAnswered whether what has come so far answers the greeting; what is no greeting is not waited for long
+ */
 export async function say(
   stream: Duplex,
   greeting: readonly Uint8Array[],
   rest: readonly Uint8Array[],
-  politely: boolean,
+  { politely, isAnswered }: { politely: boolean; isAnswered: (heard: string) => boolean },
 ): Promise<void> {
   const closed = new Promise((resolve) => stream.once('close', resolve));
+  let heard = '';
+  const answered = new Promise<void>((resolve) => {
+    stream.on('data', (bytes: Buffer) => {
+      if (heard.length < 1_000) heard += bytes.toString('latin1');
+      if (isAnswered(heard)) resolve();
+    });
+  });
   stream.on('error', () => stream.destroy()).on('end', () => stream.destroy());
-  stream.resume().write(Buffer.concat(greeting));
-  await wait(5);
+  stream.write(Buffer.concat(greeting));
+  await Promise.race([answered, closed, wait(50)]);
   for (const each of rest) if (stream.writable) stream.write(each);
   if (politely) stream.end();
-  await Promise.race([closed, wait(politely ? 10 : 2)]);
-  // Who is let wait for the answer to a wrong password goes away.
+  await Promise.race([closed, wait(politely ? 100 : 2)]);
   stream.destroy();
   await closed;
 }
+
+/** The answer to a wrong password waits for a second, and everything is looked at once a second: here 50 times as often. */
+export const quickClock: Clock = {
+  ...systemClock,
+  after: (ms, run) => systemClock.after(ms / 50, run),
+};

@@ -90,7 +90,8 @@ it('much rubbish on its topics is counted, and its switches go on working', {
   };
   let told = 0;
   const batch = async () => {
-    const some = Array.from({ length: 10 }, () => samples[told++ % samples.length] ?? ['', '', false]);
+    const from = (10 * told++) % samples.length;
+    const some = samples.slice(from, from + 10);
     await Promise.all(some.map(([where, what, retain]) => say({ topic: where, payload: what, retain })));
     home.commands.length = 0;
     return 10;

@@ -64,6 +64,13 @@ describe('topics and rights', () => {
   });
 });
 
+it('keeps nothing of a client that has gone, also when what it said is looked at only then', async () => {
+  const kept = new Kept(5);
+  await kept.incomingStorePacket({ id: 'here' }, { messageId: 1 });
+  await kept.incomingStorePacket({ id: 'gone', closed: true }, { messageId: 1 });
+  expect(kept.clients).toBe(1);
+});
+
 const LIMITS = { publishBytes: 1_000, otherBytes: 200 };
 const packet = fc.oneof(
   fc.nat(900).map((length) => ({

@@ -3,7 +3,7 @@ import { silentLog } from '../../src/log.ts';
 import type { Message } from '../../src/mqtt/link.ts';
 import { RouterName } from '../../src/mqtt/router-name.ts';
 import { Requests } from '../../src/mqtt/topics/requests.ts';
-import { PATIENCE_MS, RUBBISH, withstands } from '../support/rubbish.ts';
+import { PATIENCE_MS, withstands } from '../support/rubbish.ts';
 import { spinHouse } from '../unit/mqtt/spin/spin-house.ts';
 import { Spoiler } from './spoil.ts';
 

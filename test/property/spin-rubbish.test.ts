@@ -1,6 +1,9 @@
+import type { Socket } from 'node:net';
+import { duplexPair } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RequestReader } from '../../src/mqtt/spin/entrance.ts';
+import type { Entrance } from '../../src/control/doorway.ts';
+import { RequestReader, spinEntrance } from '../../src/mqtt/spin/entrance.ts';
 import { PATIENCE_MS, RUBBISH, withstands } from '../support/rubbish.ts';
 import { spinHouse, transcript } from '../unit/mqtt/spin/spin-house.ts';
 import { Spoiler } from './spoil.ts';
@@ -45,9 +48,20 @@ const VALUES = [
   ],
 ];
 
+/** What the entrance of SPIN's socket answers to a client that closes its side behind the request. */
+async function heardFrom(enter: Entrance, text: string): Promise<string> {
+  const [outside, inside] = duplexPair();
+  enter(inside as Socket, { state: '', purpose: '' }, { address: '', loopback: true, secure: false });
+  outside.end(text);
+  let heard = '';
+  for await (const bytes of outside) heard += bytes;
+  return heard;
+}
+
 describe('SPIN’s JSON-RPC', { timeout: PATIENCE_MS }, () => {
   it(`answers ${RUBBISH} spoilt requests with JSON, and can still be asked`, async () => {
     const house = spinHouse({ policies: 200, changesPerHour: 100, burst: 500 });
+    const enter = spinEntrance(house.rpc, house.clock);
     const spoiler = new Spoiler(SEED);
     const one = async (run: number) => {
       let text = spoiler.pick(REQUESTS);
@@ -62,7 +76,7 @@ describe('SPIN’s JSON-RPC', { timeout: PATIENCE_MS }, () => {
           params: { ...Object(params), [name]: spoiler.pick<unknown>(VALUES) },
         });
       }
-      const answer = await house.rpc(text, 'test');
+      const answer = await (run % 4 < 2 ? house.rpc(text, 'test') : heardFrom(enter, text));
       if (answer !== '') JSON.parse(answer);
     };
     const batch = async () => {

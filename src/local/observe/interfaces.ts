@@ -3,7 +3,6 @@ import { canonicalAddress, canonicalMac, canonicalPrefix, isPrivate } from '../.
 import type { Address, Mac, Prefix } from '../../policy/block-set.ts';
 import type { Exec } from '../exec.ts';
 import { ownText } from './facts.ts';
-import { tryRun } from './try-run.ts';
 
 export interface LanInterface {
   readonly name: string;
@@ -58,7 +57,17 @@ export interface InterfaceTexts {
   forwarding?: string;
 }
 
-const FORWARDING = ['/proc/sys/net/ipv4/ip_forward', '/proc/sys/net/ipv6/conf/all/forwarding'];
+/** What is read, in this order; only the first must succeed. A kernel without IPv6 has no such routes: no answer is right then. */
+const COMMANDS = [
+  'ip -o addr || exit',
+  'ip -o link',
+  'ip route',
+  'ip -6 route',
+  'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding',
+];
+const SEPARATOR = '\n@\n';
+/** One shell for all of them: to start five commands every few seconds costs more than all that they say. */
+const SCRIPT = COMMANDS.join("; printf '\\n@\\n'; ");
 
 /** Reads the interfaces. Throws UnavailableError when `ip` cannot tell the addresses. */
 export async function readInterfaces(
@@ -66,23 +75,10 @@ export async function readInterfaces(
   config: InterfaceConfig,
   signal: AbortSignal,
 ): Promise<Interfaces> {
-  const read = async (...argv: string[]) => {
-    const { code, stdout, stderr } = await exec.run(['ip', ...argv], { timeoutMs: 5_000, signal });
-    return { text: code === 0 ? stdout : '', error: code === 0 ? undefined : stderr };
-  };
-  const [addr, link, route4, route6, forwarding] = await Promise.all([
-    read('-o', 'addr'),
-    read('-o', 'link'),
-    read('route'),
-    // A kernel without IPv6 has no such routes: an empty answer is right then.
-    read('-6', 'route'),
-    tryRun(exec, ['cat', ...FORWARDING], { timeoutMs: 5_000, signal }),
-  ]);
-  if (addr.error !== undefined) {
-    throw new UnavailableError(`cannot read the interfaces: ${addr.error.slice(0, 200)}`);
-  }
-  const texts = { addr: addr.text, link: link.text, route4: route4.text, route6: route6.text };
-  return deduceInterfaces({ ...texts, forwarding: forwarding.stdout }, config);
+  const { stdout, stderr } = await exec.run(['sh', '-c', SCRIPT], { timeoutMs: 5_000, signal });
+  const [addr = '', link, route4 = '', route6 = '', forwarding = ''] = stdout.split(SEPARATOR);
+  if (link === undefined) throw new UnavailableError(`cannot read the interfaces: ${stderr.slice(0, 200)}`);
+  return deduceInterfaces({ addr, link, route4, route6, forwarding }, config);
 }
 
 /**

@@ -226,6 +226,27 @@ describe('the bridge', () => {
 });
 
 describe('several routers on one broker', () => {
+  it('say what they have gathered although what the broker had kept comes late', async () => {
+    const clock = new FakeClock();
+    const payload = JSON.stringify({ id: id('1'), merged_to: id('2') });
+    const once = [{ topic: 'hedgerow/home/admin', payload }];
+    const slow: Publication = {
+      name: 'slow',
+      scope: 'home',
+      owns: [],
+      hears: [],
+      turn: async (_, signal) => {
+        await clock.sleep(300, signal);
+        return { retained: undefined, messages: once.splice(0) };
+      },
+    };
+    const { link } = await router(clock, new FakeBroker(), LOW, 'attic', { publications: [slow] });
+    await clock.advance(1_100);
+    link.deliver({ topic: 'hedgerow/barn/state', payload: 'offline', retain: true });
+    await clock.advance(2_000);
+    expect(link.published).toContainEqual({ topic: 'hedgerow/home/admin', payload });
+  });
+
   it('have one that speaks for the home; the next takes over when it goes', async () => {
     const clock = new FakeClock();
     const broker = new FakeBroker();

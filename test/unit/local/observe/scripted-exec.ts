@@ -30,6 +30,7 @@ export class ScriptedExec implements Exec {
   }
 
   async run(argv: readonly string[]): Promise<Finished> {
+    if (argv[0] === 'sh' && argv[1] === '-c') return this.#script(argv[2] ?? '');
     const command = argv.join(' ');
     this.calls.push(command);
     return this.#told(command) ?? { code: 127, stdout: '', stderr: 'no such command' };
@@ -64,6 +65,17 @@ export class ScriptedExec implements Exec {
       exited: promise,
       kill: () => end(-1),
     };
+  }
+
+  /** Commands with something printed between them, the first of which may end it: as one looks at interfaces. */
+  async #script(script: string): Promise<Finished> {
+    let stdout = '';
+    for (const [at, command] of script.split("; printf '\\n@\\n'; ").entries()) {
+      const { code, ...said } = await this.run(command.replace(' || exit', '').split(' '));
+      if (at === 0 && code !== 0) return { code, ...said };
+      stdout += `${at === 0 ? '' : '\n@\n'}${said.stdout}`;
+    }
+    return { code: 0, stdout, stderr: '' };
   }
 
   child(word: string): ScriptedChild {
