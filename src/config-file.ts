@@ -52,8 +52,9 @@ export function checkConfig(text: string): Checked {
   const lines = new LineCounter();
   const document = parseDocument(text, { logLevel: 'error', lineCounter: lines });
   if (document.errors.length > 0) {
+    // What is wrong behind the first follows from it, mostly.
     return {
-      problems: document.errors.map(({ message, linePos }) => ({
+      problems: document.errors.slice(0, 1).map(({ message, linePos }) => ({
         key: undefined,
         line: linePos?.[0].line,
         message: `is not YAML: ${message.split('\n')[0]}`,
