@@ -53,7 +53,7 @@ describe('rubbish at the embedded broker', { timeout: PATIENCE_MS }, () => {
     link.subscribe('#', ({ topic }) => {
       if (
         told.length < 10 &&
-        !/^(hedgerow\/[^/]+\/request\/|SPIN\/jsonrpc\/q$|hedgerow\/attic\/response\/honest$)/.test(topic)
+        !/^(hedgerow\/[^/]+\/request(\/|$)|SPIN\/jsonrpc\/q$|hedgerow\/attic\/response\/honest$)/.test(topic)
       )
         told.push(topic);
     });
