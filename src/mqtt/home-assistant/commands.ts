@@ -1,9 +1,12 @@
 import type { Method } from '../../control/offer.ts';
 import { call } from '../../control/rpc.ts';
 import type { DeviceView } from '../../control/views/nodes.ts';
+import { look } from '../look.ts';
 import { PAUSES } from './discovery.ts';
-import { AUTHOR, look } from './look.ts';
 import type { What } from './names.ts';
+
+/** Who is said to have made a change that was asked for in Home Assistant. */
+const AUTHOR = 'home-assistant';
 
 /** What a switch or a button asks for. */
 export type Wish =

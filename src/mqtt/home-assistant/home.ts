@@ -5,6 +5,7 @@ import { failureOf } from '../../control/rpc.ts';
 import type { DeviceView } from '../../control/views/nodes.ts';
 import type { Log } from '../../log.ts';
 import type { Arrived, Message } from '../link.ts';
+import { look } from '../look.ts';
 import type { Publication, Turn } from '../publication.ts';
 import type { RouterName } from '../router-name.ts';
 import { memberIn } from '../speaker.ts';
@@ -13,7 +14,6 @@ import { chosenOf } from './chosen.ts';
 import { fulfil, wishOf } from './commands.ts';
 import { DeviceStates } from './device-states.ts';
 import { routerDiscovery } from './discovery.ts';
-import { look } from './look.ts';
 import {
   availabilityTopic,
   COMMAND_FILTER,

@@ -1,9 +1,9 @@
 import type { Clock } from '../../clock.ts';
 import type { Method } from '../../control/offer.ts';
 import type { Recent } from '../../control/recent.ts';
+import { look } from '../look.ts';
 import type { Publication, Turn } from '../publication.ts';
 import type { RouterName } from '../router-name.ts';
-import { look } from './look.ts';
 import { routerTopic } from './names.ts';
 
 export interface RouterStateOptions {

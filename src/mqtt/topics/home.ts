@@ -5,10 +5,10 @@ import type { Recent } from '../../control/recent.ts';
 import type { DeviceView, NodeView } from '../../control/views/nodes.ts';
 import type { PolicyView } from '../../control/views/policies.ts';
 import type { Message } from '../link.ts';
+import { look } from '../look.ts';
 import type { Publication, Turn } from '../publication.ts';
 import { HOME } from '../router-name.ts';
 import { Fresh } from './fresh.ts';
-import { look } from './look.ts';
 import type { adminSchema, nodeSchema, policiesSchema, routersSchema } from './schemas.ts';
 
 /** What changes by itself is told anew so often, milliseconds. */

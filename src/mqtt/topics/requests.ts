@@ -7,7 +7,6 @@ import type { Log } from '../../log.ts';
 import type { Arrived, Message } from '../link.ts';
 import type { Publication, Turn } from '../publication.ts';
 import type { RouterName } from '../router-name.ts';
-import { AUTHOR } from './look.ts';
 
 /** So many commands run at a time; what comes meanwhile is told to come again. */
 const MAX_AT_A_TIME = 16;
@@ -15,6 +14,8 @@ const MAX_REQUEST = 65_536;
 /** A longer answer is for another door: brokers and their clients have limits. */
 const MAX_RESPONSE = 2_000_000;
 const DEADLINE_MS = 30_000;
+/** Who is said to have made a change that does not say. */
+const AUTHOR = 'mqtt';
 const COMMAND = /^[A-Za-z][A-Za-z0-9.-]{0,63}$/;
 
 type Transaction = string | number | undefined;

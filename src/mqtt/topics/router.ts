@@ -7,11 +7,11 @@ import type { PeerRow } from '../../control/views/peers.ts';
 import type { PolicyView } from '../../control/views/policies.ts';
 import type { StatusView } from '../../control/views/status.ts';
 import type { Message } from '../link.ts';
+import { look } from '../look.ts';
 import type { Publication, Turn } from '../publication.ts';
 import type { RouterName } from '../router-name.ts';
 import { flowsMessage, type Label, Labels } from './flows.ts';
 import { Fresh } from './fresh.ts';
-import { look } from './look.ts';
 import type { deviceHereSchema, enforcedSchema, infoSchema, peersSchema } from './schemas.ts';
 
 /** What changes by itself, such as a round trip or bytes, is told anew so often, milliseconds. */

@@ -3,7 +3,7 @@ import { methodsOf } from '../../../../src/control/methods.ts';
 import type { DeviceView } from '../../../../src/control/views/nodes.ts';
 import type { PolicyView } from '../../../../src/control/views/policies.ts';
 import { fulfil, type Wish } from '../../../../src/mqtt/home-assistant/commands.ts';
-import { look } from '../../../../src/mqtt/home-assistant/look.ts';
+import { look } from '../../../../src/mqtt/look.ts';
 import { emptyBlockSet, freeOwner, type Owner } from '../../../../src/policy/block-set.ts';
 import { fakeParts, see } from '../../../support/parts.ts';
 
