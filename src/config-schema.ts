@@ -49,7 +49,24 @@ export const configSchema = z.strictObject({
       announce: z.array(endpoint).default([]),
       bootstrap: z.array(endpoint).max(100).default([]),
       toleranceSeconds: z.number().min(4).max(172_800).optional(),
+      keepDownMinutes: seconds(10, 0, 10_080),
+      absentDays: seconds(90, 1, 3_650),
       answer: z.boolean().default(true),
+      mdns: z.boolean().default(true),
+      links: z
+        .strictObject({
+          fullMesh: z.number().int().min(2).max(64).default(12),
+          target: z.number().int().min(3).max(64).default(8),
+          maxIdleMinutes: z.number().min(1).max(10_080).optional(),
+          maxAgeHours: z.number().min(1).max(8_760).optional(),
+        })
+        .prefault({}),
+      portMapping: z
+        .strictObject({
+          enabled: z.boolean().default(false),
+          leaseMinutes: seconds(60, 2, 1_440),
+        })
+        .prefault({}),
     })
     .prefault({}),
   lan: z.strictObject({ interfaces: z.array(interfaceName).optional() }).prefault({}),
