@@ -11,6 +11,8 @@ export interface Member {
   readonly depth: number;
   /** The op that admitted it; undefined for the recovery key and the founder. */
   readonly by: OpId | undefined;
+  /** The keys of the invitations by which it was admitted, where an admission that counts names one. */
+  readonly invites: readonly PeerKey[];
   /** The heads under which its ops still count; undefined while it is not evicted. */
   readonly evicted: readonly Head[] | undefined;
   /** It said that it goes. What it wrote counts. */
@@ -37,6 +39,7 @@ interface Draft {
   admin: boolean;
   depth: number;
   by: OpId | undefined;
+  invites: PeerKey[];
   evicted: Head[] | undefined;
   left: boolean;
 }
@@ -50,24 +53,27 @@ export function foldMembership(genesis: Genesis, ops: MembershipOps): Membership
   const drafts = new Map<PeerKey, Draft>();
   const adminOps = new Set<OpId>();
   const evictions = new Map<PeerKey, Head[]>();
+  /** Admins whose turn is still to come: the most senior last. */
   const turns: Draft[] = [];
-  const enter = (peer: PeerKey, depth: number, admin: boolean, by: OpId | undefined): void => {
+  const enter = (peer: PeerKey, depth: number, admin: boolean, by?: OpId, invite?: PeerKey): void => {
     const known = drafts.get(peer);
+    const invites = invite === undefined ? [] : [invite];
+    known?.invites.push(...invites);
     if (known === undefined) {
-      const draft = { peer, admin, depth, by, evicted: undefined, left: false };
+      const draft = { peer, admin, depth, by, invites, evicted: undefined, left: false };
       drafts.set(peer, draft);
-      if (admin) turns.push(draft);
+      if (admin) insert(turns, draft);
     } else if (admin && !known.admin) {
       // A member that is made admin later takes its turn from there.
       known.admin = true;
       known.depth = depth;
-      turns.push(known);
+      insert(turns, known);
     }
   };
-  enter(genesis.recovery, -1, true, undefined);
-  enter(genesis.founder, 0, true, undefined);
+  enter(genesis.recovery, -1, true);
+  enter(genesis.founder, 0, true);
 
-  for (let next = takeSenior(turns); next !== undefined; next = takeSenior(turns)) {
+  for (let next = turns.pop(); next !== undefined; next = turns.pop()) {
     const cut = evictions.get(next.peer);
     const standing = cut === undefined ? () => 'stands' as const : ops.under(next.peer, cut);
     for (const op of [...ops.of(next.peer)].sort(byChain)) {
@@ -78,7 +84,7 @@ export function foldMembership(genesis: Genesis, ops: MembershipOps): Membership
         // What may turn out not to count must not make anybody's blocks fall.
         if (record.kind === 'evict' && stands === 'leads') continue;
         adminOps.add(op.id);
-        if (record.kind === 'admit') enter(record.peer, next.depth + 1, record.admin, op.id);
+        if (record.kind === 'admit') enter(record.peer, next.depth + 1, record.admin, op.id, record.invite);
         else evictions.set(record.peer, [...(evictions.get(record.peer) ?? []), ...record.heads]);
       }
     }
@@ -115,9 +121,15 @@ function headsOf(member: Member): string {
   return member.evicted === undefined ? '-' : member.evicted.map((head) => head.id).join();
 }
 
-function takeSenior(turns: Draft[]): Draft | undefined {
-  turns.sort(bySeniority);
-  return turns.shift();
+/** Into its place by seniority: a community has thousands of admins. */
+function insert(turns: Draft[], draft: Draft): void {
+  let [from, to] = [0, turns.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (bySeniority(turns[middle] as Draft, draft) > 0) from = middle + 1;
+    else to = middle;
+  }
+  turns.splice(from, 0, draft);
 }
 
 function byChain(x: Op, y: Op): number {

@@ -16,6 +16,7 @@ export const KINDS = {
   admit: 8,
   evict: 9,
   leave: 10,
+  invite: 11,
 } as const;
 
 /** Field numbers of the kinds inside a subject; never reused. */
@@ -76,6 +77,9 @@ function encodeContent(record: Exclude<Record, { kind: 'unknown' }>): Uint8Array
       return to.bytes(1, hex(record.peer)).each(2, record.heads.map(encodeHead)).finish();
     case 'leave':
       return EMPTY;
+    case 'invite':
+      to.bytes(1, hex(record.key)).number(2, record.admin ? 1 : 0);
+      return to.number(3, record.until).finish();
   }
 }
 
@@ -140,6 +144,13 @@ function decodeContent(tag: number, from: Message): Record | undefined {
     }
     case KINDS.leave:
       return { kind: 'leave' };
+    case KINDS.invite: {
+      const key = from.bytes(1, 32);
+      if (key === undefined) return undefined;
+      const base = { kind: 'invite', key: toHex(key), admin: from.number(2) === 1 } as const;
+      const until = from.number(3);
+      return until > 0 ? { ...base, until } : base;
+    }
     default:
       return undefined;
   }

@@ -73,6 +73,14 @@ export type Record =
     }
   | { readonly kind: 'evict'; readonly peer: PeerKey; readonly heads: readonly Head[] }
   | { readonly kind: 'leave' }
+  | {
+      /** Whoever proves this one-use key is admitted, by any admin, while the record lives (docs/adr/0021). */
+      readonly kind: 'invite';
+      readonly key: PeerKey;
+      readonly admin: boolean;
+      /** When it ends, Unix milliseconds; undefined when its author did not trust its clock. */
+      readonly until?: number | undefined;
+    }
   /** A kind, or a form of a known kind, that this version does not know: kept, relayed, counted, shown as such. */
   | { readonly kind: 'unknown'; readonly tag: number };
 

@@ -8,6 +8,7 @@ import { Digests } from './digests.ts';
 import { Fold } from './fold.ts';
 import { type Genesis, homeIdOf } from './genesis.ts';
 import type { HomeId } from './identity.ts';
+import { type OpenInvitation, openInvitations } from './invitations.ts';
 import { Ledger, NOT_HELD } from './ledger.ts';
 import { encodePage, readPage } from './ledger-page.ts';
 import { bySeniority, type Member } from './membership.ts';
@@ -206,6 +207,11 @@ export class Replica {
   isMember(peer: PeerKey): boolean {
     const member = this.member(peer);
     return member !== undefined && member.evicted === undefined && !member.left;
+  }
+
+  /** Those that may be used, as far as the home tells; when they end is for whoever has a clock. Looks at all that lives. */
+  openInvitations(): OpenInvitation[] {
+    return openInvitations(this);
   }
 
   /** Verifies and joins an op, from wherever it came. One signature check, none for what is held; synchronous. */

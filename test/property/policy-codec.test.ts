@@ -63,6 +63,15 @@ const record: fc.Arbitrary<Record> = fc.oneof(
     }),
   }),
   fc.constant<Record>({ kind: 'leave' }),
+  fc.record(
+    {
+      kind: fc.constant('invite' as const),
+      key: hex(32),
+      admin: fc.boolean(),
+      until: fc.integer({ min: 1, max: 2 ** 45 }),
+    },
+    { requiredKeys: ['kind', 'key', 'admin'] },
+  ),
 );
 const draft = fc.record({
   at: fc.integer({ min: 0, max: 2 ** 45 }),

@@ -63,6 +63,11 @@ export const vectorRecords: readonly { name: string; record: Record }[] = [
   { name: 'admit invited', record: { kind: 'admit', peer: key(1).peer, admin: false, invite: ID } },
   { name: 'evict', record: { kind: 'evict', peer: key(1).peer, heads: [{ run: run(1), seq: 300, id: ID }] } },
   { name: 'leave', record: { kind: 'leave' } },
+  {
+    name: 'invite',
+    record: { kind: 'invite', key: key(2).peer, admin: true, until: 1_700_000_600_000 },
+  },
+  { name: 'invite without an end', record: { kind: 'invite', key: key(2).peer, admin: false } },
 ];
 
 const FIRST: OpId = 'd18f0e6a1ff0ae1f4b2c36b3a4c7d4d4d4a1c1a2e9f0b6d7c8e9fa0b1c2d3e4f';
