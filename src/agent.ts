@@ -16,13 +16,13 @@ import { type Interfaces, readInterfaces } from './local/observe/interfaces.ts';
 import { Observer } from './local/observer.ts';
 import type { Log } from './log.ts';
 import { openMoving } from './moving.ts';
+import { openOthers } from './others.ts';
 import { withAcquaintances } from './p2p/acquaintances.ts';
 import type { Applied } from './p2p/applied.ts';
 import { connectedAddresses, routerCard, segmentRouter } from './p2p/card.ts';
 import { foundHome } from './p2p/founding.ts';
 import { loadPeerKey } from './p2p/identity.ts';
 import { createCrypto } from './p2p/keys.ts';
-import { Network } from './p2p/network.ts';
 import { type GivenParts, openPeople } from './people.ts';
 import { deviceId } from './policy/identity.ts';
 import { openSeen } from './seen.ts';
@@ -173,21 +173,17 @@ async function runOnce(
     });
 
     // The other routers.
-    const { toleranceSeconds } = config.p2p;
     const connections = new Connections(clock);
-    const network = new Network({
+    const others = openOthers({
+      ...reach,
+      config: config.p2p,
+      home,
       replica,
       registers,
+      store,
       key,
-      psk: Buffer.from(home.psk, 'hex'),
-      sponsors: home.sponsors,
-      listen: config.p2p.listen,
-      announce: config.p2p.announce,
-      bootstrap: [...config.p2p.bootstrap, ...home.bootstrap],
-      clock,
-      log,
-      ...(toleranceSeconds === undefined ? {} : { toleranceMs: toleranceSeconds * 1000 }),
-      addressesOf: (peer) => registers.card(peer)?.listens ?? [],
+      interfaces: () => interfaces,
+      onListens: () => notices?.changed(),
       onBatch: (edge) => notices?.batch(edge),
       clockTrusted: () => trust.trusted,
       presence: { claims: () => seen.claims(), idOf: (mac) => deviceId(crypto, replica.home, mac) },
@@ -195,6 +191,7 @@ async function runOnce(
       listeners: connections,
       answer: answersTo({ methods: () => people.methods, allowed: config.p2p.answer, log }),
     });
+    const { network } = others;
     membersChanged = () => network.membersChanged();
     const publisher = new Publisher({
       registers,
@@ -202,7 +199,7 @@ async function runOnce(
       cache,
       clock,
       persistent: () => decider.persistentNodes(),
-      card: () => routerCard(config.agent.name, interfaces, network.addresses()),
+      card: () => routerCard(config.agent.name, interfaces, others.listens()),
       // After what is under way: the kernel first. A change of a person is announced later still, once it is on disk.
       onPublished: ({ envelope }) => void clock.after(0, () => network.announceRegister(envelope)),
     });
@@ -248,6 +245,7 @@ async function runOnce(
       ...blocking,
       observer,
       network,
+      ...others.parts,
       blockSet: () => decider.latest,
       apart: (subjects) => decider.apart(subjects),
       identity: () => decider.classes(),
@@ -286,7 +284,7 @@ async function runOnce(
       ...seen.services,
       observer,
       enforceNow,
-      network,
+      ...others.services,
       ...people.services,
     ];
     await startAll(services, life, log);

@@ -11,10 +11,11 @@ import { PasswordFile } from './control/password.ts';
 import { RecentGatherer } from './control/recent-source.ts';
 import { ControlServer } from './control/server.ts';
 import { openDoors } from './doors.ts';
-import { openInvitations } from './inviting.ts';
 import type { EnforcerHealth } from './local/enforce/enforcer.ts';
 import { learnDomain } from './local/resolver.ts';
 import type { Log } from './log.ts';
+import { EvictionNews } from './p2p/eviction-news.ts';
+import { Invitations } from './p2p/invitations.ts';
 import { knock } from './p2p/knock.ts';
 import type { Service } from './service.ts';
 import type { Store } from './store/store.ts';
@@ -24,6 +25,7 @@ type Own =
   | 'author'
   | 'directory'
   | 'invitations'
+  | 'evictionNews'
   | 'knock'
   | 'resolve'
   | 'connections'
@@ -75,8 +77,9 @@ export function openPeople(options: PeopleOptions): People {
       waitApplied: (op, peers, limits) => network.waitApplied(op, peers, limits),
     }),
     directory: new Directory(replica, registers, cache, classOf, network.presence),
-    invitations: openInvitations({ clock, clockTrusted, replica, store }),
-    knock: (token, of) => knock({ token, home: of, key, clock, signal: life }),
+    invitations: new Invitations({ clock, clockTrusted, replica }),
+    evictionNews: new EvictionNews({ replica, crypto: options.parts.crypto, self: key.peer }),
+    knock: (token) => knock({ token, key, clock, signal: life }),
     resolve: config.observe.resolve ? (domain) => learnDomain(domain, cache) : async () => undefined,
     connections,
     loopDelay,

@@ -1,7 +1,12 @@
 import { Message, Writer } from '../policy/codec.ts';
-import { fromHex, toHex } from '../policy/crypto.ts';
+import { fromHex, type PeerKey, toHex } from '../policy/crypto.ts';
+import { type About, aboutBytes, MAX_ABOUT, readAbout } from './about-wire.ts';
 import { type Applied, MAX_RECENT } from './applied.ts';
+import { MAX_ASKS } from './asks.ts';
 import { accept, type Decoded, digestText, refuse } from './wire.ts';
+
+/** The longest keep-alive, bytes: there is room for everything at its most (asked.ts bounds what is said of others). */
+export const MAX_ALIVE = 16 * 1024;
 
 /** One keep-alive. Times in microseconds and milliseconds as named. */
 export interface AliveFrame {
@@ -20,6 +25,14 @@ export interface AliveFrame {
   readonly clock: number;
   /** Whether the sender trusts that clock. */
   readonly trusted: boolean;
+  /** What the sender knows of members that the receiver asked for. */
+  readonly about: readonly About[];
+  /** The members of which the sender wants to know who hears them, at most {@link MAX_ASKS}. */
+  readonly asks: readonly PeerKey[];
+  /** The shortest interval at which the sender can send, milliseconds; 0 from one that does not say. */
+  readonly shortestMs: number;
+  /** Ops that the sender holds; 0 from one that does not say. */
+  readonly changes: number;
 }
 
 /** The bytes of a keep-alive. */
@@ -36,6 +49,10 @@ export function encodeAlive(alive: AliveFrame): Uint8Array {
     .each(9, raws(alive.applied.recent.slice(-MAX_RECENT)))
     .number(10, alive.clock)
     .number(11, alive.trusted ? 1 : 0)
+    .each(12, alive.about.slice(0, MAX_ABOUT).map(aboutBytes))
+    .each(13, raws(alive.asks.slice(0, MAX_ASKS)))
+    .number(14, alive.shortestMs)
+    .number(15, alive.changes)
     .finish();
 }
 
@@ -47,10 +64,15 @@ export function decodeAlive(bytes: Uint8Array): Decoded<AliveFrame> {
   const registersDigest = digestText(from, 7);
   const appliedDigest = digestText(from, 8);
   const recent = from.each(9);
+  const asks = from.each(13);
   if (digest === undefined || registersDigest === undefined || appliedDigest === undefined)
     return refuse('malformed digest');
   if (recent.length > MAX_RECENT || recent.some((id) => id.length !== 32)) return refuse('malformed ops');
+  if (asks.length > MAX_ASKS || asks.some((key) => key.length !== 32)) return refuse('malformed question');
   if (from.number(2) === 0) return refuse('no counter');
+  const about = from.each(12).map(readAbout);
+  if (about.length > MAX_ABOUT || !about.every((one) => one !== undefined))
+    return refuse('malformed witness');
   return accept({
     version: from.number(1),
     counter: from.number(2),
@@ -62,6 +84,10 @@ export function decodeAlive(bytes: Uint8Array): Decoded<AliveFrame> {
     applied: { digest: appliedDigest, recent: recent.map(toHex) },
     clock: from.number(10),
     trusted: from.number(11) === 1,
+    about,
+    asks: asks.map(toHex),
+    shortestMs: from.number(14),
+    changes: from.number(15),
   });
 }
 

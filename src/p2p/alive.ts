@@ -1,63 +1,32 @@
-import type { Connection, Stream } from '@libp2p/interface';
-import type { Clock, Timer } from '../clock.ts';
-import { messageOf } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Connection } from '@libp2p/interface';
+import type { Timer } from '../clock.ts';
 import type { PeerKey } from '../policy/crypto.ts';
-import { type AliveFrame, decodeAlive, encodeAlive } from './alive-wire.ts';
+import { AliveLink, type AliveLinkOptions } from './alive-link.ts';
 import type { Applied } from './applied.ts';
 import { AppliedFeed } from './applied-feed.ts';
-import { StreamChannel } from './channel.ts';
-import type { Counters } from './counters.ts';
-import { within } from './deadline.ts';
-import { frame } from './frames.ts';
-import { type Liveness, TICK_MS } from './liveness.ts';
+import { TICK_MS } from './liveness.ts';
 import type { Overlay } from './overlay.ts';
-import { RoundTrips } from './round-trips.ts';
-import { WIRE_VERSION } from './wire.ts';
 
 export const ALIVE_PROTOCOL = '/hedgerow/alive/1';
 
-export interface AliveOptions {
+export interface AliveOptions extends AliveLinkOptions {
   readonly overlay: Overlay;
-  readonly liveness: Liveness;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly counters: Counters;
-  /** Our replica's digest and our registers' digest, now. */
-  readonly digests: () => { readonly digest: string; readonly registersDigest: string };
-  /** Whether our own wall clock is trusted. */
-  readonly clockTrusted: () => boolean;
-  /** A keep-alive arrived. */
-  readonly onFrame: (peer: PeerKey, frame: AliveFrame, rttMs: number | undefined) => void;
-  /** Silent for longer than the tolerance: its connections are closed already. */
+  /** Silent for half of the tolerance: worth a second connection beside the old one. */
+  readonly onSuspect: (peer: PeerKey) => void;
+  /** The tolerance is over, and nobody hears it. */
   readonly onDown: (peer: PeerKey) => void;
-}
-
-interface Link {
-  readonly peer: PeerKey;
-  readonly connection: Connection;
-  /** Undefined until the stream stands: its dialler opens it. */
-  stream: Stream | undefined;
-  readonly trips: RoundTrips;
-  readonly openedAt: number;
-  /** Awake time of our last frame. */
-  saidAt: number;
-  cursor: number;
+  /** Down for the grace time. */
+  readonly onPruned: (peer: PeerKey) => void;
 }
 
 /** What gossip tells too is said with the next frame, or after so long, milliseconds: mostly the kernel's word comes first. */
 const SOON_MS = 25;
-const OPEN_MS = 5_000;
-/** A connection on which no stream came up after so long is of no use, milliseconds. */
-const BARREN_MS = 10_000;
-const MAX_FRAME = 16 * 1024;
-/** With more than this waiting to go out another frame would only make it worse, bytes. */
-const MAX_QUEUED_BYTES = 64 * 1024;
 
-/** Keep-alives: one long-lived stream per connection, opened by its dialler, spoken on by both sides. */
+/** Keep-alives with all that are connected, and the ticks by which liveness is judged. */
 export class Alive {
   readonly #options: AliveOptions;
-  readonly #links = new Map<string, Link>();
+  /** By the ids of their connections. */
+  readonly #links = new Map<string, AliveLink>();
   readonly #feed = new AppliedFeed();
   #timer: Timer | undefined;
   #soon: Timer | undefined;
@@ -70,10 +39,7 @@ export class Alive {
   async start(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
     await this.#options.overlay.handle(ALIVE_PROTOCOL, (peer, stream, connection) => {
-      if (connection.status !== 'open') return;
-      const link = this.#links.get(connection.id) ?? this.#link(peer, connection);
-      if (link.stream !== undefined) stream.abort(new Error('one keep-alive stream per connection'));
-      else this.#attach(link, stream);
+      if (connection.status === 'open') this.#link(peer, connection).attach(stream);
     });
     this.#schedule();
   }
@@ -81,16 +47,18 @@ export class Alive {
   stop(): void {
     this.#timer?.clear();
     this.#soon?.clear();
+    for (const link of this.#links.values()) link.stop();
     this.#links.clear();
   }
 
   /** A connection opened. */
   opened(peer: PeerKey, connection: Connection): void {
-    const link = this.#links.get(connection.id) ?? this.#link(peer, connection);
-    if (connection.direction === 'outbound') void this.#open(link);
+    const link = this.#link(peer, connection);
+    if (connection.direction === 'outbound') void link.open(ALIVE_PROTOCOL);
   }
 
   closed(connection: Connection): void {
+    this.#links.get(connection.id)?.stop();
     this.#links.delete(connection.id);
   }
 
@@ -103,105 +71,32 @@ export class Alive {
   /** A keep-alive out of turn: to one peer, or to all. */
   sayNow(peer?: PeerKey): void {
     for (const link of this.#links.values()) {
-      if (peer === undefined || link.peer === peer) this.#say(link);
+      if (peer === undefined || link.peer === peer) link.say();
     }
   }
 
-  /** Our digest changed: everybody hears of it within {@link SOON_MS}, in one frame with what else is to be said by then. */
+  /** Something changed that everybody hears of within {@link SOON_MS}, in one frame with what else is to be said by then. */
   saySoon(): void {
     if (this.#soon !== undefined) return;
     const { clock, liveness } = this.#options;
     const since = liveness.awake;
     this.#soon = clock.after(SOON_MS, () => {
       this.#soon = undefined;
-      for (const link of this.#links.values()) if (link.saidAt <= since) this.#say(link);
+      for (const link of this.#links.values()) if (link.saidAt <= since) link.say();
     });
   }
 
-  #link(peer: PeerKey, connection: Connection): Link {
-    const { clock } = this.#options;
-    const link: Link = {
-      peer,
-      connection,
-      stream: undefined,
-      trips: new RoundTrips(clock),
-      openedAt: clock.monotonic(),
-      saidAt: Number.NEGATIVE_INFINITY,
-      cursor: 0,
-    };
+  /** The kernel of a member that we hear changed: said at once to those who do not hear it and asked. */
+  news(peer: PeerKey): void {
+    for (const link of this.#links.values()) link.news(peer);
+  }
+
+  #link(peer: PeerKey, connection: Connection): AliveLink {
+    const known = this.#links.get(connection.id);
+    if (known !== undefined) return known;
+    const link = new AliveLink(peer, connection, this.#feed, this.#options, this.#signal);
     this.#links.set(connection.id, link);
     return link;
-  }
-
-  async #open(link: Link): Promise<void> {
-    const { clock, counters, log } = this.#options;
-    try {
-      const stream = await within(clock, OPEN_MS, this.#signal, 'keep-alive', (signal) =>
-        link.connection.newStream(ALIVE_PROTOCOL, { signal }),
-      );
-      this.#attach(link, stream);
-    } catch (error) {
-      if (this.#signal.aborted || link.connection.status !== 'open') return;
-      counters.add('alive.not_opened');
-      log.debug({ peer: link.peer, error: messageOf(error) }, 'no keep-alive stream');
-      link.connection.abort(new Error('no keep-alive stream'));
-    }
-  }
-
-  #attach(link: Link, stream: Stream): void {
-    link.stream = stream;
-    this.#say(link);
-    void this.#read(link, new StreamChannel(stream, MAX_FRAME));
-  }
-
-  /** Reads for as long as the stream stands; silence is ended from outside, by the tolerance. */
-  async #read(link: Link, channel: StreamChannel): Promise<void> {
-    const { liveness, counters, log, onFrame } = this.#options;
-    let reason = 'the other side closed it';
-    try {
-      for (;;) {
-        const bytes = await channel.receive();
-        if (bytes === undefined) break;
-        const decoded = decodeAlive(bytes);
-        if (!decoded.ok) {
-          reason = decoded.why;
-          counters.add('alive.rubbish');
-          break;
-        }
-        liveness.heard(link.peer);
-        liveness.announced(link.peer, decoded.value.toleranceMs);
-        onFrame(link.peer, decoded.value, link.trips.received(decoded.value));
-      }
-    } catch (error) {
-      reason = messageOf(error);
-    }
-    if (this.#signal.aborted || link.connection.status !== 'open') return;
-    log.debug({ peer: link.peer, reason }, 'keep-alive stream ended');
-    // Without it nobody would notice that the other side is gone.
-    link.connection.abort(new Error('the keep-alive stream ended'));
-  }
-
-  #say(link: Link): void {
-    const { liveness, counters, digests, clock, clockTrusted } = this.#options;
-    const { stream } = link;
-    if (stream?.status !== 'open' || stream.writeStatus !== 'writable') return;
-    link.saidAt = liveness.awake;
-    if (stream.writeBufferLength > MAX_QUEUED_BYTES) {
-      counters.add('alive.dropped');
-      return;
-    }
-    const { applied, cursor } = this.#feed.since(link.cursor);
-    link.cursor = cursor;
-    const message = encodeAlive({
-      version: WIRE_VERSION,
-      ...link.trips.sending(),
-      toleranceMs: liveness.toleranceMs,
-      ...digests(),
-      applied,
-      clock: Math.max(0, Math.floor(clock.now())),
-      trusted: clockTrusted(),
-    });
-    stream.send(frame(message));
   }
 
   #schedule(): void {
@@ -213,15 +108,25 @@ export class Alive {
   }
 
   #tick(): void {
-    const { liveness, overlay, clock, onDown } = this.#options;
-    for (const peer of liveness.tick()) {
-      for (const connection of overlay.connections(peer)) connection.abort(new Error('silent for too long'));
-      onDown(peer);
+    const { liveness, overlay, log, counters, close, onSuspect, onDown, onPruned } = this.#options;
+    const { suspect, down, pruned, silent, suspendedMs } = liveness.tick();
+    if (suspendedMs > 0) {
+      counters.add('suspended');
+      log.info(
+        { ms: Math.round(suspendedMs) },
+        'this machine was suspended: nobody is taken for down because of it',
+      );
     }
-    for (const link of [...this.#links.values()]) {
-      if (link.stream === undefined && clock.monotonic() - link.openedAt > BARREN_MS) {
-        link.connection.abort(new Error('no keep-alive stream'));
-      } else if (liveness.awake - link.saidAt >= liveness.intervalFor(link.peer)) this.#say(link);
+    for (const peer of suspect) onSuspect(peer);
+    // Everybody is asked at once; what comes back counts from now on.
+    if (suspect.length > 0) this.sayNow();
+    for (const peer of silent) {
+      if (!down.includes(peer)) counters.add('peers.witnessed');
+      const why = `silent for longer than ${liveness.toleranceOf(peer) / 1_000} s`;
+      for (const connection of overlay.connections(peer)) close(peer, connection, why);
     }
+    for (const peer of down) onDown(peer);
+    for (const peer of pruned) onPruned(peer);
+    for (const link of [...this.#links.values()]) link.tick();
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { OpId } from '../policy/records.ts';
+import type { About } from './about-wire.ts';
 
 /** Up to which state a router's kernel is, as its keep-alives say (overlay.md, "An enforced block is told back"). */
 export interface Applied {
@@ -14,6 +15,8 @@ export interface Applied {
 export interface AppliedAnswer {
   readonly applied: boolean;
   readonly ms: number;
+  /** The member that told so in its place; absent when it said so itself. */
+  readonly via?: PeerKey;
 }
 
 export interface WaitOptions {
@@ -32,12 +35,16 @@ interface Row {
   digest: string;
   /** Insertion order is age. */
   readonly ops: Set<OpId>;
+  /** Ops told of so far, also those that are forgotten. */
+  told: number;
+  /** The member that told of it last; undefined when it spoke itself. */
+  via: PeerKey | undefined;
 }
 
 interface Wait {
   readonly op: OpId;
   readonly missing: Set<PeerKey>;
-  arrived(peer: PeerKey): void;
+  arrived(peer: PeerKey, via: PeerKey | undefined): void;
 }
 
 /** Who has what in its kernel. Bounded: a peer's oldest ops are forgotten, its digest stays. */
@@ -55,27 +62,64 @@ export class AppliedTable {
     this.#digest = digest;
   }
 
-  /** A keep-alive of `peer` arrived. */
-  feed(peer: PeerKey, report: Applied): void {
+  /** A keep-alive of `peer` arrived. True when it told something new. */
+  feed(peer: PeerKey, report: Applied): boolean {
+    return this.#feed(peer, report.digest, report.recent, undefined);
+  }
+
+  /** What `witness` says of a member that we do not hear ourselves. True when it told something new. */
+  feedVia(witness: PeerKey, about: Pick<About, 'peer' | 'applied' | 'recent'>): boolean {
+    if (about.applied === undefined && about.recent.length === 0) return false;
+    return this.#feed(about.peer, about.applied, about.recent, witness);
+  }
+
+  #feed(
+    peer: PeerKey,
+    digest: string | undefined,
+    recent: readonly OpId[],
+    via: PeerKey | undefined,
+  ): boolean {
     let row = this.#rows.get(peer);
     if (row === undefined) {
       if (this.#rows.size >= MAX_PEERS) {
         this.dropped += 1;
-        return;
+        return false;
       }
-      row = { digest: '', ops: new Set() };
+      row = { digest: '', ops: new Set(), told: 0, via };
       this.#rows.set(peer, row);
     }
-    row.digest = report.digest;
-    for (const op of report.recent.slice(-MAX_RECENT)) {
+    const news = (digest !== undefined && digest !== row.digest) || recent.length > 0;
+    row.digest = digest ?? row.digest;
+    row.via = via;
+    row.told += recent.length;
+    for (const op of recent.slice(-MAX_RECENT)) {
       row.ops.delete(op);
       row.ops.add(op);
       const oldest = row.ops.size > MAX_REMEMBERED ? row.ops.values().next().value : undefined;
       if (oldest !== undefined) row.ops.delete(oldest);
     }
     for (const wait of this.#waits) {
-      if (wait.missing.has(peer) && this.has(peer, wait.op)) wait.arrived(peer);
+      if (wait.missing.has(peer) && this.has(peer, wait.op)) wait.arrived(peer, via);
     }
+    return news;
+  }
+
+  /** What a peer said of its kernel after the first `told` ops, the newest at most `max`, and how many it told of in all. */
+  since(peer: PeerKey, told: number, max: number): { digest: string; recent: OpId[]; told: number } {
+    const row = this.#rows.get(peer);
+    if (row === undefined) return { digest: '', recent: [], told: 0 };
+    // Fewer than before: it was forgotten meanwhile.
+    const fresh = Math.min(row.told < told ? row.told : row.told - told, max);
+    return {
+      digest: row.digest,
+      recent: fresh === 0 ? [] : [...row.ops].slice(-fresh),
+      told: row.told,
+    };
+  }
+
+  /** The member that told of a peer's kernel last in its place; undefined when it spoke itself. */
+  viaOf(peer: PeerKey): PeerKey | undefined {
+    return this.#rows.get(peer)?.via;
   }
 
   /** True when `peer` said that this op, which we hold, is in its kernel. */
@@ -121,15 +165,15 @@ export class AppliedTable {
       const wait: Wait = {
         op,
         missing,
-        arrived(peer) {
+        arrived(peer, via) {
           missing.delete(peer);
-          answers.set(peer, { applied: true, ms: elapsed() });
+          answers.set(peer, { applied: true, ms: elapsed(), ...(via === undefined ? {} : { via }) });
           if (missing.size === 0) end();
         },
       };
       this.#waits.add(wait);
       options.signal?.addEventListener('abort', end, { once: true });
-      for (const peer of [...missing]) if (this.has(peer, op)) wait.arrived(peer);
+      for (const peer of [...missing]) if (this.has(peer, op)) wait.arrived(peer, this.viaOf(peer));
       if (missing.size === 0 || options.signal?.aborted) end();
     });
   }

@@ -8,6 +8,8 @@ export interface GaterOptions {
   /** The other side proved its key and is let in. */
   readonly onAdmitted: (peer: PeerKey, connection: MultiaddrConnection) => void;
   readonly onRefused: (direction: 'inbound' | 'outbound') => void;
+  /** A machine accepted the connection that was dialled to this peer; who it is shows later. */
+  readonly onReached: (peer: PeerKey) => void;
 }
 
 /** Refuses everybody who is not trusted as soon as the handshake has proved who it is, before a stream can open. */
@@ -25,6 +27,11 @@ export function createGater(options: GaterOptions): ConnectionGater {
     denyDialPeer: (id) => {
       const peer = peerKeyOf(id);
       return peer === undefined || !options.trusted(peer);
+    },
+    denyOutboundConnection: (id) => {
+      const peer = peerKeyOf(id);
+      if (peer !== undefined) options.onReached(peer);
+      return false;
     },
     denyInboundEncryptedConnection: check('inbound'),
     denyOutboundEncryptedConnection: check('outbound'),

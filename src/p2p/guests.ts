@@ -6,6 +6,9 @@ import type { PeerKey } from '../policy/crypto.ts';
 import { StreamChannel } from './channel.ts';
 import type { Counters } from './counters.ts';
 import { within } from './deadline.ts';
+import { type Farewell, Farewells } from './farewells.ts';
+import { hangUp } from './hang-up.ts';
+import { peerKeyOf } from './identity.ts';
 import {
   decodeJoinRequest,
   encodeJoinAnswer,
@@ -20,10 +23,12 @@ export const JOIN_PROTOCOL = '/hedgerow/join/1';
 
 /** What the overlay needs to let a router in that is no member yet. */
 export interface Door {
-  /** Whether this is the key of an invitation that is good now. */
+  /** Whether this is the key of an invitation that may be good now, or of one that was used and could be asked about again. */
   readonly expects: (guest: PeerKey) => boolean;
   /** Admits whom a guest speaks for, or says why not. */
   readonly admit: (guest: PeerKey, request: JoinRequest) => Promise<JoinAnswer>;
+  /** What those hear that were evicted. Without it they are strangers like all others. */
+  readonly farewell?: Farewell;
 }
 
 export interface GuestsOptions {
@@ -50,17 +55,20 @@ const PER_SECOND = 0.2;
 export class Guests {
   readonly #options: GuestsOptions;
   readonly #pace: Pace;
+  readonly #farewells: Farewells;
   #signal: AbortSignal = AbortSignal.abort();
 
   constructor(options: GuestsOptions) {
     this.#options = options;
     this.#pace = new Pace(options.clock, BURST, PER_SECOND);
+    this.#farewells = new Farewells({ ...options, farewell: options.door?.farewell });
   }
 
   async start(signal: AbortSignal): Promise<void> {
     const { overlay, door } = this.#options;
     this.#signal = signal;
     if (door === undefined) return;
+    await this.#farewells.start(signal);
     await overlay.handle(
       JOIN_PROTOCOL,
       (guest, stream, on) => void this.#hear(door, guest, stream, on),
@@ -71,7 +79,8 @@ export class Guests {
   /** Whether a peer that proved this key is let in as a guest. Asked at each handshake. */
   lets(guest: PeerKey): boolean {
     const { door, counters } = this.#options;
-    if (this.#signal.aborted || door?.expects(guest) !== true) return false;
+    if (this.#signal.aborted) return false;
+    if (door?.expects(guest) !== true) return this.#farewells.lets(guest);
     if (this.#pace.allows(1)) return true;
     counters.add('guests.too_often');
     return false;
@@ -80,8 +89,10 @@ export class Guests {
   /** A guest is connected: not for long. */
   opened(connection: Connection): void {
     const { clock, counters } = this.#options;
+    const peer = peerKeyOf(connection.remotePeer);
+    if (peer !== undefined && this.#farewells.opened(peer, connection)) return;
     counters.add('guests.came');
-    clock.after(VISIT_MS, () => connection.abort(new Error('a guest stayed too long')));
+    clock.after(VISIT_MS, () => hangUp(connection, 'a guest stayed too long'));
   }
 
   async #hear(door: Door, guest: PeerKey, stream: Stream, connection: Connection): Promise<void> {
@@ -94,7 +105,7 @@ export class Guests {
         const answer: JoinAnswer =
           request?.ok === true
             ? await door.admit(guest, request.value)
-            : { kind: 'refused', why: 'the request cannot be read' };
+            : { kind: 'refused', why: 'the request cannot be read', elsewhere: false };
         counters.add(`guests.${answer.kind}`);
         await channel.send(encodeJoinAnswer(answer));
         await channel.close(signal);
@@ -104,7 +115,7 @@ export class Guests {
       counters.add('guests.broken');
       log.debug({ error: messageOf(error) }, 'a guest was not served');
     }
-    connection.abort(new Error('a guest has its answer'));
+    hangUp(connection, 'a guest has its answer');
   }
 
   /** The other side hangs up when it has read its answer. */

@@ -1,143 +1,137 @@
 import type { Clock } from '../clock.ts';
 import { TemporaryError } from '../errors.ts';
+import type { RecordId } from '../policy/block-set.ts';
 import type { PeerKey } from '../policy/crypto.ts';
+import { admittedBy, type OpenInvitation } from '../policy/invitations.ts';
+import type { Record } from '../policy/records.ts';
+import type { Replica } from '../policy/replica.ts';
 import { generateKey, type SigningKey } from './keys.ts';
-
-/** An invitation that this router gave and that may still be used. */
-export interface Invitation {
-  /** The public half of the key that lets in once. */
-  readonly key: PeerKey;
-  /** Whoever comes with it becomes an admin. */
-  readonly admin: boolean;
-  /** Who invited, for the audit. */
-  readonly by: string;
-  /** When it ends by the wall clock, Unix milliseconds; undefined when that was not trusted: it ends with this run then. */
-  readonly until: number | undefined;
-}
 
 export interface InvitationsOptions {
   readonly clock: Clock;
   readonly clockTrusted: () => boolean;
-  /** Whether an op that counts has admitted somebody by this invitation. */
-  readonly isUsed: (key: PeerKey) => boolean;
-  /** What an earlier run saved; '' when there is nothing. */
-  readonly load: () => string;
-  readonly save: (text: string) => void;
+  readonly replica: Pick<Replica, 'version' | 'openInvitations' | 'members' | 'op'>;
 }
 
-/** More are never open at a time. */
+/** What an admin's router makes of a key that somebody proves. */
+export type Standing =
+  /** `sure`: its time lasts; otherwise this router cannot tell, and does not admit by it. */
+  | { readonly kind: 'open'; readonly sure: boolean; readonly invitation: OpenInvitation }
+  /** Its time lasts, and these were admitted by it. */
+  | { readonly kind: 'used'; readonly by: readonly PeerKey[] };
+
+export type InviteRecord = Extract<Record, { kind: 'invite' }>;
+
+/** So many of one router are never open at a time. */
 const MAX_OPEN = 32;
-
-interface Open extends Invitation {
-  /** When it ends by this run's monotonic clock, milliseconds; undefined for one of an earlier run. */
-  readonly endsAt: number | undefined;
-}
+/** So long after the end of another router's invitation this one clears it away, milliseconds. */
+const CLEAR_AFTER_MS = 86_400_000;
 
 /**
- * The invitations that are open on this router. In the run that gave one, the monotonic clock ends it; after a restart the wall
- * clock does, and while that is not trusted none of an earlier run is good. Each lets in one router.
+ * The home's open invitations, which are ops (docs/adr/0021), with the clocks of this router: what it gave in this run ends by the
+ * monotonic clock, everything else by the wall clock as long as that is trusted.
  */
 export class Invitations {
   readonly #options: InvitationsOptions;
-  readonly #open = new Map<PeerKey, Open>();
-  /** Being used now: a second one at the same time comes too late. */
-  readonly #taken = new Set<PeerKey>();
+  /** When those given in this run end, monotonic milliseconds. */
+  readonly #given = new Map<PeerKey, number>();
+  #open: ReadonlyMap<PeerKey, OpenInvitation> = new Map();
+  #openAt = -1;
 
   constructor(options: InvitationsOptions) {
     this.#options = options;
-    for (const one of read(options.load())) this.#open.set(one.key, { ...one, endsAt: undefined });
   }
 
-  /** Opens one. TemporaryError when too many are open. */
-  issue({ admin, by, forMs }: { admin: boolean; by: string; forMs: number }): {
-    key: SigningKey;
-    until: number;
-  } {
+  /**
+   * Opens one. `write` makes it an op: what to retire with it, because it has ended, and what to add. TemporaryError when this
+   * router has too many open; what `write` rejects with is passed on.
+   */
+  async issue(
+    { self, admin, forMs }: { self: PeerKey; admin: boolean; forMs: number },
+    write: (over: readonly RecordId[], record: InviteRecord) => Promise<unknown>,
+  ): Promise<{ key: SigningKey; until: number }> {
     const { clock, clockTrusted } = this.#options;
-    this.#sweep();
-    if (this.#open.size >= MAX_OPEN) {
-      throw new TemporaryError(`${MAX_OPEN} invitations are open already`, {
+    if (this.list().filter(({ author }) => author === self).length >= MAX_OPEN) {
+      throw new TemporaryError(`${MAX_OPEN} invitations of this router are open already`, {
         hint: 'wait until one is used or ends; hedgerow invite --withdraw ends them all',
       });
     }
     const key = generateKey();
     const until = clock.now() + forMs;
-    const wall = clockTrusted() ? until : undefined;
-    this.#open.set(key.peer, { key: key.peer, admin, by, until: wall, endsAt: clock.monotonic() + forMs });
-    this.#save();
+    const endsAt = clock.monotonic() + forMs;
+    const record = { kind: 'invite', key: key.peer, admin } as const;
+    await write(this.#over(self), clockTrusted() ? { ...record, until } : record);
+    this.#given.set(key.peer, endsAt);
+    this.#forget();
     return { key, until };
   }
 
-  /** The invitation with this key, if it is good now. */
-  find(key: PeerKey): Invitation | undefined {
-    const open = this.#open.get(key);
-    if (open === undefined || this.#taken.has(key) || !this.#isGood(open)) return undefined;
-    return this.#options.isUsed(key) ? undefined : open;
-  }
-
-  /** Uses one: `admit` is what it lets do, and when that rejects it was not used. Undefined when it is not good. */
-  async use<T>(key: PeerKey, admit: (invitation: Invitation) => Promise<T>): Promise<T | undefined> {
-    const invitation = this.find(key);
-    if (invitation === undefined) return undefined;
-    this.#taken.add(key);
-    try {
-      const result = await admit(invitation);
-      this.#open.delete(key);
-      this.#save();
-      return result;
-    } finally {
-      this.#taken.delete(key);
+  /** What to make of a key; undefined when it is that of a stranger: no invitation, or one that has ended. */
+  find(key: PeerKey): Standing | undefined {
+    const invitation = this.#now().get(key);
+    if (invitation !== undefined) {
+      const time = this.#time(key, invitation.until);
+      return time === 'over' ? undefined : { kind: 'open', sure: time === 'lasts', invitation };
     }
+    const admitted = admittedBy(this.#options.replica, key);
+    if (admitted.length === 0) return undefined;
+    const until = admitted.map(({ by }) => this.#untilOf(key, by)).find((each) => each !== undefined);
+    const by = admitted.map(({ peer }) => peer);
+    return this.#time(key, until) === 'lasts' ? { kind: 'used', by } : undefined;
   }
 
-  /** Those that are good now. */
-  list(): Invitation[] {
-    return [...this.#open.keys()].flatMap((key) => this.find(key) ?? []);
+  /** Those that may still be good, of all routers. */
+  list(): OpenInvitation[] {
+    return [...this.#now().values()].filter((one) => !this.#isOver(one));
   }
 
-  /** Ends all of them; answers how many were good. */
-  withdraw(): number {
-    const count = this.list().length;
-    this.#open.clear();
-    this.#save();
-    return count;
+  #now(): ReadonlyMap<PeerKey, OpenInvitation> {
+    const { replica } = this.#options;
+    if (this.#openAt !== replica.version) {
+      this.#openAt = replica.version;
+      this.#open = new Map(replica.openInvitations().map((one) => [one.key, one]));
+    }
+    return this.#open;
   }
 
-  #isGood({ until, endsAt }: Open): boolean {
+  #isOver({ key, until }: OpenInvitation): boolean {
+    return this.#time(key, until) === 'over';
+  }
+
+  #time(key: PeerKey, until: number | undefined): 'lasts' | 'over' | 'unknown' {
     const { clock, clockTrusted } = this.#options;
-    if (endsAt !== undefined) return clock.monotonic() < endsAt;
-    return until !== undefined && clockTrusted() && clock.now() < until;
+    const endsAt = this.#given.get(key);
+    if (endsAt !== undefined) return clock.monotonic() < endsAt ? 'lasts' : 'over';
+    if (until === undefined || !clockTrusted()) return 'unknown';
+    return clock.now() < until ? 'lasts' : 'over';
   }
 
-  /** What has ended goes; what only waits for a trusted clock stays. */
-  #sweep(): void {
-    for (const [key, open] of this.#open) {
-      const waits = open.endsAt === undefined && !this.#options.clockTrusted();
-      if (this.#options.isUsed(key) || (!waits && !this.#isGood(open))) this.#open.delete(key);
+  /** Until when the invitation lasted that this op used up. */
+  #untilOf(key: PeerKey, admission: string | undefined): number | undefined {
+    const { replica } = this.#options;
+    for (const id of (admission === undefined ? undefined : replica.op(admission))?.over ?? []) {
+      const [op = '', index] = id.split('/');
+      const record = replica.op(op)?.add[Number(index)];
+      if (record?.kind === 'invite' && record.key === key) return record.until;
     }
+    return undefined;
   }
 
-  #save(): void {
-    const kept = [...this.#open.values()].filter(({ until }) => until !== undefined);
-    this.#options.save(JSON.stringify(kept.map(({ key, admin, by, until }) => ({ key, admin, by, until }))));
+  /** What has ended: our own at once, others' a day later, as with timed policies. Of an earlier run of ours without a time, all. */
+  #over(self: PeerKey): RecordId[] {
+    const { clock, clockTrusted } = this.#options;
+    const ended = (one: OpenInvitation): boolean => {
+      if (one.author === self)
+        return this.#isOver(one) || (one.until === undefined && !this.#given.has(one.key));
+      return one.until !== undefined && clockTrusted() && clock.now() > one.until + CLEAR_AFTER_MS;
+    };
+    return [...this.#now().values()].filter(ended).map(({ id }) => id);
   }
-}
 
-/** What was saved; what cannot be read was no invitation. Never throws. */
-function read(text: string): Invitation[] {
-  if (text === '') return [];
-  try {
-    const saved: unknown = JSON.parse(text);
-    return Array.isArray(saved) ? saved.filter(isInvitation).slice(0, MAX_OPEN) : [];
-  } catch (error) {
-    if (error instanceof SyntaxError) return [];
-    throw error;
+  /** Of those that are neither open nor within their time nothing is kept. */
+  #forget(): void {
+    const now = this.#options.clock.monotonic();
+    for (const [key, endsAt] of this.#given)
+      if (now >= endsAt && !this.#now().has(key)) this.#given.delete(key);
   }
-}
-
-function isInvitation(value: unknown): value is Invitation {
-  if (typeof value !== 'object' || value === null) return false;
-  const { key, admin, by, until } = value as Partial<Record<keyof Invitation, unknown>>;
-  const texts = typeof key === 'string' && /^[0-9a-f]{64}$/.test(key) && typeof by === 'string';
-  return texts && typeof admin === 'boolean' && typeof until === 'number';
 }

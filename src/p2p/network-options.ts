@@ -8,6 +8,7 @@ import { type PeerAddress, parseAddress } from './addresses.ts';
 import type { Followers } from './followed.ts';
 import type { Door } from './guests.ts';
 import type { SigningKey } from './keys.ts';
+import type { LinkLimits } from './link-policy.ts';
 import type { TransportFactory } from './overlay.ts';
 import type { Answer, Question } from './question-wire.ts';
 import type { ReplicatedOps, ReplicatedRegisters } from './replicated.ts';
@@ -25,12 +26,24 @@ export interface NetworkOptions {
   readonly listen: readonly string[];
   /** What to tell others to dial; the same forms. Besides these only explicit listen addresses are announced. */
   readonly announce: readonly string[];
-  /** Where members may be found; the same forms, with or without `/p2p/<peer id>`. */
+  /** Where a person says that members may be found; the same forms, with or without `/p2p/<peer id>`. */
   readonly bootstrap: readonly string[];
+  /** Where they were when this agent ran last (the home file); the same forms. */
+  readonly remembered?: readonly string[];
+  /** Which links to have (link-choice.ts, link-policy.ts). Default: up to 12 routers all, above 8 each; none is closed for idleness or age. */
+  readonly links?: Partial<LinkWishes>;
+  /** A member that was not heard of for so long that its eviction is proposed. Default: none. */
+  readonly absent?: (peer: PeerKey) => boolean;
   readonly clock: Clock;
   readonly log: Log;
   /** How long we wait for a peer before we call it down, milliseconds. Default 6 s, 10 s in a home of two. */
   readonly toleranceMs?: number;
+  /** How long we wait for some peers, milliseconds, other than for the rest. */
+  readonly tolerances?: ReadonlyMap<PeerKey, number>;
+  /** A peer that has been down for so long is pruned, milliseconds. Default 10 min. */
+  readonly keepDownMs?: number;
+  /** Milliseconds since the machine was started, those in which it was suspended counted. Default: it never is. */
+  readonly boot?: () => number;
   /** Default TCP; tests pass libp2p's memory transport, with addresses `/memory/<name>`. */
   readonly transport?: TransportFactory;
   /** Addresses that a member announced in its card (policy/register-codec.ts), if any. */
@@ -52,6 +65,12 @@ export interface NetworkOptions {
   readonly answer?: (question: Question) => Promise<Answer>;
   /** Where connections are told of. Default: nowhere. */
   readonly listeners?: Followers | undefined;
+}
+
+/** See {@link LinkChoice} and {@link LinkLimits}. */
+export interface LinkWishes extends LinkLimits {
+  readonly fullMesh: number;
+  readonly target: number;
 }
 
 /** Reads the addresses under a key of the config. ConfigError when one cannot be understood. */

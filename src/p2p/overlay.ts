@@ -11,6 +11,7 @@ import { TemporaryError, UnavailableError } from '../errors.ts';
 import { type PeerKey, toHex } from '../policy/crypto.ts';
 import type { PeerAddress } from './addresses.ts';
 import { createGater } from './gater.ts';
+import { hangUp } from './hang-up.ts';
 import { libp2pKeyOf, parsePeerId, peerIdOf, peerKeyOf } from './identity.ts';
 import type { SigningKey } from './keys.ts';
 
@@ -69,6 +70,8 @@ export class Overlay {
   #node: Node | undefined;
   /** What the transports listen on, as libp2p last told. */
   #listening: readonly Multiaddr[] = [];
+  /** Who is told that a dial was accepted. */
+  readonly #reaching = new Map<PeerKey, () => void>();
 
   constructor(options: OverlayOptions) {
     this.#options = options;
@@ -90,7 +93,12 @@ export class Overlay {
       connectionProtector: preSharedKey({ psk: pskFile(psk) }),
       connectionEncrypters: [noise()],
       streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } })],
-      connectionGater: createGater({ trusted, onAdmitted: onHandshake, onRefused }),
+      connectionGater: createGater({
+        trusted,
+        onAdmitted: onHandshake,
+        onRefused,
+        onReached: (peer) => this.#reaching.get(peer)?.(),
+      }),
       connectionMonitor: { enabled: false },
       connectionManager: {
         inboundConnectionThreshold: 60,
@@ -128,7 +136,7 @@ export class Overlay {
     const node = this.#node;
     this.#node = undefined;
     if (node === undefined) return;
-    for (const connection of node.getConnections()) connection.abort(new Error('the agent stops'));
+    for (const connection of node.getConnections()) hangUp(connection, 'the agent stops');
     await node.stop();
   }
 
@@ -197,12 +205,26 @@ export class Overlay {
     };
   }
 
-  /** Dials one address; the gater has the last word on who answers. Resolves with the peer that did. */
-  async dial(address: string, peer: PeerKey | undefined, signal: AbortSignal): Promise<PeerKey | undefined> {
+  /**
+   * Dials one address; the gater has the last word on who answers. Resolves with the peer that did. `beside`: also when
+   * there is a connection already, which is otherwise the answer. `onReached`: a machine
+   * accepted the connection, of a peer that was named.
+   */
+  async dial(
+    address: string,
+    peer: PeerKey | undefined,
+    signal: AbortSignal,
+    { beside = false, onReached }: { readonly beside?: boolean; readonly onReached?: () => void } = {},
+  ): Promise<PeerKey | undefined> {
     const id = peer === undefined ? undefined : peerIdOf(peer);
     const target = multiaddr(id === undefined ? address : `${address}/p2p/${id.toString()}`);
-    const connection = await this.#running().dial(target, { signal });
-    return peerKeyOf(connection.remotePeer);
+    if (peer !== undefined && onReached !== undefined) this.#reaching.set(peer, onReached);
+    try {
+      const connection = await this.#running().dial(target, { signal, force: beside });
+      return peerKeyOf(connection.remotePeer);
+    } finally {
+      if (peer !== undefined && this.#reaching.get(peer) === onReached) this.#reaching.delete(peer);
+    }
   }
 
   #running(): Node {

@@ -5,6 +5,8 @@ import type { AliveFrame } from './alive-wire.ts';
 export interface PeerFacts {
   readonly digest: string | undefined;
   readonly registersDigest: string | undefined;
+  /** Ops that it holds. */
+  readonly changes: number | undefined;
   readonly rttMs: number | undefined;
   /** Where its newest connection stands or stood. */
   readonly address: string | undefined;
@@ -14,6 +16,7 @@ export interface PeerFacts {
 const NOTHING: PeerFacts = {
   digest: undefined,
   registersDigest: undefined,
+  changes: undefined,
   rttMs: undefined,
   address: undefined,
   lastError: undefined,
@@ -33,8 +36,17 @@ export class PeerFactsTable {
   frame(peer: PeerKey, frame: AliveFrame, rttMs: number | undefined): boolean {
     const before = this.of(peer);
     const { digest, registersDigest } = frame;
-    this.#set(peer, { ...before, digest, registersDigest, rttMs: rttMs ?? before.rttMs });
+    const changes = frame.changes === 0 ? undefined : frame.changes;
+    this.#set(peer, { ...before, digest, registersDigest, changes, rttMs: rttMs ?? before.rttMs });
     return before.digest !== digest;
+  }
+
+  /** Another member told of its digest. True when it changed. Its registers and its ops are only told by itself. */
+  told(peer: PeerKey, digest: string): boolean {
+    const before = this.of(peer);
+    if (before.digest === digest) return false;
+    this.#set(peer, { ...before, digest, registersDigest: undefined, changes: undefined });
+    return true;
   }
 
   connected(peer: PeerKey, address: string): void {
@@ -47,7 +59,8 @@ export class PeerFactsTable {
 
   /** What it said of its state does not hold any more. */
   down(peer: PeerKey): void {
-    this.#set(peer, { ...this.of(peer), digest: undefined, registersDigest: undefined, rttMs: undefined });
+    const { address, lastError } = this.of(peer);
+    this.#set(peer, { ...NOTHING, address, lastError });
   }
 
   forget(peer: PeerKey): void {

@@ -1,11 +1,14 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { PeerKey } from '../policy/crypto.ts';
+import { MAX_ABOUT_OPS } from './about-wire.ts';
 import { AppliedTable } from './applied.ts';
+import type { Knowledge } from './asked.ts';
 import { PeerClocks } from './clocks.ts';
 import type { Counters } from './counters.ts';
 import { Floods } from './floods.ts';
 import { Followed, type Followers } from './followed.ts';
+import { LinkStates } from './link-states.ts';
 import { Liveness } from './liveness.ts';
 import { PeerFactsTable } from './peer-facts.ts';
 import type { PeerView } from './peer-view.ts';
@@ -20,6 +23,11 @@ export interface PeerTableOptions {
   readonly onBytesIn: (peer: PeerKey) => void;
   /** Where connections are told of. Default: nowhere. */
   readonly listeners?: Followers | undefined;
+  /** Of the liveness of peers: see there. */
+  readonly keepDownMs?: number;
+  readonly boot?: () => number;
+  /** How long we wait for some peers, milliseconds, other than for the rest. */
+  readonly tolerances?: ReadonlyMap<PeerKey, number>;
 }
 
 /** Everything that is kept of each peer besides its connections, each kind in a part of its own. */
@@ -31,16 +39,20 @@ export class PeerTable {
   readonly clocks: PeerClocks;
   readonly floods: Floods;
   readonly followed: Followed;
+  readonly links: LinkStates;
   readonly #digests: PeerTableOptions['digests'];
 
-  constructor({ clock, log, counters, digests, onBytesIn, listeners }: PeerTableOptions) {
+  constructor(options: PeerTableOptions) {
+    const { clock, log, counters, digests, onBytesIn, listeners, tolerances } = options;
     this.#digests = digests;
     this.applied = new AppliedTable(clock, () => digests().digest);
-    this.liveness = new Liveness(clock);
+    this.liveness = new Liveness(clock, options);
+    for (const [peer, ms] of tolerances ?? []) this.liveness.setTolerance(peer, ms);
     this.followed = new Followed(listeners);
     this.traffic = new Traffic(onBytesIn, this.followed);
     this.clocks = new PeerClocks(clock);
     this.floods = new Floods({ clock, log, counters });
+    this.links = new LinkStates(clock);
   }
 
   view(peer: PeerKey): Omit<PeerView, 'connections'> {
@@ -50,11 +62,13 @@ export class PeerTable {
     return {
       peer,
       ...this.liveness.of(peer),
-      toleranceMs: this.liveness.toleranceMs,
+      link: { ...this.links.of(peer), reason: 'all' },
       rttMs: facts.rttMs,
       address: facts.address,
       digestEqual: facts.digest === undefined ? undefined : facts.digest === this.#digests().digest,
+      changes: facts.changes,
       appliedDigest: this.applied.digestOf(peer),
+      appliedVia: this.applied.viaOf(peer),
       bytesIn: bytes.in,
       bytesOut: bytes.out,
       lastError: facts.lastError,
@@ -62,6 +76,14 @@ export class PeerTable {
       clockTrusted: clock?.trusted,
       flooding: this.floods.of(peer),
     };
+  }
+
+  /** What we tell others of a member that we hear ourselves; undefined of any other. */
+  knowledge(peer: PeerKey, told: number): Knowledge | undefined {
+    const ageMs = this.liveness.hears(peer) ? this.liveness.ageOf(peer) : undefined;
+    if (ageMs === undefined) return undefined;
+    const { digest, ...kernel } = this.applied.since(peer, told, MAX_ABOUT_OPS);
+    return { ageMs, digest: this.facts.of(peer).digest, applied: digest, ...kernel };
   }
 
   /** Whether its last word about its state equals ours now; undefined when it has not said. */
@@ -81,8 +103,7 @@ export class PeerTable {
 
   /** It is no member any more. */
   forget(peer: PeerKey): void {
-    for (const part of [this.facts, this.applied, this.liveness, this.traffic, this.clocks, this.floods]) {
-      part.forget(peer);
-    }
+    const { facts, applied, liveness, traffic, clocks, floods, links } = this;
+    for (const part of [facts, applied, liveness, traffic, clocks, floods, links]) part.forget(peer);
   }
 }

@@ -66,9 +66,8 @@ export class PresenceTable {
     return whole && right ? 'ok' : 'gap';
   }
 
-  /** What a peer claims, times in our own monotonic milliseconds. */
-  of(peer: PeerKey): PresenceClaim[] {
-    const now = this.#clock.monotonic();
+  /** What a peer claims, times in our own monotonic milliseconds; `now`: until when it can be believed to speak. */
+  of(peer: PeerKey, now = this.#clock.monotonic()): PresenceClaim[] {
     return [...(this.#shelves.get(peer)?.rows.values() ?? [])].map(({ claim, awake }) =>
       awake && claim.stay !== undefined ? { ...claim, stay: { since: claim.stay.since, seen: now } } : claim,
     );

@@ -8,6 +8,7 @@ import type { PresenceClaim } from '../policy/presence.ts';
 import { StreamChannel } from './channel.ts';
 import type { Counters } from './counters.ts';
 import { within } from './deadline.ts';
+import type { Liveness } from './liveness.ts';
 import type { Overlay } from './overlay.ts';
 import { Pace } from './pace.ts';
 import type { PeerState } from './peer-view.ts';
@@ -30,14 +31,14 @@ export interface PresenceOptions {
   readonly trusted: (peer: PeerKey) => boolean;
   /** All members but ourselves. */
   readonly others: () => readonly PeerKey[];
-  /** In which state a peer is, and for how long, milliseconds. */
-  readonly stateOf: (peer: PeerKey) => { readonly state: PeerState; readonly sinceMs: number };
+  /** In which state a peer is, whether we hear it ourselves, and how long ago we did. */
+  readonly liveness: Pick<Liveness, 'of' | 'hears' | 'ageOf'>;
 }
 
 /** What another router says of its devices. */
 export interface PeerPresence {
   readonly peer: PeerKey;
-  /** Only what one says that is alive counts. */
+  /** What one says counts until it is down. */
   readonly state: PeerState;
   /** For how long it has been in this state, milliseconds. */
   readonly sinceMs: number;
@@ -61,8 +62,6 @@ const LOOK_MS = 2_000;
 const OPEN_MS = 5_000;
 /** After a stream that could not be opened, or ended, milliseconds. */
 const RETRY_MS = 30_000;
-/** A peer that has been down for so long is pruned (overlay.md), milliseconds. */
-const PRUNE_MS = 600_000;
 /** A peer is read so fast: more than it may have to say at once, then so many bytes a second. */
 const READ_BURST = 1024 * 1024;
 const READ_RATE = 64 * 1024;
@@ -115,18 +114,23 @@ export class Presence {
 
   /** What all other routers of the home say, sorted by key. */
   all(): readonly PeerPresence[] {
-    const { others, stateOf } = this.#options;
-    return others().map((peer) => ({ peer, ...stateOf(peer), claims: this.#table.of(peer) }));
+    const { others, liveness, clock } = this.#options;
+    return others().map((peer) => {
+      const { state, sinceMs } = liveness.of(peer);
+      // Of one that only others hear nothing newer is known than what it said itself.
+      const heardAgo = liveness.hears(peer) ? 0 : (liveness.ageOf(peer) ?? 0);
+      return { peer, state, sinceMs, claims: this.#table.of(peer, clock.monotonic() - heardAgo) };
+    });
   }
 
-  /** When a device came to another router that is alive, monotonic milliseconds: the newest of several. */
+  /** When a device came to another router that we hear, monotonic milliseconds: the newest of several. */
   arrival(mac: Mac): number | undefined {
-    const { stateOf, trusted } = this.#options;
+    const { liveness, trusted } = this.#options;
     let newest: number | undefined;
     for (const peer of this.#table.peers()) {
       const at = this.#table.arrival(peer, mac);
       if (at === undefined || (newest !== undefined && at <= newest)) continue;
-      if (trusted(peer) && stateOf(peer).state === 'alive') newest = at;
+      if (trusted(peer) && liveness.hears(peer)) newest = at;
     }
     return newest;
   }
@@ -206,7 +210,7 @@ export class Presence {
   }
 
   #tick(): void {
-    const { clock, stateOf } = this.#options;
+    const { clock, liveness } = this.#options;
     const now = clock.monotonic();
     this.#look();
     for (const link of this.#links.values()) {
@@ -214,7 +218,8 @@ export class Presence {
       else if (link.connection.direction === 'outbound' && !link.opening && now >= link.notBefore)
         void this.#open(link);
     }
-    this.#table.prune((peer) => isPruned(stateOf(peer)));
+    // Policies and descriptors stay: only what is ephemeral goes with a peer.
+    this.#table.prune((peer) => liveness.of(peer).state === 'pruned');
   }
 
   #look(): void {
@@ -225,9 +230,4 @@ export class Presence {
     this.#own = [...claims()];
     this.#feed.take(this.#own, now);
   }
-}
-
-/** What one said that has been down for the grace time is dropped. */
-export function isPruned({ state, sinceMs }: Pick<PeerPresence, 'state' | 'sinceMs'>): boolean {
-  return state === 'down' && sinceMs >= PRUNE_MS;
 }

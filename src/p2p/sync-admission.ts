@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { AdmitVerdict, RegisterMark, ReplicatedOps, ReplicatedRegisters } from './replicated.ts';
-import { STALL_MS } from './sync-talk.ts';
+import { MAX_PAUSE_MS, type SendPace } from './sync-talk.ts';
 
 /** Verifying yields to the rest of the process after so many milliseconds. */
 const SLICE_MS = 10;
@@ -9,14 +9,16 @@ const SLICE_MS = 10;
 const MAX_REFUSED = 64;
 /** A chunk of a member above its rate is followed by a pause of so many times what it took: a fifth of a core goes to it. */
 const PAUSE_TIMES = 4;
-/** The other side must not take the pause for a stall, milliseconds. */
-const MAX_PAUSE_MS = STALL_MS / 2;
 
 /** The other side of a session, when it is metered (floods.ts). */
 export interface Partner {
   readonly peer: PeerKey;
   /** It made us verify so many bytes of its own. True when it is above its rate. */
   readonly charge: (bytes: number) => boolean;
+  /** It sent so many bytes that we hold already or have no use for. True when that is more than chance brings. */
+  readonly wasted?: (bytes: number) => boolean;
+  /** What we may send it. */
+  readonly pace?: SendPace;
 }
 
 export interface AdmissionCount {
@@ -69,8 +71,10 @@ export class Admission {
       const { verdict } = result;
       this.#charge(result, envelope.length);
       if (verdict === 'ok') this.count.opsIn += 1;
-      else if (verdict === 'held') this.count.opsHeld += 1;
-      else if (verdict === 'rubbish') throw new Error('sends ops that are rubbish');
+      else if (verdict === 'held') {
+        this.count.opsHeld += 1;
+        this.#waste(envelope.length);
+      } else if (verdict === 'rubbish') throw new Error('sends ops that are rubbish');
       else {
         this.count.opsRefused += 1;
         // What an evicted author wrote may count there and not here: no fault of the sender.
@@ -93,7 +97,10 @@ export class Admission {
       const verdict = this.#timed(() => this.#registers.admit(envelope));
       if (verdict === 'rubbish') throw new Error('sends registers that are rubbish');
       if (verdict === 'ok') this.count.registersIn += 1;
-      else if (verdict !== 'held') this.#incomplete.add(peer);
+      else {
+        if (verdict !== 'held') this.#incomplete.add(peer);
+        this.#waste(envelope.length);
+      }
       if (verdict === 'ok' && peer === this.#partner?.peer && this.#partner.charge(envelope.length))
         this.#above = true;
     }
@@ -106,6 +113,11 @@ export class Admission {
     if (this.#partner === undefined || result.verdict === 'held') return;
     if (result.verdict === 'ok' && result.op.peer !== this.#partner.peer) return;
     if (this.#partner.charge(bytes)) this.#above = true;
+  }
+
+  /** Other members bring the same now and then; one that does so without end pays as if it were its own. */
+  #waste(bytes: number): void {
+    if (this.#partner?.wasted?.(bytes) === true) this.#above = true;
   }
 
   #timed<T>(verify: () => T): T {

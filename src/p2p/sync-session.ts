@@ -6,7 +6,7 @@ import { within } from './deadline.ts';
 import type { RegisterMark, ReplicatedOps, ReplicatedRegisters } from './replicated.ts';
 import { Admission, type AdmissionCount, type Partner } from './sync-admission.ts';
 import { chunks, flaggedChunks, sameMarks } from './sync-chunks.ts';
-import { compare, type Theirs } from './sync-compare.ts';
+import { compare, type Difference, differences, type Theirs } from './sync-compare.ts';
 import { type Channel, type Sent, Talk } from './sync-talk.ts';
 import { WIRE_VERSION } from './wire.ts';
 
@@ -21,16 +21,21 @@ export interface SessionOptions {
   readonly onProgress?: ((received: number, expected: number) => void) | undefined;
   /** Given when the other side is to be metered. */
   readonly partner?: Partner | undefined;
+  /** Only find out what differs, and bring nothing over. Default false. */
+  readonly compare?: boolean;
 }
 
 export interface SessionResult extends Readonly<AdmissionCount> {
-  readonly outcome: 'equal' | 'done' | 'failed';
+  /** compared: one side only wanted to know what differs. */
+  readonly outcome: 'equal' | 'done' | 'compared' | 'failed';
   /** Why it failed, in our own words. */
   readonly reason: string | undefined;
   readonly opsOut: number;
   readonly registersOut: number;
   /** Ops that the other side held when it began; undefined when it did not say. */
   readonly theirOps: number | undefined;
+  /** What differs, of one that only compared. */
+  readonly difference: readonly Difference[];
 }
 
 /** At most so many chunks are on their way without having been admitted (overlay.md). */
@@ -65,6 +70,7 @@ class Session {
   #opsOut = 0;
   #registersOut = 0;
   #theirOps: number | undefined;
+  #difference: readonly Difference[] = [];
   /** Chunks: sent, acknowledged by them, admitted by us. */
   #sent = 0;
   #acked = 0;
@@ -83,11 +89,11 @@ class Session {
   constructor(channel: Channel, options: SessionOptions) {
     this.#options = options;
     const { replica, registers, clock, partner } = options;
-    this.#talk = new Talk(channel, clock, this.#stop.signal);
+    this.#talk = new Talk(channel, clock, this.#stop.signal, partner?.pace);
     this.#admission = new Admission(replica, registers, clock, this.#stop.signal, partner);
   }
 
-  async run(): Promise<'equal' | 'done'> {
+  async run(): Promise<Exclude<SessionResult['outcome'], 'failed'>> {
     const { replica, registers } = this.#options;
     const digest = replica.digest;
     const vector = registers.vector();
@@ -98,6 +104,8 @@ class Session {
       digest,
       registers: vector,
       ops: replica.size,
+      runs: true,
+      compare: this.#options.compare === true,
     });
     const hello = await this.#talk.expect('hello');
     if (hello.version < 1) throw new Error('speaks no version that we know');
@@ -107,7 +115,11 @@ class Session {
     const marks = sameMarks(hello.registers, vector) ? undefined : hello.registers;
     this.#theirMarks = marks;
     if (!ops && marks === undefined) return 'equal';
-    const theirs = ops ? await compare(this.#talk, replica) : undefined;
+    const theirs = ops ? await compare(this.#talk, replica, hello.runs === true) : undefined;
+    if (this.#options.compare === true || hello.compare === true) {
+      if (this.#options.compare === true) this.#difference = differences(replica, registers, theirs, marks);
+      return 'compared';
+    }
     if (ops) this.#begin();
     this.#guess = Math.max(0, hello.ops - replica.size);
     await Promise.all([this.#sender(theirs, marks), this.#receiver(ops, marks !== undefined)]);
@@ -124,7 +136,7 @@ class Session {
   result(outcome: SessionResult['outcome'], reason: string | undefined): SessionResult {
     const { count } = this.#admission;
     const [opsOut, registersOut, theirOps] = [this.#opsOut, this.#registersOut, this.#theirOps];
-    return { outcome, reason, ...count, opsOut, registersOut, theirOps };
+    return { outcome, reason, ...count, opsOut, registersOut, theirOps, difference: this.#difference };
   }
 
   async #sender(
@@ -175,7 +187,7 @@ class Session {
     while (opsOpen() || registersOpen() || !this.#senderDone || this.#acked < this.#sent) {
       const message = await this.#talk.hear();
       if (message.kind === 'ack') {
-        if (message.count < this.#acked || message.count > this.#sent)
+        if (message.count <= this.#acked || message.count > this.#sent)
           throw new Error('acknowledges what was not sent');
         this.#acked = message.count;
       } else if (message.kind === 'coming') {

@@ -15,8 +15,14 @@ export type SyncMessage =
       readonly registers: ReadonlyMap<PeerKey, RegisterMark>;
       /** Ops held; 0 from one that does not say. */
       readonly ops: number;
+      /** It understands `runs`. */
+      readonly runs?: boolean | undefined;
+      /** It only wants to know what differs: the session ends after the heads. */
+      readonly compare?: boolean | undefined;
     }
   | { readonly kind: 'digests'; readonly digests: ReadonlyMap<PeerKey, string> }
+  /** Of peers with many runs, {@link RUN_GROUPS} digests over the heads of their runs (sync-runs.ts). */
+  | { readonly kind: 'runs'; readonly digests: ReadonlyMap<PeerKey, Uint8Array> }
   /** One part of the heads; `last` closes the list. */
   | { readonly kind: 'heads'; readonly actors: readonly ActorHeads[]; readonly last: boolean }
   /** So many ops follow in this pass: for showing progress. Not acknowledged; an older version ignores it. */
@@ -37,6 +43,11 @@ export type SyncMessage =
   /** A kind that a later version added: ignored. */
   | { readonly kind: 'unknown' };
 
+/** The runs of a peer are told in so many groups, by the first six bits of the run, */
+export const RUN_GROUPS = 64;
+/** each with a digest of so many bytes. */
+export const RUN_DIGEST_BYTES = 16;
+
 const TAGS = {
   hello: 1,
   digests: 2,
@@ -47,6 +58,7 @@ const TAGS = {
   'registers-end': 7,
   ack: 8,
   coming: 9,
+  runs: 10,
 } as const;
 
 /** The bytes of a sync message. */
@@ -86,6 +98,10 @@ export function decodeSync(bytes: Uint8Array): Decoded<SyncMessage> {
       return accept({ kind: 'ack', count: from.number(1) });
     case TAGS.coming:
       return accept({ kind: 'coming', ops: from.number(1) });
+    case TAGS.runs: {
+      const digests = readMap(from.each(1), (entry) => entry.bytes(2, RUN_GROUPS * RUN_DIGEST_BYTES));
+      return digests === undefined ? refuse('malformed runs') : accept({ kind: 'runs', digests });
+    }
     default:
       return accept({ kind: 'unknown' });
   }
@@ -104,12 +120,21 @@ function body(message: Exclude<SyncMessage, { kind: 'unknown' }>): Uint8Array {
           entries(message.registers, (to, mark) => to.number(2, mark.gen).number(3, mark.rev)),
         )
         .number(5, message.ops)
+        .number(6, message.runs === true ? 1 : 0)
+        .number(7, message.compare === true ? 1 : 0)
         .finish();
     case 'digests':
       return out
         .each(
           1,
           entries(message.digests, (to, digest) => to.bytes(2, fromHex(digest))),
+        )
+        .finish();
+    case 'runs':
+      return out
+        .each(
+          1,
+          entries(message.digests, (to, digests) => to.bytes(2, digests)),
         )
         .finish();
     case 'heads':
@@ -155,6 +180,8 @@ function readHello(from: Message): Decoded<SyncMessage> {
     digest,
     registers,
     ops: from.number(5),
+    runs: from.number(6) === 1 || undefined,
+    compare: from.number(7) === 1 || undefined,
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Connection, Stream } from '@libp2p/interface';
-import { type Clock, repeat, type Timer } from '../clock.ts';
+import { type Clock, repeat } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { PeerKey } from '../policy/crypto.ts';
@@ -9,6 +9,7 @@ import { within } from './deadline.ts';
 import type { Floods } from './floods.ts';
 import type { Overlay } from './overlay.ts';
 import type { ReplicatedOps, ReplicatedRegisters } from './replicated.ts';
+import { type EndedSession, type RunningSession, SyncPartner } from './sync-partner.ts';
 import type { SyncProgress } from './sync-progress.ts';
 import { type SessionResult, syncSession } from './sync-session.ts';
 
@@ -31,34 +32,10 @@ export interface SyncOptions {
   readonly onDone: (peer: PeerKey, result: SessionResult) => void;
 }
 
-/** A session that has ended. */
-export interface EndedSession extends SessionResult {
-  /** When, monotonic milliseconds. */
-  readonly at: number;
-}
-
-interface Session {
-  readonly initiated: boolean;
-  readonly abort: AbortController;
-  /** Resolves with what came of it; with undefined when it did not begin. */
-  readonly over: PromiseWithResolvers<SessionResult | undefined>;
-}
-
-interface Partner {
-  session: Session | undefined;
-  last: EndedSession | undefined;
-  timer: Timer | undefined;
-  /** Sessions in a row that brought nothing and left the difference: the more, the longer the pause. */
-  inVain: number;
-  lastEnd: number;
-}
-
 /** A difference is looked at again after so long, milliseconds: gossip on its way often mends it. */
 const QUIET_MS = 250;
 /** After gossip that could not be placed, milliseconds. */
 const BEHIND_MS = 50;
-/** The pause after sessions in vain doubles up to this, milliseconds. */
-const MAX_PAUSE_MS = 30_000;
 /** Every so often a random peer that is not known to be equal, milliseconds. */
 const ROUND_MS = 30_000;
 const OPEN_MS = 5_000;
@@ -66,7 +43,7 @@ const OPEN_MS = 5_000;
 /** Anti-entropy is the guarantee: one session per peer at a time, begun by whoever sees a difference first. */
 export class Sync {
   readonly #options: SyncOptions;
-  readonly #partners = new Map<PeerKey, Partner>();
+  readonly #partners = new Map<PeerKey, SyncPartner>();
   readonly #running = new Set<Promise<void>>();
   #signal: AbortSignal = AbortSignal.abort();
 
@@ -115,15 +92,25 @@ export class Sync {
     return this.#partners.get(peer)?.last;
   }
 
-  /** A session now, or the one that runs; undefined when none could be begun. Lasts as long as the session. */
-  async now(peer: PeerKey): Promise<SessionResult | undefined> {
+  /**
+   * A session now, or the one that runs; undefined when none could be begun. Lasts as long as the session. To `compare`
+   * brings nothing over.
+   */
+  async now(peer: PeerKey, what: 'exchange' | 'compare' = 'exchange'): Promise<SessionResult | undefined> {
     const partner = this.#partner(peer);
-    if (partner.session === undefined) this.#track(this.#initiate(peer));
     let result: SessionResult | undefined;
-    // One that both sides begin gives way to the other.
-    for (let tries = 0; tries < 3 && partner.session !== undefined; tries++) {
+    // One that both sides begin gives way to the other, and one that runs may be for something else.
+    for (let tries = 0; tries < 3; tries++) {
+      if (
+        partner.session === undefined &&
+        (tries === 0 || (what === 'compare' && result?.outcome === 'done'))
+      ) {
+        this.#track(this.#initiate(peer, what));
+      }
+      if (partner.session === undefined) break;
       result = await partner.session.over.promise;
-      if (result !== undefined && result.outcome !== 'failed') break;
+      if (what === 'compare' ? isComparison(result) : result !== undefined && result.outcome !== 'failed')
+        break;
     }
     return result;
   }
@@ -140,9 +127,7 @@ export class Sync {
     const { clock } = this.#options;
     const partner = this.#partner(peer);
     if (partner.timer !== undefined || partner.session !== undefined || this.#signal.aborted) return;
-    const pause = partner.inVain < 2 ? 0 : Math.min(MAX_PAUSE_MS, QUIET_MS * 2 ** (partner.inVain - 1));
-    const wait = Math.max(quietMs, partner.lastEnd + pause - clock.monotonic());
-    partner.timer = clock.after(wait, () => {
+    partner.timer = clock.after(partner.waitMs(quietMs), () => {
       partner.timer = undefined;
       if (wanted()) this.#track(this.#initiate(peer));
     });
@@ -157,7 +142,7 @@ export class Sync {
     if (peer !== undefined) this.#track(this.#initiate(peer));
   }
 
-  async #initiate(peer: PeerKey): Promise<void> {
+  async #initiate(peer: PeerKey, what: 'exchange' | 'compare' = 'exchange'): Promise<void> {
     const { overlay, clock, trusted, counters } = this.#options;
     const partner = this.#partner(peer);
     if (partner.session !== undefined || this.#signal.aborted || !trusted(peer)) return;
@@ -174,7 +159,7 @@ export class Sync {
       counters.add('sync.not_opened');
       this.#options.log.debug({ peer, error: messageOf(error) }, 'no sync stream');
     }
-    this.#ended(partner, session, stream && (await this.#converse(peer, stream, signal)));
+    partner.ended(session, stream && (await this.#converse(peer, stream, signal, what === 'compare')));
   }
 
   #accept(peer: PeerKey, stream: Stream): void {
@@ -187,16 +172,27 @@ export class Sync {
       stream.abort(new Error('a session with this peer runs'));
       return;
     }
+    if (!partner.mayBegin()) {
+      counters.add('sync.too_often');
+      stream.abort(new Error('too many sessions'));
+      return;
+    }
     ours?.abort.abort(new Error('the other side began as well'));
     const abort = new AbortController();
-    const session: Session = { initiated: false, abort, over: Promise.withResolvers() };
+    const session: RunningSession = { initiated: false, abort, over: Promise.withResolvers() };
     partner.session = session;
     const signal = AbortSignal.any([this.#signal, abort.signal]);
-    this.#track(this.#converse(peer, stream, signal).then((result) => this.#ended(partner, session, result)));
+    this.#track(this.#converse(peer, stream, signal).then((result) => partner.ended(session, result)));
   }
 
-  async #converse(peer: PeerKey, stream: Stream, signal: AbortSignal): Promise<SessionResult> {
+  async #converse(
+    peer: PeerKey,
+    stream: Stream,
+    signal: AbortSignal,
+    compare = false,
+  ): Promise<SessionResult> {
     const { replica, registers, clock, counters, log, floods, progress, onBatch, onDone } = this.#options;
+    const partner = this.#partner(peer);
     const channel = new StreamChannel(stream);
     const result = await syncSession(channel, {
       replica,
@@ -205,10 +201,16 @@ export class Sync {
       signal,
       onBatch,
       onProgress: (received, expected) => progress.update(peer, received, expected),
-      partner: { peer, charge: (bytes) => floods.synced(peer, bytes) },
+      partner: {
+        peer,
+        charge: (bytes) => floods.synced(peer, bytes),
+        wasted: (bytes) => partner.wasted(bytes),
+        pace: (bytes) => partner.send(bytes),
+      },
+      compare,
     });
     progress.ended(peer);
-    if (result.outcome !== 'failed') floods.told(peer);
+    if (result.outcome === 'equal' || result.outcome === 'done') floods.told(peer);
     counters.add(`sync.${result.outcome}`);
     counters.add('sync.ops_in', result.opsIn);
     counters.add('sync.ops_out', result.opsOut);
@@ -229,22 +231,10 @@ export class Sync {
     return result;
   }
 
-  #ended(partner: Partner, session: Session, result: SessionResult | undefined): void {
-    const now = this.#options.clock.monotonic();
-    // Another session may have taken this one's place.
-    if (partner.session === session) partner.session = undefined;
-    const progress = result !== undefined && result.opsIn + result.registersIn > 0;
-    partner.inVain = progress ? 0 : Math.min(partner.inVain + 1, 20);
-    partner.lastEnd = now;
-    if (result !== undefined) partner.last = { ...result, at: now };
-    session.over.resolve(result);
-  }
-
-  #partner(peer: PeerKey): Partner {
+  #partner(peer: PeerKey): SyncPartner {
     let partner = this.#partners.get(peer);
     if (partner === undefined) {
-      const lastEnd = Number.NEGATIVE_INFINITY;
-      partner = { session: undefined, last: undefined, timer: undefined, inVain: 0, lastEnd };
+      partner = new SyncPartner(this.#options.clock);
       this.#partners.set(peer, partner);
     }
     return partner;
@@ -258,4 +248,9 @@ export class Sync {
       this.#options.log.error({ error: messageOf(error) }, 'sync failed in itself');
     });
   }
+}
+
+/** Whether it says what differs: also one that found nothing to. */
+function isComparison(result: SessionResult | undefined): boolean {
+  return result?.outcome === 'compared' || result?.outcome === 'equal';
 }

@@ -7,11 +7,18 @@ export interface Bytes {
   out: number;
 }
 
+interface Counted extends Bytes {
+  /** Of both, what keep-alives took. */
+  idle: number;
+}
+
 const MAX_PEERS = 4_096;
+/** Around what a stream is given to send: yamux' header, noise's length and tag; what pnet adds is nothing. Bytes. */
+const AROUND = 12 + 2 + 16;
 
 /** Bytes on the wire per peer, counted where they enter and leave the socket. */
 export class Traffic {
-  readonly #bytes = new Map<PeerKey, Bytes>();
+  readonly #bytes = new Map<PeerKey, Counted>();
   readonly #onBytesIn: (peer: PeerKey) => void;
   readonly #followed: Followed;
 
@@ -26,6 +33,18 @@ export class Traffic {
 
   of(peer: PeerKey): Readonly<Bytes> {
     return this.#bytes.get(peer) ?? { in: 0, out: 0 };
+  }
+
+  /** Bytes in and out that were no keep-alives: what the link with a peer is good for. */
+  useful(peer: PeerKey): number {
+    const bytes = this.#bytes.get(peer);
+    return bytes === undefined ? 0 : Math.max(0, bytes.in + bytes.out - bytes.idle);
+  }
+
+  /** So many bytes were given to a stream, or came over one, in one frame that only says that somebody is alive. */
+  idle(peer: PeerKey, bytes: number): void {
+    const counted = this.#bytes.get(peer);
+    if (counted !== undefined) counted.idle += bytes + AROUND;
   }
 
   /**
@@ -53,10 +72,10 @@ export class Traffic {
     this.#bytes.delete(peer);
   }
 
-  #of(peer: PeerKey): Bytes {
+  #of(peer: PeerKey): Counted {
     const known = this.#bytes.get(peer);
     if (known !== undefined) return known;
-    const bytes = { in: 0, out: 0 };
+    const bytes = { in: 0, out: 0, idle: 0 };
     if (this.#bytes.size < MAX_PEERS) this.#bytes.set(peer, bytes);
     return bytes;
   }

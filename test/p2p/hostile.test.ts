@@ -9,13 +9,16 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ALIVE_PROTOCOL } from '../../src/p2p/alive.ts';
+import { FAREWELL_PROTOCOL } from '../../src/p2p/farewells.ts';
 import { frame } from '../../src/p2p/frames.ts';
+import { JOIN_PROTOCOL } from '../../src/p2p/guests.ts';
 import { libp2pKeyOf } from '../../src/p2p/identity.ts';
 import { generateKey, type SigningKey } from '../../src/p2p/keys.ts';
 import { SYNC_PROTOCOL } from '../../src/p2p/sync.ts';
 import { encodeSync } from '../../src/p2p/sync-wire.ts';
 import { toHex } from '../../src/policy/crypto.ts';
 import { addressOf, equal, eventually, House, type Router, writeBlock } from './house.ts';
+import { inviting } from './inviting.ts';
 
 let house = new House();
 let nodes: Libp2p[] = [];
@@ -110,6 +113,46 @@ describe('a stranger', () => {
     b.network?.announceOp(op.envelope);
     expect(a.replica.op(op.id)).toBeUndefined();
   });
+});
+
+it('a stranger with the key of an evicted member hears that it is evicted, and nothing else', async () => {
+  const thief = generateKey();
+  house.admit(a, thief.peer);
+  writeBlock(a, 'secret');
+  a.replica.author(a.key, a.run, {
+    at: 1,
+    by: 'test',
+    over: [],
+    add: [{ kind: 'evict', peer: thief.peer, heads: [] }],
+  });
+  await a.network?.stop();
+  await house.start(a, { door: inviting(house, a).door });
+  const node = await outsider(thief, house.psk);
+  const heard: number[] = [];
+  await node.handle(FAREWELL_PROTOCOL, (stream) => {
+    stream.addEventListener('message', (event) => void heard.push(event.data.byteLength));
+  });
+  const { digest } = a.replica;
+  await node.dial(multiaddr(addressOf(a)), { signal: AbortSignal.timeout(5_000) });
+  await eventually('it is told', () => heard.length > 0);
+  expect(heard.every((bytes) => bytes < 400)).toBe(true);
+  for (const protocol of [SYNC_PROTOCOL, ALIVE_PROTOCOL, JOIN_PROTOCOL, '/meshsub/1.2.0']) {
+    const reply: number[] = [];
+    try {
+      const signal = AbortSignal.timeout(2_000);
+      const stream = await node.dialProtocol(multiaddr(addressOf(a)), protocol, { signal });
+      stream.addEventListener('message', (event) => void reply.push(event.data.byteLength));
+      stream.send(crypto.getRandomValues(new Uint8Array(500)));
+      await eventually(`${protocol} ends`, () => stream.status !== 'open');
+    } catch (error) {
+      expect(error).toBeInstanceOf(Error);
+    }
+    expect(reply).toEqual([]);
+  }
+  await eventually('no connection stays', () => node.getConnections().length === 0);
+  expect(a.replica.digest).toBe(digest);
+  expect(a.network?.peers().map(({ peer }) => peer)).toEqual([b.key.peer]);
+  await goesOn();
 });
 
 describe('rubbish', () => {

@@ -23,8 +23,10 @@ export interface Router {
 export class House {
   readonly psk = crypto.getRandomValues(new Uint8Array(32));
   readonly founder = generateKey();
+  /** On paper, and on no router. */
+  readonly recovery = generateKey();
   readonly genesis: Genesis = {
-    recovery: generateKey().peer,
+    recovery: this.recovery.peer,
     founder: this.founder.peer,
     nonce: randomHex(16),
   };

@@ -14,7 +14,8 @@ export class MemoryWire {
       const dial = inner.dial.bind(inner);
       inner.dial = async (address, options) => {
         const ends = [name, address.toString().split('/')[2] ?? ''];
-        if (ends.some((end) => this.#cut.has(end))) throw new Error('the wire is cut');
+        if (ends.some((end) => this.#cut.has(end)) || this.#cut.has(pairOf(ends)))
+          throw new Error('the wire is cut');
         const connection = await dial(address, options);
         this.#connections.push({ ends, connection });
         return connection;
@@ -34,4 +35,20 @@ export class MemoryWire {
   heal(name: string): void {
     this.#cut.delete(name);
   }
+
+  /** Cuts two routers off from each other, not from the rest. */
+  cutBetween(one: string, other: string): void {
+    this.#cut.add(pairOf([one, other]));
+    for (const { ends, connection } of this.#connections) {
+      if (ends.includes(one) && ends.includes(other)) connection.abort(new Error('the wire is cut'));
+    }
+  }
+
+  healBetween(one: string, other: string): void {
+    this.#cut.delete(pairOf([one, other]));
+  }
+}
+
+function pairOf(ends: readonly string[]): string {
+  return [...ends].sort().join('/');
 }

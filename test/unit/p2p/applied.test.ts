@@ -45,6 +45,44 @@ describe('AppliedTable', () => {
     expect((await table.wait(op(1), [], { timeoutMs: 50 })).size).toBe(0);
   });
 
+  it('counts what another member tells in its place, and says so', async () => {
+    const table = new AppliedTable(new FakeClock(), () => D2);
+    const waiting = table.wait(op(1), ['a', 'b', 'c'], { timeoutMs: 2_000 });
+    expect(table.feedVia('w', { peer: 'a', applied: undefined, recent: [] })).toBe(false);
+    expect(table.feedVia('w', { peer: 'a', applied: undefined, recent: [op(1)] })).toBe(true);
+    expect(table.feedVia('w', { peer: 'b', applied: D2, recent: [] })).toBe(true);
+    expect(table.feedVia('w', { peer: 'b', applied: D2, recent: [] })).toBe(false);
+    expect(table.feed('c', { digest: D1, recent: [op(1)] })).toBe(true);
+    expect(table.feed('c', { digest: D1, recent: [] })).toBe(false);
+    expect(Object.fromEntries(await waiting)).toEqual({
+      a: { applied: true, ms: 0, via: 'w' },
+      b: { applied: true, ms: 0, via: 'w' },
+      c: { applied: true, ms: 0 },
+    });
+    expect(['a', 'b', 'c'].map((peer) => table.viaOf(peer))).toEqual(['w', 'w', undefined]);
+    // Told before anybody waited: marked all the same.
+    expect((await table.wait(op(1), ['a'], { timeoutMs: 10 })).get('a')?.via).toBe('w');
+    table.feed('a', { digest: D1, recent: [] });
+    expect(table.viaOf('a')).toBeUndefined();
+    // A witness that says nothing of the digest takes nothing back.
+    table.feedVia('w', { peer: 'a', applied: undefined, recent: [op(2)] });
+    expect(table.digestOf('a')).toBe(D1);
+  });
+
+  it('tells a third one what is new since it was told', () => {
+    const table = new AppliedTable(new FakeClock(), () => D2);
+    expect(table.since('a', 0, 16)).toEqual({ digest: '', recent: [], told: 0 });
+    table.feed('a', { digest: D1, recent: [op(1), op(2)] });
+    expect(table.since('a', 0, 16)).toEqual({ digest: D1, recent: [op(1), op(2)], told: 2 });
+    table.feed('a', { digest: D2, recent: [op(3)] });
+    expect(table.since('a', 2, 16)).toEqual({ digest: D2, recent: [op(3)], told: 3 });
+    expect(table.since('a', 3, 16).recent).toEqual([]);
+    expect(table.since('a', 0, 2).recent).toEqual([op(2), op(3)]);
+    table.forget('a');
+    table.feed('a', { digest: D2, recent: [op(4)] });
+    expect(table.since('a', 3, 16)).toEqual({ digest: D2, recent: [op(4)], told: 1 });
+  });
+
   it('says nothing of an unknown digest, and forgets', () => {
     const table = new AppliedTable(new FakeClock(), () => '');
     table.feed('a', { digest: '', recent: [] });

@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { isPruned } from '../../../src/p2p/presence.ts';
 import { PresenceFeed } from '../../../src/p2p/presence-feed.ts';
 import { statementOf } from '../../../src/p2p/presence-statement.ts';
 import { PresenceTable } from '../../../src/p2p/presence-table.ts';
@@ -75,14 +74,14 @@ describe('a claim', () => {
   });
 });
 
-it('of a peer goes when it has been down for ten minutes', () => {
+it('of a peer that is pruned goes, and of one that only others hear is as old as its last word', async () => {
   for (const peer of ['b', 'c']) table.take(peer, said({ anew: true, claims: [told(MAC)], end: 2 }));
-  const states = (sinceMs: number) => (peer: string) =>
-    isPruned(peer === 'b' ? { state: 'down', sinceMs } : { state: 'alive', sinceMs: 1e9 });
-  table.prune(states(599_999));
-  expect(table.peers()).toEqual(['b', 'c']);
-  table.prune(states(600_000));
+  table.prune((peer) => peer === 'b');
   expect(table.peers()).toEqual(['c']);
+  const heardAt = clock.monotonic();
+  await clock.advance(60_000);
+  expect(table.of('c')[0]?.stay?.seen).toBe(clock.monotonic());
+  expect(table.of('c', heardAt)[0]?.stay?.seen).toBe(heardAt);
 });
 
 describe('a statement that begins anew', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type AliveFrame, decodeAlive, encodeAlive } from '../../../src/p2p/alive-wire.ts';
+import { type AliveFrame, decodeAlive, encodeAlive, MAX_ALIVE } from '../../../src/p2p/alive-wire.ts';
+import { Asked } from '../../../src/p2p/asked.ts';
 import { FrameReader, frame } from '../../../src/p2p/frames.ts';
 import type { Sent } from '../../../src/p2p/sync-talk.ts';
 import { decodeSync, encodeSync } from '../../../src/p2p/sync-wire.ts';
@@ -41,6 +42,13 @@ const alive: AliveFrame = {
   applied: { digest: A, recent: [B, A] },
   clock: 1_700_000_000_123,
   trusted: true,
+  about: [
+    { peer: A, ageMs: 0, digest: B, applied: '', recent: [A, B] },
+    { peer: B, ageMs: 1_500, digest: undefined, applied: undefined, recent: [] },
+  ],
+  asks: [B, A],
+  shortestMs: 1_000,
+  changes: 73_000,
 };
 
 describe('sync messages', () => {
@@ -86,8 +94,44 @@ describe('keep-alives', () => {
   it('come back as they went', () => {
     expect(decodeAlive(encodeAlive(alive))).toEqual({ ok: true, value: alive });
     const applied = { digest: '', recent: [] };
-    const first = { ...alive, echo: 0, heldUs: 0, applied, clock: 0, trusted: false };
+    const quiet = { about: [], asks: [], shortestMs: 0, changes: 0 };
+    const first = { ...alive, ...quiet, echo: 0, heldUs: 0, applied, clock: 0, trusted: false };
     expect(decodeAlive(encodeAlive(first))).toEqual({ ok: true, value: first });
+  });
+
+  it('fit into their longest when they say as much as they may', () => {
+    const key = (i: number) => i.toString(16).padStart(64, '0');
+    const keys = (from: number, count: number) => Array.from({ length: count }, (_, i) => key(from + i));
+    const asked = new Asked();
+    asked.ask(keys(0, 64));
+    const knowledge = { ageMs: 6_000, digest: A, applied: B, recent: keys(1_000, 16), told: 16 };
+    const most = Number.MAX_SAFE_INTEGER;
+    const full = encodeAlive({
+      version: most,
+      counter: most,
+      echo: most,
+      heldUs: most,
+      toleranceMs: most,
+      digest: A,
+      registersDigest: B,
+      applied: { digest: A, recent: keys(2_000, 64) },
+      clock: most,
+      trusted: true,
+      about: asked.answers(() => knowledge),
+      asks: keys(3_000, 64),
+      shortestMs: most,
+      changes: most,
+    });
+    expect(full.length).toBeLessThanOrEqual(MAX_ALIVE);
+    expect(decodeAlive(full).ok).toBe(true);
+  });
+
+  it('of a version that says neither who is asked for nor what it can are understood, as are fields of a later one', () => {
+    const old = new Writer().number(1, 1).number(2, 7).number(5, 6_000).finish();
+    const read = decodeAlive(old);
+    expect(read.ok && read.value).toMatchObject({ about: [], asks: [], shortestMs: 0, changes: 0 });
+    const later = new Writer().number(2, 7).number(15, 3).text(16, 'new').number(99, 1).finish();
+    expect(decodeAlive(later)).toMatchObject({ ok: true, value: { counter: 7, changes: 3 } });
   });
 
   it.each([
@@ -102,6 +146,23 @@ describe('keep-alives', () => {
         .finish(),
     ],
     ['a digest of another length', new Writer().number(2, 1).bytes(6, new Uint8Array(5)).finish()],
+    ['a question about nobody', new Writer().number(2, 1).bytes(13, new Uint8Array(0)).finish()],
+    [
+      'too many questions',
+      new Writer()
+        .number(2, 1)
+        .each(13, Array(65).fill(new Uint8Array(32)))
+        .finish(),
+    ],
+    ['a witness of nobody', new Writer().number(2, 1).bytes(12, new Writer().number(2, 5).finish()).finish()],
+    ['a witness that is no message', new Writer().number(2, 1).bytes(12, Uint8Array.of(0xff)).finish()],
+    [
+      'a witness of an op of another length',
+      new Writer()
+        .number(2, 1)
+        .bytes(12, new Writer().bytes(1, new Uint8Array(32)).bytes(5, new Uint8Array(3)).finish())
+        .finish(),
+    ],
   ])('with %s are refused', (_, bytes) => {
     expect(decodeAlive(bytes).ok).toBe(false);
   });
