@@ -29,6 +29,7 @@ const TAKES: Readonly<{ [verb: string]: readonly (keyof CompletionView)[] }> = {
   split: ['devices'],
   flows: SUBJECTS,
   evict: ['routers'],
+  tolerance: ['routers'],
   '--about': POLICIES,
 };
 

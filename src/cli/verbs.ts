@@ -30,6 +30,7 @@ export const VERBS: Readonly<Record<string, Add>> = {
   unignore: async (parser) => parser.command((await import('./verbs/unignore.ts')).unignore),
   policies: async (parser) => parser.command((await import('./verbs/policies.ts')).policies),
   peers: async (parser) => parser.command((await import('./verbs/peers.ts')).peers),
+  tolerance: async (parser) => parser.command((await import('./verbs/tolerance.ts')).tolerance),
   home: async (parser) => parser.command((await import('./verbs/home.ts')).home),
   invite: async (parser) => parser.command((await import('./verbs/invite.ts')).invite),
   join: async (parser) => parser.command((await import('./verbs/join.ts')).join),

@@ -6,6 +6,7 @@ import type { ErrorData } from './rpc.ts';
 
 /** The code that json-rpc-2.0 gives requests which are rejected without an answer. */
 const NO_ANSWER = 0;
+const GONE = 'the agent went away';
 
 /** One connection to an agent's control socket. */
 export interface ControlClient {
@@ -27,7 +28,10 @@ export interface ControlClient {
 /** Connects. UnavailableError with what to do when no agent answers within `timeoutMs` (default 5 s). */
 export async function openControl(path: string, timeoutMs = 5_000): Promise<ControlClient> {
   const socket = await open(path, timeoutMs);
-  const rpc = new JSONRPCClient((request) => void socket.write(`${JSON.stringify(request)}\n`));
+  const rpc = new JSONRPCClient((request) => {
+    if (socket.destroyed) throw new Error(GONE);
+    socket.write(`${JSON.stringify(request)}\n`);
+  });
   const followed = new Followed();
   let rest = '';
   socket.setEncoding('utf8');
@@ -41,7 +45,7 @@ export async function openControl(path: string, timeoutMs = 5_000): Promise<Cont
     }
   });
   const gone = () => {
-    rpc.rejectAllPendingRequests('the agent went away');
+    rpc.rejectAllPendingRequests(GONE);
     followed.end();
   };
   socket.on('error', gone);

@@ -7,6 +7,7 @@ import { offerKept } from './methods/kept.ts';
 import { offerMetrics } from './methods/metrics.ts';
 import { offerNodes } from './methods/nodes.ts';
 import { offerNumbers } from './methods/numbers.ts';
+import { offerPeers } from './methods/peers.ts';
 import { offerPolicy } from './methods/policy.ts';
 import { offerStatistics } from './methods/statistics.ts';
 import { offerViews } from './methods/views.ts';
@@ -20,6 +21,7 @@ export function methodsOf(parts: Parts): ReadonlyMap<string, Method> {
     methods.set(name, { params, run: async (given) => run(params.parse(given ?? {})) });
   };
   offerViews(offer, parts);
+  offerPeers(offer, parts);
   offerStatistics(offer, parts);
   offerPolicy(offer, parts);
   offerHalt(offer, parts);

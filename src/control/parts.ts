@@ -9,6 +9,8 @@ import type { NodeCache } from '../local/nodes/node-cache.ts';
 import type { NodeFile } from '../local/nodes/node-file.ts';
 import type { NodeReferences } from '../local/nodes/references.ts';
 import type { Observer } from '../local/observer.ts';
+import type { NetworkStats } from '../p2p/counters.ts';
+import type { EvictionNews } from '../p2p/eviction-news.ts';
 import type { InvitationToken } from '../p2p/invitation-token.ts';
 import type { Invitations } from '../p2p/invitations.ts';
 import type { SigningKey } from '../p2p/keys.ts';
@@ -17,8 +19,7 @@ import type { Network } from '../p2p/network.ts';
 import type { BlockSet, Mac, NodeId, RecordId } from '../policy/block-set.ts';
 import type { Classes } from '../policy/classes.ts';
 import type { Live } from '../policy/contents.ts';
-import type { Crypto } from '../policy/crypto.ts';
-import type { HomeId } from '../policy/identity.ts';
+import type { Crypto, PeerKey } from '../policy/crypto.ts';
 import type { Subject } from '../policy/records.ts';
 import type { Registers } from '../policy/registers.ts';
 import type { Replica } from '../policy/replica.ts';
@@ -59,10 +60,22 @@ export interface Parts {
   readonly directory: Directory;
   readonly crypto: Crypto;
   readonly home: HomeAccess;
-  /** The invitations that this router gave. */
+  /** The invitations of the home. */
   readonly invitations: Invitations;
-  /** Asks the maker of a token to be admitted. */
-  readonly knock: (token: InvitationToken, home: HomeId) => Promise<Admitted>;
+  /** How long this router waits for others, as people set it; without it nobody can. */
+  readonly tolerances?: Tolerances | undefined;
+  /** Whether a member was not heard of for so long that it is not reckoned with. */
+  readonly absent?: ((peer: PeerKey) => boolean) | undefined;
+  /** Finding other routers on the same networks; undefined where that is turned off. */
+  readonly discovery?: Discovery | undefined;
+  /** How this router can be reached from outside of the home; undefined where nobody asked for it. */
+  readonly portMapping?: (() => PortMapped) | undefined;
+  /** When a member was last heard, Unix milliseconds by a trusted clock. */
+  readonly lastHeard?: ((peer: PeerKey) => number | undefined) | undefined;
+  /** What those hear that were evicted, and what this router heard of that. */
+  readonly evictionNews?: Pick<EvictionNews, 'now' | 'evictionOf' | 'told'> | undefined;
+  /** Asks the routers that a token names to be admitted. */
+  readonly knock: (token: InvitationToken) => Promise<Admitted>;
   /** This router knows nothing yet and waits for the others; what was blocked stays blocked. */
   readonly holding: () => boolean;
   /** What is known to be taken apart around these subjects: the `apart` of a block that is written now. */
@@ -96,6 +109,30 @@ export interface Parts {
   readonly doorProblems?: () => readonly string[];
   /** Why the store could not write lately; undefined when it could. */
   readonly storeError: () => string | undefined;
+}
+
+/** How long this router waits for others before it calls them down, as people set it: at once, and over restarts. */
+export interface Tolerances {
+  /** Milliseconds for each router that does not have the default. */
+  read(): ReadonlyMap<PeerKey, number>;
+  /** `ms` undefined: the default again. */
+  set(peer: PeerKey, ms: number | undefined): void;
+}
+
+/** Finding other routers on the same networks (p2p.mdns). */
+export interface Discovery {
+  stats(): NetworkStats;
+  /** What does not work, in words. */
+  problems(): readonly string[];
+}
+
+/** A port of the gateway that leads here (p2p.portMapping). */
+export interface PortMapped {
+  readonly state: 'off' | 'asking' | 'mapped' | 'failed';
+  /** Address and port outside. */
+  readonly external: string | undefined;
+  /** What the gateway answered, in words. */
+  readonly why: string | undefined;
 }
 
 /** The home file of this router. */

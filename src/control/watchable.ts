@@ -15,4 +15,5 @@ export const WATCHABLE: ReadonlySet<string> = new Set([
   'proposals',
   'stats',
   'status',
+  'tolerance',
 ]);

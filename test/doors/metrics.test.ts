@@ -37,10 +37,8 @@ function methodsOfRouter(): ReadonlyMap<string, Method> {
     } as unknown as Parts['observer'],
     network: {
       ...parts.network,
-      peers: () => [
-        { ...row, rttMs: 12.5, digestEqual: true, bytesIn: 10, bytesOut: 20, toleranceMs: 6_000 },
-      ],
-      stats: (): NetworkStats => ({ 'gossip.accepted': 3 }),
+      peers: () => [{ ...row, rttMs: 12.5, bytesIn: 10, bytesOut: 20 }],
+      stats: (): NetworkStats => ({ 'gossip.accepted': 3, 'links.closed.idle': 2 }),
       presence: {
         own: () => [
           {
@@ -52,6 +50,8 @@ function methodsOfRouter(): ReadonlyMap<string, Method> {
         all: () => [],
       },
     } as unknown as Parts['network'],
+    discovery: { stats: () => ({ 'mdns.found': 6 }), problems: () => [] },
+    portMapping: () => ({ state: 'mapped', external: '203.0.113.9:4411', why: undefined }),
     history: {
       ...parts.history,
       total: () => undefined,
@@ -129,6 +129,13 @@ describe('what Prometheus reads', () => {
   it('has values in base units', () => {
     const line = (name: string) => text.split('\n').find((one) => one.startsWith(`hedgerow_${name}`));
     expect(line('peer_round_trip_seconds')).toMatch(/ 0\.0125$/);
+    expect(line('peer_their_tolerance_seconds')).toMatch(/ 10$/);
+    expect(line('peer_clock_ahead_seconds')).toMatch(/ 0\.012$/);
+    expect(line('links_closed_total')).toBe('hedgerow_links_closed_total{reason="idle"} 2');
+    expect(line('links{')).toBe('hedgerow_links{reason="all"} 1');
+    expect(line('peers{state="alive"}')).toMatch(/ 1$/);
+    expect(line('mdns_found_total')).toMatch(/ 6$/);
+    expect(line('peers_witnessed_total')).toMatch(/ 0$/);
     expect(line('event_loop_delay_p99_seconds')).toMatch(/ 0\.0015$/);
     expect(line('counts{part="mqtt",what="dropped"}')).toMatch(/ 4$/);
     expect(line('dropped_bytes_total')).toBe('hedgerow_dropped_bytes_total 700');

@@ -77,6 +77,9 @@ export function fakeHome(): FakeHome {
     admin: true,
     standing: n === 1 ? 'founder' : 'member',
     self: n === 1,
+    lastHeard: undefined,
+    absent: false,
+    sharedInvitation: false,
   });
   const methods = new Map<string, Method>();
   const home: FakeHome = {

@@ -1,6 +1,5 @@
 import { parseConfig } from '../../src/config-file.ts';
 import { Author } from '../../src/control/author.ts';
-import { isInvitationUsed } from '../../src/control/commands/invite.ts';
 import { Directory } from '../../src/control/directory.ts';
 import { KernelGate } from '../../src/control/kernel-gate.ts';
 import type { HomeAccess, Parts } from '../../src/control/parts.ts';
@@ -11,6 +10,7 @@ import type { Halted } from '../../src/local/enforce/halts.ts';
 import { FlowTable } from '../../src/local/flows/flow-table.ts';
 import { NodeCache } from '../../src/local/nodes/node-cache.ts';
 import type { Observer } from '../../src/local/observer.ts';
+import { EvictionNews } from '../../src/p2p/eviction-news.ts';
 import { Invitations } from '../../src/p2p/invitations.ts';
 import type { Network } from '../../src/p2p/network.ts';
 import type { PeerView } from '../../src/p2p/peer-view.ts';
@@ -27,6 +27,7 @@ import { forceOf, lasting } from '../../src/policy/terms.ts';
 import type { HomeFile } from '../../src/store/home-file.ts';
 import { FakeClock } from './fake-clock.ts';
 import { crypto, genesis, key, recovery, replica, run } from './household.ts';
+import { peerView } from './peer-view.ts';
 
 /** What a test changes about the parts, and sees of what commands did with them. */
 export interface FakeParts extends Parts {
@@ -57,6 +58,7 @@ export interface FakeParts extends Parts {
   };
   /** What other routers answer, and what they were asked. */
   readonly answers: Map<PeerKey, Answer>;
+  readonly evictionNews: EvictionNews;
   readonly questions: readonly { peer: PeerKey; view: string; params: string }[];
 }
 
@@ -173,7 +175,7 @@ export function fakeParts(
       },
     },
     network: {
-      peers: () => [...peers].map(([peer, { state }]) => ({ peer, state, sinceMs: 300_000 })),
+      peers: () => [...peers].map(([peer, { state }]) => peerView(peer, { state })),
       progress: () => undefined,
       addresses: () => ['/ip4/198.51.100.11/tcp/4411/p2p/self'],
       presence,
@@ -190,13 +192,8 @@ export function fakeParts(
     directory: new Directory(home, registers, cache, classOf, presence),
     crypto,
     home: homeAccess,
-    invitations: new Invitations({
-      clock,
-      clockTrusted: () => time.trusted,
-      isUsed: (invitation) => isInvitationUsed(home, invitation),
-      load: () => '',
-      save: () => undefined,
-    }),
+    invitations: new Invitations({ clock, clockTrusted: () => time.trusted, replica: home }),
+    evictionNews: new EvictionNews({ replica: home, crypto, self: self.peer }),
     knock: async () => {
       throw new TemporaryError('nobody is there');
     },

@@ -88,11 +88,12 @@ function listed(words: readonly string[]): string {
   return [...words.slice(0, 4), ...more].join('; ');
 }
 
-function marksOf({ undoneBy, counts, forked }: AuditEntry): string[] {
+function marksOf({ undoneBy, counts, forked, sharedInvitation }: AuditEntry): string[] {
   return [
     ...(undoneBy === undefined ? [] : [`undone by ${undoneBy.slice(0, 8)}`]),
     ...(counts ? [] : ['does not count: its router was evicted']),
     ...(forked ? ['two copies of this router have been writing'] : []),
+    ...(sharedInvitation ? ['its invitation let in another router as well'] : []),
   ];
 }
 

@@ -3,7 +3,9 @@ import { personFromEnvironment } from '../../config.ts';
 import type { AddedView, CreatedView, JoinedView } from '../../control/commands/home.ts';
 import type { HomeView } from '../../control/views/home.ts';
 import { ask, type Common } from '../ask.ts';
+import { given } from '../change.ts';
 import { harmless, paint, printJson, printLine, printTable } from '../output.ts';
+import { secretFrom } from '../secret-input.ts';
 
 const create: CommandModule<object, Common & { name: string; dryRun: boolean }> = {
   command: 'create <name>',
@@ -33,53 +35,73 @@ const create: CommandModule<object, Common & { name: string; dryRun: boolean }> 
       );
       printLine(`\n  ${view.recoveryKey}\n`);
     }
-    printLine('On each other router: hedgerow home. Then here: hedgerow home add <its key>.');
+    printLine('For each other router: hedgerow invite, and what that prints is typed there.');
   },
 };
 
-const add: CommandModule<object, Common & { peer: string; name?: string; admin: boolean; dryRun: boolean }> =
-  {
-    command: 'add <peer>',
-    describe: 'admit a router by its key and print what it needs',
-    builder: (yargs) =>
-      yargs
-        .positional('peer', {
-          type: 'string',
-          demandOption: true,
-          describe: 'its key: hedgerow home shows it there',
-        })
-        .option('name', { type: 'string', describe: 'what to call it' })
-        .option('admin', {
-          type: 'boolean',
-          default: true,
-          describe: 'it may admit and evict others',
-        })
-        .option('dry-run', {
-          type: 'boolean',
-          default: false,
-          describe: 'only say what it would do',
-        }) as never,
-    handler: async (args) => {
-      const view = await ask<AddedView>(args, 'home.add', {
-        by: personFromEnvironment(),
-        peer: String(args.peer),
-        ...(args.name === undefined ? {} : { name: args.name }),
-        admin: args.admin,
-        dryRun: args.dryRun,
-      });
-      if (args.json) {
-        printJson(view);
-        return;
-      }
-      if (args.dryRun) {
-        printLine(view.changed ? 'The router would become a member.' : 'The router is a member already.');
-        return;
-      }
-      printLine(view.changed ? 'The router is a member now.' : 'The router was a member already.');
-      printLine('On it, type this line. It holds a secret of this home:\n');
-      printLine(`hedgerow home join ${view.bundle}`);
-    },
-  };
+interface AddArgs extends Common {
+  readonly peer: string;
+  readonly name?: string;
+  readonly admin?: boolean;
+  readonly recoveryKey?: string;
+  readonly dryRun: boolean;
+}
+
+const add: CommandModule<object, AddArgs> = {
+  command: 'add <peer>',
+  describe: 'admit a router by its key and print what it needs',
+  builder: (yargs) =>
+    yargs
+      .positional('peer', {
+        type: 'string',
+        demandOption: true,
+        describe: 'its key: hedgerow home shows it there',
+      })
+      .option('name', { type: 'string', describe: 'what to call it' })
+      .option('admin', {
+        type: 'boolean',
+        describe: 'it may admit and evict others (default for a new router; --admin makes a member one)',
+      })
+      .option('recovery-key', {
+        type: 'string',
+        // Else the parser takes a single dash for something else.
+        nargs: 1,
+        describe: "sign with the home's recovery key; - reads it from the standard input",
+      })
+      .option('dry-run', {
+        type: 'boolean',
+        default: false,
+        describe: 'only say what it would do',
+      }) as never,
+  handler: async (args) => {
+    const { recoveryKey: typed } = args;
+    const recoveryKey = typed === undefined ? undefined : await secretFrom(typed, 'recovery key');
+    const view = await ask<AddedView>(args, 'home.add', {
+      by: personFromEnvironment(),
+      peer: String(args.peer),
+      ...given({ name: args.name, admin: args.admin, recoveryKey }),
+      dryRun: args.dryRun,
+    });
+    if (args.json) {
+      printJson(view);
+      return;
+    }
+    if (args.dryRun) {
+      printLine(standingOf(view, 'would become', 'is'));
+      return;
+    }
+    printLine(standingOf(view, 'is now', 'was'));
+    if (view.self) return;
+    printLine('On it, type this line. It holds a secret of this home:\n');
+    printLine(`hedgerow home join ${view.bundle}`);
+  },
+};
+
+function standingOf({ changed, promoted, self }: AddedView, now: string, already: string): string {
+  const router = self ? 'This router' : 'The router';
+  if (!changed) return `${router} ${already} a member already.`;
+  return `${router} ${now} ${promoted ? 'an admin' : 'a member'}.`;
+}
 
 const join: CommandModule<object, Common & { bundle: string; dropPolicies: boolean; dryRun: boolean }> = {
   command: 'join <bundle>',
@@ -120,17 +142,44 @@ export const home: CommandModule<object, Common> = {
       `${paint('bold', harmless(view.name ?? 'A home without a name'))}  ${paint('dim', view.id.slice(0, 8))}`,
     );
     printLine(`this router: ${view.router}, key ${view.peer}\n`);
+    if (view.gone !== undefined) printLine(`${paint('red', harmless(view.gone))}\n`);
     printTable(
-      ['ROUTER', 'STANDING', 'ADMIN', 'KEY'],
+      ['ROUTER', 'STANDING', 'ADMIN', 'LAST HEARD', 'KEY'],
       view.members.map((member) => [
         member.router + (member.self ? ' (this one)' : ''),
         member.standing,
         member.admin ? 'yes' : 'no',
+        member.self ? 'now' : (member.lastHeard?.slice(0, 16).replace('T', ' ') ?? '–'),
         member.peer.slice(0, 16),
       ]),
       'no members',
     );
+    for (const line of remarks(view)) printLine(harmless(line));
     if (view.recoveryKeyHere)
       printLine('\nThe recovery key lies on this router: hedgerow home create <name> hands it to you.');
   },
 };
+
+/** What a person should know of the members besides the table, and which invitations are open. */
+function remarks({ members, invitations }: HomeView): string[] {
+  const absent = members
+    .filter((member) => member.absent)
+    .map(({ router, lastHeard }) => {
+      const since =
+        lastHeard === undefined ? 'was never heard here' : `was last heard on ${lastHeard.slice(0, 10)}`;
+      return `${router} ${since}: if it is gone for good, hedgerow evict ${router}`;
+    });
+  const shared = members.filter((member) => member.sharedInvitation).map(({ router }) => router);
+  const copied =
+    shared.length === 0
+      ? []
+      : [
+          `${shared.join(' and ')} came by an invitation that lets in one: evict the one that you do not know`,
+        ];
+  const open = invitations.map(({ router, by, admin, until }) => {
+    const end = until === undefined ? '' : ` until ${until}`;
+    return `open invitation of ${by} on ${router}${end}${admin ? '' : ' (no admin)'}`;
+  });
+  const lines = [...absent, ...copied, ...open];
+  return lines.length === 0 ? [] : ['', ...lines];
+}

@@ -2,12 +2,13 @@ import type { CommandModule } from 'yargs';
 import { personFromEnvironment } from '../../config.ts';
 import type { InvitedView } from '../../control/commands/invite.ts';
 import { ask, type Common } from '../ask.ts';
-import { paint, printJson, printLine } from '../output.ts';
+import { harmless, paint, printJson, printLine } from '../output.ts';
 
 interface Args extends Common {
   readonly admin: boolean;
   readonly for: string;
   readonly withdraw: boolean;
+  readonly all: boolean;
   readonly dryRun: boolean;
 }
 
@@ -27,11 +28,20 @@ export const invite: CommandModule<object, Args> = {
         default: false,
         describe: 'end every token of this router that nobody has used',
       })
+      .option('all', {
+        type: 'boolean',
+        default: false,
+        describe: 'with --withdraw: those of the other routers too',
+      })
       .option('dry-run', { type: 'boolean', default: false, describe: 'only say what it would do' })
       .example('$0 invite --for 10m', 'for a router that stands beside you') as never,
   handler: async (args) => {
     if (args.withdraw) {
-      const ended = await ask<{ withdrawn: number }>(args, 'invite.withdraw', { dryRun: args.dryRun });
+      const ended = await ask<{ withdrawn: number }>(args, 'invite.withdraw', {
+        by: personFromEnvironment(),
+        all: args.all,
+        dryRun: args.dryRun,
+      });
       if (args.json) printJson(ended);
       else
         printLine(
@@ -61,7 +71,11 @@ export const invite: CommandModule<object, Args> = {
       `On the other router, until ${view.until}. It is a secret of this home, and lets in one router:\n`,
     );
     printLine(`hedgerow join ${view.token}\n`);
-    printLine(paint('dim', 'It must reach this router when it joins; hedgerow invite --withdraw ends it.'));
+    const [first = 'this router', ...more] = view.routers;
+    const whom = more.length === 0 ? first : `one of ${[first, ...more].join(', ')}`;
+    printLine(
+      paint('dim', harmless(`It must reach ${whom} when it joins; hedgerow invite --withdraw ends it.`)),
+    );
     if (!view.lasting)
       printLine('The clock of this router is not trusted: the token also ends when its agent restarts.');
   },

@@ -26,7 +26,7 @@ export const join: CommandModule<object, Args> = {
       .positional('token', {
         type: 'string',
         demandOption: true,
-        describe: 'hedgerow-invite1.…; - reads it from the standard input',
+        describe: 'hedgerow-invite2.…; - reads it from the standard input',
       })
       .option('drop-policies', {
         type: 'boolean',

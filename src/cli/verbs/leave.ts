@@ -30,9 +30,8 @@ export const leave: CommandModule<object, Args> = {
     const of = plan.home === undefined ? 'its home' : `the home "${harmless(plan.home)}"`;
     if (!args.json) {
       printLine(`This router would leave ${of}.`);
-      printLine(
-        `Its ${plan.policies} policies are not enforced here any more; what was written here stays with the others.`,
-      );
+      const policies = plan.policies === 1 ? 'one policy is' : `${plan.policies} policies are`;
+      printLine(`Its ${policies} not enforced here any more; what was written here stays with the others.`);
       printLine('It begins a home of its own, with a new key. To come back it has to be invited.');
     }
     if (args.dryRun) {
@@ -42,6 +41,7 @@ export const leave: CommandModule<object, Args> = {
     if (!args.yes) await confirmed('Leave?', args.json);
     const view = await ask<LeftView>(args, 'leave', { ...params, confirm: true });
     if (args.json) printJson(view);
+    else if (view.evicted) printLine('Left; it had been evicted already. The agent starts anew.');
     else if (view.told.length === 0) printLine('Left, but no other router knows: evict this one there.');
     else
       printLine(

@@ -8,6 +8,7 @@ import type { Method } from '../offer.ts';
 import type { Parts } from '../parts.ts';
 import { routerNamed } from '../router-named.ts';
 import { JOINED_OF_EACH, type JoinedFlow, joinAnswers } from '../views/joined-answers.ts';
+import { isThere } from '../views/peer-words.ts';
 
 export interface AskRequest {
   readonly view: string;
@@ -91,11 +92,11 @@ async function askPeer(
 ): Promise<unknown> {
   if (peer === parts.key.peer) return await methods.get(view)?.run(params);
   const router = parts.directory.routerName(peer);
-  const { state, sinceMs = 0 } = parts.network.peers().find((each) => each.peer === peer) ?? {};
-  if (state !== 'alive') {
+  const { state = 'unknown', sinceMs = 0 } = parts.network.peers().find((each) => each.peer === peer) ?? {};
+  if (!isThere(state)) {
     const minutes = Math.round(sinceMs / 60_000);
     const since = minutes < 1 ? 'less than a minute' : minutes === 1 ? 'a minute' : `${minutes} minutes`;
-    const why = state === 'down' ? `down for ${since}` : 'not heard of since this agent started';
+    const why = state === 'unknown' ? 'not heard of since this agent started' : `${state} for ${since}`;
     throw new TemporaryError(`${router} cannot be reached: ${why}`, {
       hint: 'hedgerow peers shows who can; what it has seen is kept there',
     });

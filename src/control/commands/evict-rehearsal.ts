@@ -20,7 +20,7 @@ export interface Undone {
 }
 
 /** These are told as routers, not as records. */
-const MEMBERSHIP: ReadonlySet<Record['kind']> = new Set(['admit', 'evict', 'leave']);
+const MEMBERSHIP: ReadonlySet<Record['kind']> = new Set(['admit', 'evict', 'leave', 'invite']);
 
 /** Tries an eviction on a copy of the home's ops, which nobody is told of. */
 export function rehearseEviction(

@@ -1,6 +1,6 @@
 import { HedgerowError, UsageError } from '../../errors.ts';
-import { keyFromSeed, randomHex, type SigningKey } from '../../p2p/keys.ts';
-import { fromHex, type PeerKey } from '../../policy/crypto.ts';
+import { randomHex } from '../../p2p/keys.ts';
+import type { PeerKey } from '../../policy/crypto.ts';
 import { bySeniority } from '../../policy/membership.ts';
 import type { Head, OpId, Record } from '../../policy/records.ts';
 import type { Replica } from '../../policy/replica.ts';
@@ -9,6 +9,7 @@ import type { Parts } from '../parts.ts';
 import { routerNamed } from '../router-named.ts';
 import { type ChangeRequest, writeSteps } from './change.ts';
 import { rehearseEviction, type Undone } from './evict-rehearsal.ts';
+import { signerOf } from './signer.ts';
 import { UNCONFIRMED } from './wide.ts';
 import { type Written, written } from './written.ts';
 
@@ -43,7 +44,7 @@ const MAX_LOOKED_THROUGH = 5_000;
 export async function evict(parts: Parts, request: EvictRequest): Promise<EvictView> {
   const { replica, directory } = parts;
   const peer = routerNamed(knownRouters(parts, request.router), request.router);
-  const signer = signerOf(parts, request.recoveryKey);
+  const signer = signerOf(parts, request.recoveryKey, 'evict');
   const by = signer?.key.peer ?? parts.key.peer;
   if (peer === parts.key.peer) {
     throw new UsageError('this router cannot evict itself', {
@@ -91,27 +92,6 @@ function knownRouters({ replica, directory }: Parts, text: string): { peer: Peer
     .members()
     .filter(({ depth }) => depth >= 0)
     .map(({ peer }) => ({ peer, name: directory.routerName(peer) }));
-}
-
-function signerOf(parts: Parts, text: string | undefined): { key: SigningKey; run: string } | undefined {
-  const { replica, key } = parts;
-  if (text === undefined) {
-    const self = replica.member(key.peer);
-    if (self?.admin !== true || !replica.isMember(key.peer)) {
-      throw new UsageError('this router may not evict others: it is no admin of its home', {
-        hint: 'do it on one that is (hedgerow home lists them), or with the recovery key (--recovery-key -)',
-      });
-    }
-    return undefined;
-  }
-  const seed = fromHex(text.replaceAll(/[\s-]/g, '').toLowerCase());
-  const recovery = seed?.length === 32 ? keyFromSeed(seed) : undefined;
-  if (recovery?.peer !== replica.genesis.recovery) {
-    throw new UsageError('this is not the recovery key of this home', {
-      hint: 'eight groups of eight digits and letters a–f, as hedgerow home create printed them',
-    });
-  }
-  return { key: recovery, run: randomHex(16) };
 }
 
 function opNamed(replica: Replica, id: string | undefined): OpId | undefined {

@@ -5,6 +5,7 @@ import type { Record } from '../../policy/records.ts';
 import { decodeBundle, encodeBundle, type HomeFile } from '../../store/home-file.ts';
 import type { Parts } from '../parts.ts';
 import { isShown } from '../views/shown.ts';
+import { signerOf } from './signer.ts';
 
 /** The answer to `home create`. */
 export interface CreatedView {
@@ -40,16 +41,31 @@ export interface AddedView {
   /** False when it was a member already; the bundle is as good. */
   readonly changed: boolean;
   readonly peer: string;
+  /** It was this router itself, which needs nothing. */
+  readonly self: boolean;
+  /** It was a member, and is an admin now. */
+  readonly promoted: boolean;
   readonly bundle: string;
 }
 
-/** Admits a router to the home. */
-export async function addMember(
-  parts: Parts,
-  request: { by: string; peer: string; name?: string | undefined; admin: boolean; dryRun?: boolean },
-): Promise<AddedView> {
-  const { replica, author } = parts;
-  refuseUnlessAdmin(parts);
+export interface AddRequest {
+  readonly by: string;
+  readonly peer: string;
+  readonly name?: string | undefined;
+  /** Undefined: an admin when it is new, and as it is when it is known. */
+  readonly admin?: boolean | undefined;
+  /** The recovery key as `home create` printed it; it signs in place of this router. */
+  readonly recoveryKey?: string | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+/**
+ * Admits a router to the home, or makes a member an admin. With the recovery key any router can that holds the home's file, also
+ * itself. UsageError when this one may not, or when the key can be admitted no more.
+ */
+export async function addMember(parts: Parts, request: AddRequest): Promise<AddedView> {
+  const { replica, author, key } = parts;
+  const signer = signerOf(parts, request.recoveryKey, 'admit');
   const known = replica.member(request.peer);
   if (known?.evicted !== undefined) {
     throw new UsageError('this key was evicted from the home, which is final', {
@@ -61,29 +77,34 @@ export async function addMember(
       hint: 'hedgerow leave gave it a new key: hedgerow home on it shows that',
     });
   }
-  if (request.dryRun === true) return { changed: known === undefined, peer: request.peer, bundle: '' };
+  if (known?.admin === true && request.admin === false) {
+    throw new UsageError('this router is an admin already, which is not taken back', {
+      hint: 'evict it, and admit it anew under a new key',
+    });
+  }
+  const promoted = known !== undefined && !known.admin && request.admin === true;
+  const view = {
+    changed: known === undefined || promoted,
+    peer: request.peer,
+    self: request.peer === key.peer,
+    promoted,
+  };
+  if (request.dryRun === true) return { ...view, bundle: '' };
   const add: Record[] = [];
   const over: string[] = [];
-  if (known === undefined) add.push({ kind: 'admit', peer: request.peer, admin: request.admin });
+  if (view.changed) add.push({ kind: 'admit', peer: request.peer, admin: request.admin ?? true });
   if (request.name !== undefined && parts.directory.routerName(request.peer) !== request.name) {
     const router = { kind: 'router', peer: request.peer } as const;
     over.push(...parts.directory.namesOf(router).map(({ id }) => id));
     add.push({ kind: 'name', of: router, text: request.name });
   }
-  if (add.length > 0) await author.write({ by: request.by, over, add }, false);
-  return {
-    changed: known === undefined,
-    peer: request.peer,
-    bundle: encodeBundle(bundleOf(parts, request.peer)),
-  };
+  if (add.length > 0) await author.write({ by: request.by, over, add, signer }, false);
+  return { ...view, bundle: view.self ? '' : encodeBundle(bundleOf(parts, request.peer)) };
 }
 
 /** UsageError when this router may not admit others. */
-export function refuseUnlessAdmin({ replica, key }: Parts): void {
-  if (replica.member(key.peer)?.admin === true && replica.isMember(key.peer)) return;
-  throw new UsageError('this router may not admit others: it is no admin of its home', {
-    hint: 'add the new router on one that is (hedgerow home lists them)',
-  });
+export function refuseUnlessAdmin(parts: Parts): void {
+  signerOf(parts, undefined, 'admit');
 }
 
 /** What a router needs that joins. */

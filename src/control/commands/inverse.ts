@@ -155,13 +155,15 @@ export class Inverses {
   }
 }
 
+const ABOUT_MEMBERS: ReadonlySet<Record['kind']> = new Set(['admit', 'evict', 'leave', 'invite']);
+
 /** Membership cannot be taken back, and what this version does not know it cannot write. */
 export function isUndoable(record: Record): boolean {
   return !isMembership(record) && record.kind !== 'unknown';
 }
 
 export function isMembership(record: Record): boolean {
-  return record.kind === 'admit' || record.kind === 'evict' || record.kind === 'leave';
+  return ABOUT_MEMBERS.has(record.kind);
 }
 
 /** One text for what a record says, terms included; equal texts say the same. */

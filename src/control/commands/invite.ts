@@ -1,9 +1,8 @@
 import { HedgerowError, UsageError } from '../../errors.ts';
-import { encodeToken } from '../../p2p/invitation-token.ts';
-import type { Invitation } from '../../p2p/invitations.ts';
+import { dialable, encodeToken, MAX_ADMINS, type TokenAdmin } from '../../p2p/invitation-token.ts';
 import { type JoinAnswer, type JoinRequest, joinProof } from '../../p2p/join-wire.ts';
 import type { PeerKey } from '../../policy/crypto.ts';
-import type { Replica } from '../../policy/replica.ts';
+import type { OpenInvitation } from '../../policy/invitations.ts';
 import { isoTime } from '../book/terms.ts';
 import { parseFor } from '../durations.ts';
 import type { Parts } from '../parts.ts';
@@ -16,80 +15,125 @@ export interface InvitedView {
   /** ISO 8601, by this router's clock. */
   readonly until: string;
   readonly admin: boolean;
-  /** False: until a restart of this agent only, because its clock is not trusted. */
+  /** False: until a restart of this agent only, and on no other router, because its clock is not trusted. */
   readonly lasting: boolean;
+  /** The routers that the token names: any of them lets in, the first is this one. */
+  readonly routers: readonly string[];
 }
 
 /** An invitation is never open for longer, seconds. */
 const LONGEST_S = 7 * 86_400;
 
-/** Makes a token that lets one router into the home. UsageError when this router may not, TemporaryError when too many are open. */
-export function invite(
+/**
+ * Makes a token that lets one router into the home. UsageError when this router may not, TemporaryError when too many are open or
+ * when the invitation could not be written.
+ */
+export async function invite(
   parts: Parts,
   request: { by: string; admin: boolean; for: string; dryRun?: boolean },
-): InvitedView {
+): Promise<InvitedView> {
   refuseUnlessAdmin(parts);
   const seconds = parseFor(request.for);
   if (seconds > LONGEST_S) {
     throw new UsageError('an invitation is open for a week at most', { hint: 'for example --for 1h' });
   }
-  if (request.dryRun === true) {
-    const until = isoTime(parts.clock.now() + seconds * 1_000);
-    return { token: '', until, admin: request.admin, lasting: parts.clockTrust().trusted };
-  }
-  const { genesis, psk } = parts.home.read();
   const { admin, by } = request;
-  const { key, until } = parts.invitations.issue({ admin, by, forMs: seconds * 1_000 });
-  const addresses = parts.network.addresses();
-  const token = encodeToken({ genesis, psk, seed: key.seed, inviter: parts.key.peer, addresses, until });
-  return { token, until: isoTime(until), admin, lasting: parts.clockTrust().trusted };
+  const lasting = parts.clockTrust().trusted;
+  const admins = adminsFor(parts, lasting);
+  const view = { admin, lasting, routers: admins.map(({ peer }) => parts.directory.routerName(peer)) };
+  if (request.dryRun === true)
+    return { ...view, token: '', until: isoTime(parts.clock.now() + seconds * 1_000) };
+  const { key, until } = await parts.invitations.issue(
+    { self: parts.key.peer, admin, forMs: seconds * 1_000 },
+    (over, record) => parts.author.write({ by, over, add: [record] }, false),
+  );
+  const { home } = parts.replica;
+  const token = encodeToken({ home, psk: parts.home.read().psk, seed: key.seed, until, admins });
+  return { ...view, token, until: isoTime(until) };
 }
 
-/** Ends every invitation of this router that nobody has used. */
-export function withdraw(
-  { invitations }: Parts,
-  { dryRun }: { dryRun: boolean },
-): { readonly withdrawn: number } {
-  return { withdrawn: dryRun ? invitations.list().length : invitations.withdraw() };
+/** This router, and others that can admit by what they hear of it: those that are alive first. */
+function adminsFor({ replica, registers, network, key }: Parts, lasting: boolean): TokenAdmin[] {
+  const own = { peer: key.peer, addresses: dialable(network.addresses()) };
+  // Whose clock is not trusted writes no end, and without one only this run of its own can tell whether it has come.
+  if (!lasting) return [own];
+  const alive = new Set(network.peers().flatMap(({ peer, state }) => (state === 'alive' ? [peer] : [])));
+  const others = replica
+    .members()
+    .filter(({ peer, admin, depth }) => admin && depth >= 0 && peer !== key.peer && replica.isMember(peer))
+    .map(({ peer }) => ({ peer, addresses: dialable(registers.card(peer)?.listens ?? []) }))
+    .filter(({ addresses }) => addresses.length > 0)
+    .sort((x, y) => Number(alive.has(y.peer)) - Number(alive.has(x.peer)));
+  return [own, ...others].slice(0, MAX_ADMINS);
+}
+
+/** Ends the invitations that nobody has used: those of this router, or all of the home. UsageError when this router is no admin. */
+export async function withdraw(
+  parts: Parts,
+  { by, all, dryRun }: { by: string; all: boolean; dryRun: boolean },
+): Promise<{ readonly withdrawn: number; readonly dryRun: boolean }> {
+  refuseUnlessAdmin(parts);
+  const over = parts.invitations
+    .list()
+    .filter(({ author }) => all || author === parts.key.peer)
+    .map(({ id }) => id);
+  if (over.length > 0 && !dryRun) await parts.author.write({ by, over }, false);
+  return { withdrawn: over.length, dryRun };
 }
 
 /** Admits whom a guest with a good invitation speaks for; never rejects for what the guest says. */
 export async function admitGuest(parts: Parts, guest: PeerKey, request: JoinRequest): Promise<JoinAnswer> {
-  const { replica, key, crypto, invitations } = parts;
+  const { replica, key, crypto, invitations, directory } = parts;
+  const { peer } = request;
   if (request.home !== replica.home) return refused('it is another home');
-  if (!crypto.verify(request.peer, joinProof(replica.home, guest, key.peer), request.proof))
+  if (!crypto.verify(peer, joinProof(replica.home, guest, key.peer), request.proof))
     return refused('its key is not proved');
-  const self = replica.member(key.peer);
-  if (self?.admin !== true || !replica.isMember(key.peer)) return refused('the inviter is no admin any more');
+  if (replica.member(key.peer)?.admin !== true || !replica.isMember(key.peer))
+    return elsewhere('the router that was asked is no admin (any more)');
+  const found = invitations.find(guest);
+  if (found === undefined) return refused('the token has ended or was withdrawn');
+  if (found.kind === 'used') {
+    // Its answer was lost. Nobody else hears anything by it.
+    return found.by.includes(peer) && replica.isMember(peer)
+      ? admitted(parts, peer)
+      : refused('the token was used');
+  }
+  if (!found.sure) {
+    const inviter = directory.routerName(found.invitation.author);
+    return elsewhere(
+      `the router that was asked cannot tell whether the token has ended; ask ${inviter}, which made it`,
+    );
+  }
   try {
-    const answer = await invitations.use(guest, (invitation) => admit(parts, invitation, request.peer));
-    return answer ?? refused('the token was used, has ended or was withdrawn');
+    return await admit(parts, found.invitation, peer);
   } catch (error) {
-    if (error instanceof HedgerowError) return refused(error.message);
+    if (error instanceof HedgerowError) return elsewhere(error.message);
     throw error;
   }
 }
 
-async function admit(parts: Parts, { key, admin, by }: Invitation, peer: PeerKey): Promise<JoinAnswer> {
+async function admit(parts: Parts, invitation: OpenInvitation, peer: PeerKey): Promise<JoinAnswer> {
+  const { id, key, admin, by } = invitation;
   const known = parts.replica.member(peer);
   if (known !== undefined && !parts.replica.isMember(peer))
     return refused('its key was evicted or has left, which is final: it needs a new one');
   if (known === undefined) {
     const add = [{ kind: 'admit', peer, admin, invite: key } as const];
-    await parts.author.write({ by, add }, false);
+    await parts.author.write({ by, over: [id], add }, false);
   }
-  const { sponsors, bootstrap } = bundleOf(parts, peer);
-  return { kind: 'admitted', sponsors, bootstrap };
+  return admitted(parts, peer);
 }
 
-/** Whether somebody was admitted by the invitation with this key. */
-export function isInvitationUsed(replica: Replica, key: PeerKey): boolean {
-  return replica.members().some(({ by }) => {
-    const op = by === undefined ? undefined : replica.op(by);
-    return op?.add.some((record) => record.kind === 'admit' && record.invite === key) === true;
-  });
+function admitted(parts: Parts, peer: PeerKey): JoinAnswer {
+  const { genesis, sponsors, bootstrap } = bundleOf(parts, peer);
+  return { kind: 'admitted', genesis, sponsors, bootstrap };
 }
 
 function refused(why: string): JoinAnswer {
-  return { kind: 'refused', why };
+  return { kind: 'refused', why, elsewhere: false };
+}
+
+/** Another admin may well admit it. */
+function elsewhere(why: string): JoinAnswer {
+  return { kind: 'refused', why, elsewhere: true };
 }

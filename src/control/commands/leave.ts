@@ -20,6 +20,8 @@ export interface LeftView {
   readonly home: string | undefined;
   /** Policies of the home, which are not enforced on this router any more. */
   readonly policies: number;
+  /** It was evicted before: there is nothing to tell. */
+  readonly evicted: boolean;
   /** Routers that know of it. */
   readonly told: readonly string[];
 }
@@ -36,7 +38,8 @@ export async function leave(parts: Parts, request: LeaveRequest): Promise<LeftVi
   const { replica, key, directory, network, author, home } = parts;
   refuseToLeave(parts);
   const policies = [...replica.live.values()].filter(({ record }) => isShown(record)).length;
-  const view = { dryRun: request.dryRun, home: directory.homeName(), policies };
+  const evicted = replica.member(key.peer)?.evicted !== undefined;
+  const view = { dryRun: request.dryRun, home: directory.homeName(), policies, evicted };
   if (request.dryRun) return { ...view, told: [] };
   if (!request.confirm) {
     throw new HedgerowError(
@@ -50,8 +53,11 @@ export async function leave(parts: Parts, request: LeaveRequest): Promise<LeftVi
   const isHere = replica.isMember(key.peer);
   const someone = network.peers().some(({ state }) => state === 'alive');
   if (!request.alone && (!isHere || !someone)) {
-    throw new TemporaryError('no other router can be told that this one goes', {
-      hint: 'when one can be reached, repeat it; or leave with --alone and evict this router on another one',
+    const why = evicted ? ': it was evicted' : '';
+    throw new TemporaryError(`no other router can be told that this one goes${why}`, {
+      hint: evicted
+        ? 'hedgerow leave --alone begins a home of its own'
+        : 'when one can be reached, repeat it; or leave with --alone and evict this router on another one',
     });
   }
   const told = new Set<string>();

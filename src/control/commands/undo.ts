@@ -114,7 +114,7 @@ function oneById({ replica }: Parts, id: string, history: Iterable<Op>, inverses
     throw new UsageError(`${found.length} changes have ids that begin with ${id}`, { hint });
   if (op.add.some(isMembership))
     throw new UsageError('who belongs to the home cannot be undone', {
-      hint: 'hedgerow home add admits a router; an eviction is final',
+      hint: 'hedgerow home add admits a router; invite --withdraw ends invitations; an eviction is final',
     });
   if (inverses.isUndone(op)) throw new UsageError('this change is undone already', { hint });
   const inverse = inverses.plan(op);

@@ -1,5 +1,6 @@
 import type { RouterAnswer } from '../author.ts';
 import type { Parts } from '../parts.ts';
+import { isUnlinked } from '../views/peer-words.ts';
 
 /** What every change answers besides what it changed. */
 export interface Written {
@@ -32,7 +33,8 @@ export function written(
     })),
     unreachable: network
       .peers()
-      .filter(({ peer, state }) => state !== 'alive' && !asked.has(peer))
+      // With whom this router has no link by choice, it is told by others.
+      .filter((view) => view.state !== 'alive' && !asked.has(view.peer) && !isUnlinked(view))
       .map(({ peer }) => directory.routerName(peer)),
     notes: of.notes,
   };

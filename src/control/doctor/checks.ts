@@ -1,5 +1,6 @@
-import { everywhere, type Finding, type Mend } from './finding.ts';
+import { everywhere, type Finding, fail, type Mend, ok, warn } from './finding.ts';
 import { type Machine, TOOLS, type Tool } from './machine.ts';
+import { clocks, discovery, peers } from './overlay.ts';
 
 const OLDEST_NODE = 22;
 /** Bits of capabilities(7). */
@@ -40,6 +41,8 @@ export const CHECKS: readonly ((machine: Machine) => Finding | readonly Finding[
   password,
   agent,
   peers,
+  clocks,
+  discovery,
   bootUnit,
 ];
 
@@ -211,16 +214,6 @@ export function agent({ agent: said }: Machine): Finding[] {
   ];
 }
 
-export function peers({ agent: said }: Machine): Finding[] {
-  if (!said.answers) return [];
-  const away = said.peers.filter(({ state }) => state !== 'alive');
-  if (said.peers.length === 0) return [ok('peers', 'this router is alone in its home')];
-  if (away.length === 0) return [ok('peers', `${said.peers.length} of ${said.peers.length} can be reached`)];
-  return away.map(({ router, state }) =>
-    warn('peers', `${router} is ${state}`, everywhere('hedgerow peers')),
-  );
-}
-
 export function bootUnit({ units }: Machine): Finding {
   if (units.agent && units.restore) return ok('boot', 'the agent and what it blocked begin with the machine');
   const missing = [...(units.agent ? [] : ['hedgerow']), ...(units.restore ? [] : ['hedgerow-restore'])];
@@ -236,16 +229,4 @@ function portOf(address: string): string {
 
 function packages(debian: string, openwrt: string): Mend {
   return { debian: `apt-get install -y ${debian}`, openwrt: `opkg update && opkg install ${openwrt}` };
-}
-
-function ok(name: string, message: string): Finding {
-  return { name, level: 'ok', message };
-}
-
-function warn(name: string, message: string, mend?: Mend): Finding {
-  return { name, level: 'warn', message, mend };
-}
-
-function fail(name: string, message: string, mend?: Mend): Finding {
-  return { name, level: 'fail', message, mend };
 }

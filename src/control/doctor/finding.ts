@@ -16,3 +16,15 @@ export interface Finding {
 export function everywhere(command: string): Mend {
   return { debian: command, openwrt: command };
 }
+
+export function ok(name: string, message: string): Finding {
+  return { name, level: 'ok', message };
+}
+
+export function warn(name: string, message: string, mend?: Mend): Finding {
+  return { name, level: 'warn', message, mend };
+}
+
+export function fail(name: string, message: string, mend?: Mend): Finding {
+  return { name, level: 'fail', message, mend };
+}

@@ -76,7 +76,7 @@ async function askAgent(socket: string): Promise<AgentSaid> {
         client.call<PeerRow[]>('peers'),
       ]);
       const { problems, clock } = status;
-      return { answers: true, problems, clock, peers: peers.map(({ router, state }) => ({ router, state })) };
+      return { answers: true, problems, clock, peers };
     } finally {
       client.close();
     }

@@ -1,4 +1,9 @@
 import type { Config } from '../../config-schema.ts';
+import type { PeerRow } from '../views/peers.ts';
+
+/** What the agent says of another router; one of before an update says less. */
+export type PeerSaid = Pick<PeerRow, 'router' | 'state' | 'heardBy'> &
+  Partial<Pick<PeerRow, 'absent' | 'link' | 'clock'>>;
 
 /** What the agent says of itself, if it answers. */
 export type AgentSaid =
@@ -6,7 +11,7 @@ export type AgentSaid =
   | {
       readonly answers: true;
       readonly problems: readonly string[];
-      readonly peers: readonly { readonly router: string; readonly state: string }[];
+      readonly peers: readonly PeerSaid[];
       readonly clock: { readonly trusted: boolean; readonly why: string };
     };
 

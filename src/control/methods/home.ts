@@ -31,7 +31,8 @@ export function offerHome(offer: Offer, parts: Parts): void {
         .string()
         .regex(/^[a-z0-9-]{1,32}$/)
         .optional(),
-      admin: z.boolean().default(true),
+      admin: z.boolean().optional(),
+      recoveryKey: z.string().max(200).optional(),
     }),
     (params) => addMember(parts, params),
   );
@@ -78,7 +79,11 @@ export function offerHome(offer: Offer, parts: Parts): void {
     }),
     (params) => invite(parts, params),
   );
-  offer('invite.withdraw', z.strictObject({ dryRun: change.dryRun }), (params) => withdraw(parts, params));
+  offer(
+    'invite.withdraw',
+    z.strictObject({ by: change.by, dryRun: change.dryRun, all: z.boolean().default(false) }),
+    (params) => withdraw(parts, params),
+  );
   offer(
     'join',
     z.strictObject({
@@ -88,7 +93,13 @@ export function offerHome(offer: Offer, parts: Parts): void {
     }),
     (params) => join(parts, params),
   );
-  offer('sync', z.strictObject({ with: router.optional(), force: z.boolean().default(false) }), (params) =>
-    sync(parts, params),
+  offer(
+    'sync',
+    z.strictObject({
+      with: router.optional(),
+      force: z.boolean().default(false),
+      compare: z.boolean().default(false),
+    }),
+    (params) => sync(parts, params),
   );
 }

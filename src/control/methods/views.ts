@@ -5,7 +5,6 @@ import type { Parts } from '../parts.ts';
 import { flowHistoryView } from '../views/flow-history.ts';
 import { flowsPageView, flowsView } from '../views/flows.ts';
 import { devicesView, nodesPageView, nodesView } from '../views/nodes.ts';
-import { peersView } from '../views/peers.ts';
 import { policiesView } from '../views/policies.ts';
 import { briefPoliciesView } from '../views/policies-brief.ts';
 import { statusView } from '../views/status.ts';
@@ -43,5 +42,4 @@ export function offerViews(offer: Offer, parts: Parts): void {
   );
   offer('policies', nothing, () => policiesView(parts));
   offer('policies.brief', nothing, () => briefPoliciesView(parts));
-  offer('peers', nothing, () => peersView(parts));
 }

@@ -1,5 +1,6 @@
 import type { MeasuresView } from '../views/measures.ts';
 import type { DeviceView } from '../views/nodes.ts';
+import { countStates, isThere, isUnlinked } from '../views/peer-words.ts';
 import type { PeerRow } from '../views/peers.ts';
 import type { StatsView } from '../views/statistics.ts';
 import type { StatusView } from '../views/status.ts';
@@ -96,20 +97,57 @@ function ofSource({ name, running, restarts, counters }: StatusView['observation
 }
 
 export function ofPeers(peers: readonly PeerRow[]): Sample[] {
-  return peers.flatMap((row) =>
-    samples(
-      {
-        peer_up: row.state === 'alive',
-        peer_in_step: row.inStep,
-        peer_applied: row.applied,
-        peer_state_seconds: row.sinceSeconds,
-        peer_round_trip_seconds: row.rttMs === undefined ? undefined : row.rttMs / 1_000,
-        peer_received_bytes_total: row.bytesIn,
-        peer_sent_bytes_total: row.bytesOut,
-      },
-      { peer: row.router, id: row.peer.slice(0, 8) },
+  const reasons: Record<string, number> = {};
+  for (const { link } of peers) reasons[link.reason] = (reasons[link.reason] ?? 0) + 1;
+  return [
+    ...byKind('peers', countStates(peers)),
+    ...byKind('links', reasons),
+    ...peers.flatMap((row) =>
+      samples(
+        {
+          // Of one with which there is no link by choice nobody here can tell.
+          peer_up: row.state === 'unknown' && isUnlinked(row) ? undefined : isThere(row.state),
+          peer_heard_by_others: row.heardBy !== undefined,
+          peer_in_step: row.inStep,
+          peer_applied: row.applied,
+          peer_state_seconds: row.sinceSeconds,
+          peer_round_trip_seconds: row.rttMs === undefined ? undefined : row.rttMs / 1_000,
+          peer_changes_behind: row.changesBehind,
+          peer_tolerance_seconds: row.toleranceSeconds,
+          peer_their_tolerance_seconds: row.theirToleranceSeconds,
+          peer_clock_ahead_seconds: row.clock.aheadSeconds,
+          peer_link_up: row.link.state === 'up',
+          peer_received_bytes_total: row.bytesIn,
+          peer_sent_bytes_total: row.bytesOut,
+        },
+        { peer: row.router, id: row.peer.slice(0, 8) },
+      ),
     ),
-  );
+  ];
+}
+
+/** What the overlay counts under these names has a metric of its own. */
+const COUNTED = {
+  peers_suspected_total: 'peers.suspect',
+  peers_down_total: 'peers.down',
+  peers_witnessed_total: 'peers.witnessed',
+  second_dials_total: 'dial.beside',
+  mdns_found_total: 'mdns.found',
+  suspended_total: 'suspended',
+} as const satisfies Partial<Record<MetricName, string>>;
+const CLOSED = 'links.closed.';
+
+function ofOverlay(counts: Readonly<Record<string, number>>): Sample[] {
+  const closed = Object.entries(counts)
+    .filter(([event]) => event.startsWith(CLOSED))
+    .map(([event, count]) => [event.slice(CLOSED.length), count]);
+  return [
+    ...Object.entries(COUNTED).flatMap(([name, event]) =>
+      sample(name as keyof typeof COUNTED, counts[event] ?? 0),
+    ),
+    ...byKind('links_closed_total', Object.fromEntries(closed)),
+    ...byKind('overlay_events_total', counts),
+  ];
 }
 
 export function ofMeasures({ entries, spared, history, seen, ...of }: MeasuresView): Sample[] {
@@ -119,6 +157,7 @@ export function ofMeasures({ entries, spared, history, seen, ...of }: MeasuresVi
       policies_unreadable: of.policiesUnreadable,
       remotes: of.remotes,
       flows_given_up_total: of.flowsGivenUp,
+      port_mapped: of.portMapped,
       store_writable: of.storeWritable,
       history_writable: history && history.problem === undefined,
       history_bytes: history?.bytes,
@@ -132,7 +171,7 @@ export function ofMeasures({ entries, spared, history, seen, ...of }: MeasuresVi
     ...byKind('enforced_entries', { ...entries }),
     ...byKind('spared_entries', spared),
     ...byKind('nodes_given_up_total', of.nodesGivenUp),
-    ...byKind('overlay_events_total', of.overlay),
+    ...ofOverlay(of.overlay),
   ];
 }
 

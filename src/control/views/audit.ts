@@ -1,3 +1,4 @@
+import { sharedInvitations } from '../../policy/invitations.ts';
 import type { Op } from '../../policy/op.ts';
 import type { OpId, Record, Subject } from '../../policy/records.ts';
 import { subjectsOf } from '../../policy/references.ts';
@@ -52,6 +53,8 @@ export interface AuditEntry {
   readonly counts: boolean;
   /** Its author's history has forked: two copies of one router have been writing. */
   readonly forked: boolean;
+  /** It admitted a router by an invitation that admitted another member as well. */
+  readonly sharedInvitation: boolean;
 }
 
 export interface AuditView {
@@ -110,6 +113,8 @@ function shower(parts: Parts, all: boolean): { note(op: Op): void; entry(op: Op)
     forked.set(peer, known);
     return known;
   };
+  let members: ReadonlySet<string> | undefined;
+  const shared = () => (members ??= sharedInvitations(replica));
   return {
     note(op) {
       if (op.undoes !== undefined && replica.counts(op.id)) undone.set(op.undoes, op.id);
@@ -128,6 +133,7 @@ function shower(parts: Parts, all: boolean): { note(op: Op): void; entry(op: Op)
       undoneBy: undone.get(op.id) ?? (all ? undefined : undoerOf(parts, op)),
       counts: replica.counts(op.id),
       forked: isForked(op.peer),
+      sharedInvitation: op.add.some((record) => record.kind === 'admit' && shared().has(record.peer)),
     }),
   };
 }

@@ -1,3 +1,5 @@
+import { sharedInvitations } from '../../policy/invitations.ts';
+import { isoTime } from '../book/terms.ts';
 import type { Parts } from '../parts.ts';
 
 export interface MemberView {
@@ -7,6 +9,22 @@ export interface MemberView {
   /** founder, member, left or evicted. */
   readonly standing: 'founder' | 'member' | 'left' | 'evicted';
   readonly self: boolean;
+  /** When this router last heard it, ISO 8601; undefined when it never did, or does not know the time. */
+  readonly lastHeard: string | undefined;
+  /** Not heard of for `p2p.absentDays`: its eviction is proposed. */
+  readonly absent: boolean;
+  /** Another member was admitted by the same invitation, which lets in one: a copy of the token was used. */
+  readonly sharedInvitation: boolean;
+}
+
+/** An invitation that nobody has used yet, on any router. */
+export interface InvitationView {
+  /** The router that made the token, and who. */
+  readonly router: string;
+  readonly by: string;
+  readonly admin: boolean;
+  /** ISO 8601; undefined when that router did not trust its clock. */
+  readonly until: string | undefined;
 }
 
 /** The home and its members. */
@@ -17,12 +35,20 @@ export interface HomeView {
   readonly peer: string;
   readonly router: string;
   readonly members: readonly MemberView[];
+  readonly invitations: readonly InvitationView[];
   /** True while the recovery key lies on this router: `home create` prints it and takes it away. */
   readonly recoveryKeyHere: boolean;
+  /** This router was evicted, in words; undefined when it was not, as far as it knows. */
+  readonly gone: string | undefined;
 }
 
 export function homeView(parts: Parts): HomeView {
   const { replica, directory, key } = parts;
+  const shared = sharedInvitations(replica);
+  const standingOf = (peer: string, evicted: boolean, left: boolean) => {
+    if (evicted) return 'evicted';
+    return left ? 'left' : peer === replica.genesis.founder ? 'founder' : 'member';
+  };
   return {
     id: replica.home,
     name: directory.homeName(),
@@ -31,13 +57,38 @@ export function homeView(parts: Parts): HomeView {
     members: replica
       .members()
       .filter(({ depth }) => depth >= 0)
-      .map(({ peer, admin, depth, left, evicted }) => ({
-        router: peer === key.peer ? parts.config.agent.name : directory.routerName(peer),
-        peer,
-        admin,
-        standing: evicted !== undefined ? 'evicted' : left ? 'left' : depth === 0 ? 'founder' : 'member',
-        self: peer === key.peer,
-      })),
+      .map(({ peer, admin, left, evicted }) => {
+        const self = peer === key.peer;
+        const heard = self ? undefined : parts.lastHeard?.(peer);
+        return {
+          router: self ? parts.config.agent.name : directory.routerName(peer),
+          peer,
+          admin,
+          standing: standingOf(peer, evicted !== undefined, left),
+          self,
+          lastHeard: heard === undefined ? undefined : isoTime(heard),
+          absent: !self && replica.isMember(peer) && parts.absent?.(peer) === true,
+          sharedInvitation: shared.has(peer),
+        };
+      }),
+    invitations: parts.invitations.list().map(({ author, by, admin, until }) => ({
+      router: directory.routerName(author),
+      by,
+      admin,
+      until: until === undefined ? undefined : isoTime(until),
+    })),
     recoveryKeyHere: parts.home.read().recoverySeed !== undefined,
+    gone: goneWords(parts),
   };
+}
+
+/** That this router was evicted: by what it holds itself, or by what another one says while nobody else is there. */
+export function goneWords({ replica, key, directory, network, evictionNews }: Parts): string | undefined {
+  const then = 'hedgerow leave --alone begins a home of its own';
+  if (replica.member(key.peer)?.evicted !== undefined)
+    return `this router was evicted from its home, and may change nothing there: ${then}`;
+  const told = evictionNews?.now;
+  if (told === undefined || network.peers().some(({ state }) => state === 'alive')) return undefined;
+  const [by, author] = [told.by, told.author].map((peer) => directory.routerName(peer));
+  return `${by} says that this router was evicted from its home${by === author ? '' : ` by ${author}`}: ${then}`;
 }

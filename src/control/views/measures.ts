@@ -18,6 +18,8 @@ export interface MeasuresView {
   readonly nodesGivenUp: Readonly<Record<string, number>>;
   /** What happened between the routers, by constant names. */
   readonly overlay: Readonly<Record<string, number>>;
+  /** A port of the gateway leads here; undefined where nobody asked for one. */
+  readonly portMapped: boolean | undefined;
   readonly storeWritable: boolean;
   /** Undefined where no history is kept. */
   readonly history: HistoryHealth | undefined;
@@ -36,6 +38,7 @@ export function measuresView(parts: Parts): MeasuresView {
   const spared = { guard: 0, cap: 0 };
   for (const { why } of set.spared) spared[why] += 1;
   const { devices, remotes } = cache.counters;
+  const mapped = parts.portMapping?.().state;
   const live = [...replica.live.values()];
   return {
     entries,
@@ -52,7 +55,8 @@ export function measuresView(parts: Parts): MeasuresView {
       addresses: devices.addressesDropped + remotes.addressesDropped,
       news: cache.news.dropped,
     },
-    overlay: network.stats(),
+    overlay: { ...network.stats(), ...parts.discovery?.stats() },
+    portMapped: mapped === undefined || mapped === 'off' ? undefined : mapped === 'mapped',
     storeWritable: parts.storeError() === undefined,
     history: history?.health(),
     seen: parts.store?.health(),

@@ -85,7 +85,7 @@ function countersOf(parts: Parts): Record<string, Record<string, number>> {
   const store = parts.store?.health();
   const nodeFile = parts.nodeFile?.health();
   return {
-    overlay: { ...network.stats() },
+    overlay: { ...network.stats(), ...parts.discovery?.stats() },
     observer: { ...outside },
     ...Object.fromEntries(
       sources.map(({ name, restarts, counters }) => [`source ${name}`, { ...counters, restarts }]),

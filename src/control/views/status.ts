@@ -2,6 +2,9 @@ import type { EnforcerHealth } from '../../local/enforce/enforcer.ts';
 import type { ObserverHealth } from '../../local/observer.ts';
 import type { Parts } from '../parts.ts';
 import { haltedWords } from './halted.ts';
+import { goneWords } from './home.ts';
+import { overlayProblems } from './overlay-problems.ts';
+import { isThere } from './peer-words.ts';
 import { isShown } from './shown.ts';
 
 /** One look at a router. */
@@ -52,8 +55,8 @@ export function statusView(parts: Parts): StatusView {
     policies: [...replica.live.values()].filter(({ record }) => isShown(record)).length,
     routers: {
       members: members.length,
-      alive: 1 + others.filter(({ state }) => state === 'alive').length,
-      inStep: 1 + others.filter(({ state, digestEqual }) => state === 'alive' && digestEqual === true).length,
+      alive: 1 + others.filter(({ state }) => isThere(state)).length,
+      inStep: 1 + others.filter(({ state, digestEqual }) => isThere(state) && digestEqual === true).length,
     },
     enforcement,
     observation,
@@ -75,6 +78,8 @@ function syncing({ network, directory }: Parts): StatusView['syncing'] {
 
 function problems(parts: Parts, enforcement: EnforcerHealth, observation: ObserverHealth): string[] {
   const found: string[] = [];
+  const gone = goneWords(parts);
+  if (gone !== undefined) found.push(gone);
   if (parts.holding()) {
     found.push('this router waits for the others to tell what is blocked; what was blocked stays blocked');
   } else if (!enforcement.enforcing) {
@@ -91,9 +96,7 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
   for (const source of observation.sources) {
     if (!source.running) found.push(`${source.name} does not run: ${source.lastError ?? 'unknown'}`);
   }
-  for (const { peer, state } of parts.network.peers()) {
-    if (state !== 'alive') found.push(`${parts.directory.routerName(peer)} cannot be reached`);
-  }
+  found.push(...overlayProblems(parts));
   const { unreadable } = parts.replica;
   if (unreadable > 0) found.push(`${unreadable} policies cannot be read from the disk: hedgerow store check`);
   const store = parts.storeError();

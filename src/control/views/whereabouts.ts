@@ -3,11 +3,12 @@ import type { PeerState } from '../../p2p/peer-view.ts';
 import type { NodeId } from '../../policy/block-set.ts';
 import type { PresenceClaim } from '../../policy/presence.ts';
 import type { Parts } from '../parts.ts';
+import { isThere } from './peer-words.ts';
 
 /** What one router says of a device: that it is there, or was, and what was counted of it there. */
 export interface Place {
   readonly router: string;
-  /** What one says that is not alive does not count; it is the last that was heard of it. */
+  /** What one says counts until it is down; then it is the last that was heard of it. */
   readonly state: PeerState;
   /** It is behind this router now. */
   readonly here: boolean;
@@ -53,7 +54,7 @@ export function whereaboutsOf(parts: Parts): (ids: readonly NodeId[]) => Whereab
     const places = ids.flatMap((id) => known.get(id) ?? []).sort(newestFirst);
     const [first] = places;
     const counted = places.flatMap(({ state, bytes }) =>
-      state === 'alive' && bytes !== undefined ? [bytes] : [],
+      isThere(state) && bytes !== undefined ? [bytes] : [],
     );
     const sum = (of: 'up' | 'down') => counted.reduce((total, bytes) => total + bytes[of], 0);
     return {
@@ -74,7 +75,7 @@ function segmentsOf(addresses: PresenceClaim['about']['addresses'], router: stri
 }
 
 function counts({ here, state }: Place): boolean {
-  return here && state === 'alive';
+  return here && isThere(state);
 }
 
 /** What counts before what does not; then who heard it last, to the minute; then to whom it came last. */

@@ -44,6 +44,8 @@ export function recordWords(record: Record, label: Label): string {
       return `evict ${label({ kind: 'router', peer: record.peer })}`;
     case 'leave':
       return 'leave the home';
+    case 'invite':
+      return `invitation for a router${record.admin ? ' as admin' : ''}${record.until === undefined ? '' : ` until ${isoTime(record.until)}`}`;
     case 'unknown':
       return 'something that needs a newer Hedgerow';
   }

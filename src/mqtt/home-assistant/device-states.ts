@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { DeviceView } from '../../control/views/nodes.ts';
+import { isThere } from '../../control/views/peer-words.ts';
 import { type Amount, Meter } from './meter.ts';
 
 /** What Home Assistant is told of a device; null: nobody knows. */
@@ -42,7 +43,7 @@ export class DeviceStates {
 
   /** `offline` while all routers that know where it is are gone, so that nothing that is told of it is news. */
   availability({ places }: DeviceView): 'online' | 'offline' {
-    return places.length === 0 || places.some(({ state }) => state === 'alive') ? 'online' : 'offline';
+    return places.length === 0 || places.some(({ state }) => isThere(state)) ? 'online' : 'offline';
   }
 
   /** The state of a device as the broker had kept it: its bytes never begin anew. Rubbish is ignored. */

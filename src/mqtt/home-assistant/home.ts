@@ -3,6 +3,7 @@ import type { Method } from '../../control/offer.ts';
 import type { Recent } from '../../control/recent.ts';
 import { failureOf } from '../../control/rpc.ts';
 import type { DeviceView } from '../../control/views/nodes.ts';
+import { isThere } from '../../control/views/peer-words.ts';
 import type { Log } from '../../log.ts';
 import type { Arrived, Message } from '../link.ts';
 import { look } from '../look.ts';
@@ -166,7 +167,7 @@ export class HomeAssistant implements Publication {
       routers.set(router, key);
       const level = self ? speaker : this.#levels.get(peer);
       say(configTopic(prefix, key), routerDiscovery({ peer, name: router, level }, speaker));
-      const alive = self || peers.get(peer)?.state === 'alive';
+      const alive = self || isThere(peers.get(peer)?.state ?? 'unknown');
       say(stateTopic(key), { connected: alive ? 'ON' : 'OFF' });
     }
     const { chosen, left } = chosenOf(await look(methods(), 'devices'));

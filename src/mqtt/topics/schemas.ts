@@ -10,7 +10,7 @@ const time = z.iso.datetime().describe('ISO 8601, UTC');
 const count = z.int().min(0);
 const amount = z.strictObject({ packets: count, bytes: count });
 const bytes = z.strictObject({ up: count, down: count }).describe('bytes from and to the device');
-const peerState = z.enum(['alive', 'down', 'unknown']);
+const peerState = z.enum(['alive', 'suspect', 'down', 'pruned', 'left', 'unknown']);
 const subject = z.looseObject({ kind: z.string() });
 const end = z
   .strictObject({ id: z.string(), label: z.string() })

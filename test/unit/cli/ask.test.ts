@@ -81,7 +81,7 @@ async function hedgerow(...words: string[]): Promise<{ out: string; err: string;
 describe('hedgerow ask', { timeout: 60_000 }, () => {
   it('shows the view of another router as this one would show its own', async () => {
     const { out, code } = await hedgerow('ask', 'kitchen', 'peers');
-    expect(out).toMatch(/^ROUTER.*\ngarage +alive/);
+    expect(out).toMatch(/^1 alive\n\nROUTER.*\ngarage +alive/);
     expect(code).toBe(0);
     expect(asked).toEqual([['ask', { router: 'kitchen', view: 'peers', params: {} }]]);
   });
@@ -96,7 +96,7 @@ describe('hedgerow ask', { timeout: 60_000 }, () => {
 
   it('shows all routers one after another, and names who did not answer', async () => {
     const { out, err } = await hedgerow('ask', 'all', 'peers');
-    expect(out).toMatch(/^attic\nROUTER.*\nkitchen .*\nkitchen\nROUTER.*\nattic /);
+    expect(out).toMatch(/^attic\n1 alive\n\nROUTER.*\nkitchen .*\nkitchen\n1 alive\n\nROUTER.*\nattic /);
     expect(err).toBe('! garage cannot be reached\n');
     expect(asked).toEqual([['ask.all', { view: 'peers', params: {} }]]);
   });

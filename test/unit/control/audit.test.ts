@@ -38,6 +38,20 @@ describe('audit', () => {
     expect(audited(parts, {}, undo?.id).entries).toMatchObject([{ id, undoneBy: undo?.id }]);
   });
 
+  it('tells which admissions share an invitation', () => {
+    const parts = pastHouse();
+    const invite = key(9).peer;
+    for (const n of [1, 2, 3]) {
+      const add = [{ kind: 'admit', peer: key(n).peer, admin: true, ...(n < 3 ? { invite } : {}) } as const];
+      parts.replica.author(key(0), run(7), { at: 1, by: `${n}`, over: [], add });
+    }
+    const { entries } = audited(parts);
+    expect(entries.filter(({ sharedInvitation }) => sharedInvitation).map(({ by }) => by)).toEqual([
+      '2',
+      '1',
+    ]);
+  });
+
   it('tells whose history has forked, and what counts no more', async () => {
     const parts = pastHouse();
     admitAll(parts.replica, [1, 2]);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type LeaveRequest, leave } from '../../../src/control/commands/leave.ts';
 import { admitAll, blockOf, key, run } from '../../support/household.ts';
 import { type FakeParts, fakeParts } from '../../support/parts.ts';
+import { peerView } from '../../support/peer-view.ts';
 
 const request = (more: Partial<LeaveRequest> = {}): LeaveRequest => ({
   by: 'anna',
@@ -63,6 +64,8 @@ describe('leave', () => {
   it('waits for an answer and does not go when none comes', async () => {
     const parts = house();
     for (const peer of parts.peers.keys()) parts.peers.set(peer, { state: 'alive', applied: false });
+    const behind = [...parts.peers.keys()].map((peer) => peerView(peer, { digestEqual: false }));
+    Object.assign(parts.network, { peers: () => behind });
     const going = leave(parts, request());
     const failed = expect(going).rejects.toMatchObject({
       message: expect.stringContaining('no other one has answered'),

@@ -145,6 +145,14 @@ describe('the control socket', () => {
     ).rejects.toMatchObject({ name: 'UnavailableError' });
   });
 
+  it('refuses a call on a connection that has ended', async () => {
+    const client = await openControl(path);
+    client.close();
+    await expect(client.call('echo', { text: 'hello' })).rejects.toMatchObject({
+      name: 'UnavailableError',
+    });
+  });
+
   it('tells what to do when there is no agent', async () => {
     await expect(openControl(join(folder, 'nobody.sock'))).rejects.toMatchObject({
       name: 'UnavailableError',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { differenceText } from '../../../src/cli/verbs/sync.ts';
 import { sync } from '../../../src/control/commands/sync.ts';
-import type { EndedSession } from '../../../src/p2p/sync.ts';
+import type { EndedSession } from '../../../src/p2p/sync-partner.ts';
 import { admitAll, key } from '../../support/household.ts';
 import { type FakeParts, fakeParts } from '../../support/parts.ts';
 
@@ -16,11 +17,14 @@ const session = (more: Partial<EndedSession>): EndedSession => ({
   registersOut: 2,
   bytesIn: 900,
   theirOps: 40,
+  difference: [],
   ...more,
 });
 
 /** This router and two others: 1 is connected, 2 is away. */
-function house(now: () => Promise<EndedSession | undefined>): FakeParts {
+function house(
+  now: (peer: string, what: 'exchange' | 'compare') => Promise<EndedSession | undefined>,
+): FakeParts {
   const parts = fakeParts();
   admitAll(parts.replica, [1, 2]);
   const network = {
@@ -76,6 +80,33 @@ describe('sync', () => {
     const asked = sync(parts, { force: true });
     await parts.clock.advance(61_000);
     expect((await asked)[0]?.exchange).toMatchObject({ outcome: 'running' });
+  });
+
+  it('compares, and names by whom what is missing', async () => {
+    const difference = [
+      { author: key(1).peer, behind: 2, ahead: 0, registers: undefined },
+      { author: key(2).peer, behind: 0, ahead: 1, registers: 'behind' as const },
+    ];
+    const asked: unknown[] = [];
+    const parts = house(async (_, what) => {
+      asked.push(what);
+      return session({ outcome: 'compared', opsIn: 0, opsOut: 0, difference });
+    });
+    const [one, two] = await sync(parts, { force: false, compare: true });
+    expect(asked).toEqual(['compare']);
+    expect(one).toMatchObject({
+      inStep: false,
+      exchange: { outcome: 'compared' },
+      difference: [
+        { peer: key(1).peer, behind: 2, ahead: 0, registers: undefined },
+        { peer: key(2).peer, behind: 0, ahead: 1, registers: 'there' },
+      ],
+    });
+    expect(two).toMatchObject({ difference: undefined, exchange: { outcome: 'failed' } });
+    if (one === undefined) throw new Error('no row');
+    expect(differenceText(one)).toMatch(/^2 changes are missing here \(\w+ 2\); 1 change is missing there/);
+    expect(differenceText(one)).toMatch(/what \w+ says of nodes is newer there$/);
+    expect(differenceText({ ...one, difference: [] })).toBe('nothing differs');
   });
 
   it('tells when none could be begun', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../../src/config-file.ts';
 import { CHECKS, examine } from '../../../../src/control/doctor/checks.ts';
-import { type Machine, TOOLS } from '../../../../src/control/doctor/machine.ts';
+import { type Machine, type PeerSaid, TOOLS } from '../../../../src/control/doctor/machine.ts';
 
 const SETTINGS: Readonly<Record<string, string>> = {
   'net.ipv4.ip_forward': '1',
@@ -9,6 +9,15 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'net.netfilter.nf_conntrack_acct': '1',
 };
 const place = { key: 'http.listen', address: '192.168.1.1:4480', needsPassword: true, problem: undefined };
+
+const kitchen: PeerSaid = {
+  router: 'kitchen',
+  state: 'alive',
+  heardBy: undefined,
+  absent: false,
+  clock: { trusted: true, aheadSeconds: 0.2 },
+  link: { state: 'up', sinceSeconds: 60, reason: 'all', closed: undefined },
+};
 
 /** A router on which all is well, and what a test changes about it. */
 function machine(changes: Partial<Machine> = {}): Machine {
@@ -28,7 +37,7 @@ function machine(changes: Partial<Machine> = {}): Machine {
     agent: {
       answers: true,
       problems: [],
-      peers: [{ router: 'kitchen', state: 'alive' }],
+      peers: [kitchen],
       clock: { trusted: true, why: 'timedatectl says so' },
     },
     ...changes,
@@ -91,10 +100,53 @@ describe('the doctor', () => {
     const agent = {
       answers: true,
       problems: ['the disk is full'],
-      peers: [{ router: 'kitchen', state: 'down' }],
+      peers: [{ ...kitchen, state: 'down' }],
       clock: { trusted: false, why: 'nobody agrees' },
     } as const;
     expect(wrong({ agent, clockSynchronised: false })).toEqual(['warn clock', 'warn agent', 'warn peers']);
+  });
+
+  const said = (...peers: PeerSaid[]): Partial<Machine> => ({
+    agent: { answers: true, problems: [], peers, clock: { trusted: true, why: 'a test' } },
+  });
+  const messages = (changes: Partial<Machine>) =>
+    examine(machine(changes)).flatMap(({ level, message }) => (level === 'ok' ? [] : [message]));
+  const { link = { state: 'up', sinceSeconds: 1, reason: 'all', closed: undefined } } = kitchen;
+
+  it.each<[string, Partial<PeerSaid>, string[]]>([
+    ['nothing of one that is there', {}, []],
+    ['who hears it', { state: 'suspect', heardBy: 'shed' }, ['kitchen is suspect, heard by shed']],
+    [
+      'nothing of one that others are linked with',
+      { state: 'suspect', heardBy: 'shed', link: { ...link, state: 'down', reason: 'surplus' } },
+      [],
+    ],
+    [
+      'why one is not linked',
+      { link: { ...link, state: 'down', closed: 'silent for 6 s' } },
+      ['kitchen is alive but not linked: silent for 6 s'],
+    ],
+    ['who has been away for long', { state: 'pruned', absent: true }, ['kitchen has been away for long']],
+    [
+      'a clock that is off',
+      { clock: { trusted: true, aheadSeconds: -90 } },
+      ['the clock of kitchen is 90 s behind this one: one of the two is wrong'],
+    ],
+  ])('tells of another router %s', (_, changes, told) => {
+    expect(messages(said({ ...kitchen, ...changes }))).toEqual(told);
+  });
+
+  it('tells nothing of another router that an agent of before does not tell', () => {
+    expect(messages(said({ router: 'kitchen', state: 'alive', heardBy: undefined }))).toEqual([]);
+  });
+
+  it('warns when nobody would find anybody once all addresses have changed', () => {
+    const alone = parseConfig('{p2p: {mdns: false}}', 'test');
+    expect(messages({ config: alone })).toEqual([
+      'only by what routers tell each other: when all addresses change nobody finds anybody',
+    ]);
+    const asked = parseConfig('{p2p: {mdns: false, bootstrap: [/ip4/192.0.2.1/tcp/4411]}}', 'test');
+    expect(messages({ config: asked })).toEqual([]);
   });
 
   it('names a command for whatever does not work, on Debian and on OpenWrt', () => {
