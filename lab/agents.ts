@@ -7,7 +7,7 @@ import { LabError } from './error.ts';
 import type { Inside } from './inside.ts';
 import { hostDir } from './network.ts';
 import { paths } from './paths.ts';
-import { OVERLAY_PORT, type Router, routerAddress, type Topology } from './topology.ts';
+import { OVERLAY_PORT, type Router, routerAddress, subnetsOf, type Topology } from './topology.ts';
 import { until } from './wait.ts';
 
 /** As an installed agent is run (src/cli/entry.ts): a small young generation saves memory. */
@@ -19,15 +19,16 @@ const STOP_MS = 15_000;
 /** The config of a router's agent: the house's, with the topology's own keys for this router merged over it. */
 export function agentConfig(router: Router, { routers }: Topology): Record<string, unknown> {
   const dir = hostDir(router.name);
-  const listen = (one: Router) => `/ip4/${routerAddress(one).ipv4}/tcp/${OVERLAY_PORT}`;
+  const listen = (one: Router) =>
+    subnetsOf(one).map((subnet) => `/ip4/${routerAddress(one, subnet).ipv4}/tcp/${OVERLAY_PORT}`);
   return merge(
     {
       configVersion: 1,
       agent: { name: router.name, stateDir: router.stateDir ?? `${dir}/state` },
       control: { socket: `${dir}/hedgerow.sock` },
       p2p: {
-        listen: [listen(router)],
-        bootstrap: routers.filter(({ name }) => name !== router.name).map(listen),
+        listen: listen(router),
+        bootstrap: routers.filter(({ name }) => name !== router.name).flatMap(listen),
       },
       observe: { leases: `${dir}/dnsmasq.leases` },
       // Tests and benchmarks change more in a minute than people do.
@@ -65,14 +66,8 @@ export async function startAgent(
   if (!existsSync(paths.hedgerow))
     throw new LabError('dist/hedgerow.js is missing', { hint: 'npm run build' });
   if (agentPid(house, router)) throw new LabError(`the agent of ${router} runs already`);
-  const dir = hostDir(router);
   const begun = performance.now();
-  const agent = `'${paths.node}' ${NODE_FLAGS} '${paths.hedgerow}' agent --config ${dir}/hedgerow.yaml`;
-  await house.must(router, [
-    'bash',
-    '-c',
-    `setsid ${agent} >> ${dir}/agent.log 2>&1 < /dev/null & echo $! > ${dir}/agent.pid`,
-  ]);
+  await house.must(router, ['bash', '-c', launchScript(router)]);
   const alive = (what: string) => {
     if (!agentPid(house, router)) throw new LabError(`the agent of ${router} ended before ${what}`);
   };
@@ -93,6 +88,16 @@ export async function startAgent(
     const log = (await readFile(house.outside(`${hostDir(router)}/agent.log`), 'utf8')).slice(-2000);
     throw new LabError(`${cause instanceof Error ? cause.message : cause}; its log ends:\n${log}`, { cause });
   }
+}
+
+/**
+ * The shell command that starts a router's agent in the background and keeps its process id.
+ * @param before put before the agent's command line, for example a clock of its own
+ */
+export function launchScript(router: string, before = ''): string {
+  const dir = hostDir(router);
+  const agent = `'${paths.node}' ${NODE_FLAGS} '${paths.hedgerow}' agent --config ${dir}/hedgerow.yaml`;
+  return `setsid ${before} ${agent} >> ${dir}/agent.log 2>&1 < /dev/null & echo $! > ${dir}/agent.pid`;
 }
 
 /** Signals a router's agent and waits until it has ended. */

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { agentPid, killAgent, startAgent, writeAgentFiles } from './agents.ts';
 import { LabError } from './error.ts';
 import { Inside } from './inside.ts';
-import { count, counts, cut, heal, listen, loss, setZone } from './internet.ts';
+import { count, counts, cut, heal, listen, loss, routed, setZone } from './internet.ts';
 import { buildScript, hostDir, moveScript, releaseScript } from './network.ts';
 import { paths } from './paths.ts';
 import { endSandbox, findSandbox, startSandbox } from './sandbox.ts';
@@ -63,6 +63,11 @@ export class House extends Inside {
   /** Undoes every {@link cut}. */
   async heal(): Promise<void> {
     await heal(this);
+  }
+
+  /** Whether net forwards between the subnets, which it does at first. */
+  async routed(on: boolean): Promise<void> {
+    await routed(this, on);
   }
 
   /** Drops so many of a hundred frames between routers, by chance; 0 is none. */

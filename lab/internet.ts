@@ -4,23 +4,46 @@ import { text } from 'node:stream/consumers';
 import { LabError, USAGE } from './error.ts';
 import type { Inside } from './inside.ts';
 import { hostDir, serverAddresses, setZoneFile } from './network.ts';
-import { NET } from './topology.ts';
+import { allSubnets, legOf, NET, subnetBridge, subnetsOf } from './topology.ts';
 import { until } from './wait.ts';
 
 /** Silently drops everything between two routers, or between a router and net, in both directions. */
 export async function cut(house: Inside, a: string, b: string): Promise<void> {
   const [one, other] = a === NET ? [b, a] : [a, b];
-  const router = house.router(one).name;
-  const elements =
-    other === NET
-      ? `away { leg-${router} }`
-      : `cut { leg-${router} . leg-${house.router(other).name}, leg-${other} . leg-${router} }`;
-  await house.must(NET, ['nft', `add element bridge lab ${elements}`]);
+  if (other !== NET)
+    return await cutWays(house, [
+      [one, other],
+      [other, one],
+    ]);
+  const router = house.router(one);
+  const legs = subnetsOf(router).map((subnet) => legOf(router, subnet));
+  await house.must(NET, ['nft', `add element bridge lab away { ${legs.join(', ')} }`]);
 }
 
-/** Undoes every {@link cut}. */
+/** Silently drops what goes from the first of two routers to the second, inside each subnet that both are in. */
+export async function cutWays(
+  house: Inside,
+  ways: readonly (readonly [from: string, to: string])[],
+): Promise<void> {
+  const legs = ways.flatMap(([from, to]) => {
+    const [sender, receiver] = [house.router(from), house.router(to)];
+    const shared = subnetsOf(sender).filter((subnet) => subnetsOf(receiver).includes(subnet));
+    return shared.map((subnet) => `${legOf(sender, subnet)} . ${legOf(receiver, subnet)}`);
+  });
+  if (legs.length > 0) await house.must(NET, ['nft', `add element bridge lab cut { ${legs.join(', ')} }`]);
+}
+
+/** Undoes every cut. */
 export async function heal(house: Inside): Promise<void> {
   await house.must(NET, ['nft', 'flush set bridge lab cut; flush set bridge lab away']);
+}
+
+/** Whether net forwards between the subnets, which it does at first; it always forwards between them and the servers. */
+export async function routed(house: Inside, on: boolean): Promise<void> {
+  const bridges = allSubnets(house.topology).map(subnetBridge);
+  const walls = bridges.flatMap((from) => bridges.flatMap((to) => (from === to ? [] : `${from} . ${to}`)));
+  const wall = on || walls.length === 0 ? '' : `; add element inet lab walls { ${walls.join(', ')} }`;
+  await house.must(NET, ['nft', `flush set inet lab walls${wall}`]);
 }
 
 /** Drops so many of a hundred frames between routers, by chance; 0 is none. */

@@ -3,13 +3,18 @@
  * then every host sets itself up in its own namespace, all at once: first net and the routers, then the devices.
  */
 import {
+  allSubnets,
   type Device,
   findLan,
   type Lan,
   lanPrefix,
+  legOf,
   NET,
   type Router,
   routerAddress,
+  subnetBridge,
+  subnetPrefix,
+  subnetsOf,
   type Topology,
 } from './topology.ts';
 
@@ -102,15 +107,20 @@ function links({ routers, devices }: Topology): string {
     `link add ${aIf} address ${aMac} ${index} netns ${a} type veth peer name ${bIf} address ${bMac} netns ${b}`;
   // The kernel reports a veth's carrier at once only if the two ends' numbers differ (linkwatch_urgent_event in
   // net/core/link_watch.c), otherwise up to 1 s late; wan0 is 2 in its router, and so would be the first leg in net.
-  const number = (router: Router) => `index ${100 + router.number}`;
+  const number = (router: Router, subnet: number) => `index ${100 + 100 * subnet + router.number}`;
   return [
     ...[NET, ...routers.map(({ name }) => name), ...devices.map(({ name }) => name)].map(
       (host) => `netns add ${host}`,
     ),
-    ...routers.map((router) => {
-      const [leg, wan] = ['02', '01'].map((side) => `02:00:00:${side}:00:${hex(router.number)}`);
-      return cable(NET, `leg-${router.name}`, `${leg}`, router.name, 'wan0', `${wan}`, number(router));
-    }),
+    ...routers.flatMap((router) =>
+      subnetsOf(router).map((subnet, i) => {
+        const [leg, wan] = ['02', '01'].map(
+          (side) => `02:00:00:${side}:${hex(subnet)}:${hex(router.number)}`,
+        );
+        const index = number(router, subnet);
+        return cable(NET, legOf(router, subnet), `${leg}`, router.name, `wan${i}`, `${wan}`, index);
+      }),
+    ),
     ...devices.map((device, i) =>
       cable(device.name, 'eth0', device.mac, device.router, `to-${device.name}`, `02:00:00:03:00:${hex(i)}`),
     ),
@@ -133,17 +143,16 @@ const dnsmasq = (host: string, options: readonly string[]) =>
 
 function netScript({ routers, zone, ttl }: Topology, programs: Programs): string {
   const dir = hostDir(NET);
+  const subnets = allSubnets({ routers });
   return `ip -batch - <<'IP'
-${bridge('backbone', '02:00:00:00:00:01')}
+${subnets.map((subnet) => bridge(subnetBridge(subnet), `02:00:00:00:00:${hex(subnet + 1)}`)).join('\n')}
 link set lo up
 IP
 ${quiet}
 ${forward}
 ip -batch - <<'IP'
-${routers.map(({ name }) => `link set leg-${name} master backbone up`).join('\n')}
-link set backbone up
-addr add 198.51.100.1/24 dev backbone
-addr add 2001:db8:ff::1/64 dev backbone nodad
+${routers.flatMap((router) => subnetsOf(router).map((subnet) => `link set ${legOf(router, subnet)} master ${subnetBridge(subnet)} up`)).join('\n')}
+${subnets.map((subnet) => gateway(subnet)).join('\n')}
 ${routers.flatMap((router) => router.lans.map((lan) => `route add ${lanPrefix(lan).ipv6}:/64 via ${routerAddress(router).ipv6}`)).join('\n')}
 IP
 ${serverAddresses([...new Set(Object.values(zone).flat())])}
@@ -151,11 +160,15 @@ nft -f - <<'NFT'
 ${faults}
 NFT
 setsid ${programs.node} ${programs.servers} ${dir}/servers.sock >> ${dir}/servers.log 2>&1 < /dev/null &
-${dnsmasq(NET, ['--interface=backbone', '--local=/#/', `--addn-hosts=${dir}/zone`, `--local-ttl=${ttl}`])}`;
+${dnsmasq(NET, [...subnets.map((subnet) => `--interface=${subnetBridge(subnet)}`), '--local=/#/', `--addn-hosts=${dir}/zone`, `--local-ttl=${ttl}`])}`;
 }
 
+const gateway = (subnet: number) => `link set ${subnetBridge(subnet)} up
+addr add ${subnetPrefix(subnet).ipv4}.1/24 dev ${subnetBridge(subnet)}
+addr add ${subnetPrefix(subnet).ipv6}:1/64 dev ${subnetBridge(subnet)} nodad`;
+
 /**
- * Where `cut` and `loss` act: on the legs of the backbone, so that nothing of a router's own is touched. Frames of every
+ * Where `cut`, `loss` and `routed` act: on the legs and bridges of the subnets, so that nothing of a router's own is touched. Frames of every
  * kind are dropped, so that neighbours do not answer either. The counters of tests are in `inet lab`.
  */
 const faults = `table bridge lab {
@@ -177,14 +190,20 @@ const faults = `table bridge lab {
   }
 }
 table inet lab {
+  set walls { type ifname . ifname; }
   chain prerouting {
     type filter hook prerouting priority -300;
+  }
+  chain forward {
+    type filter hook forward priority 0;
+    iifname . oifname @walls drop
   }
 }`;
 
 function routerScript(router: Router, topology: Topology): string {
   const { name, lans } = router;
-  const wan = routerAddress(router);
+  const subnets = subnetsOf(router);
+  const first = subnetPrefix(subnets[0] ?? 0);
   const ports = topology.devices.filter((device) => device.router === name);
   return `ip -batch - <<'IP'
 ${lans.map((lan) => bridge(lan.bridge, `02:00:00:00:01:${hex(lan.number)}`)).join('\n')}
@@ -195,17 +214,15 @@ ${forward}
 ip -batch - <<'IP'
 ${ports.map((device) => `link set to-${device.name} master ${device.bridge} up`).join('\n')}
 ${lans.map((lan) => `link set ${lan.bridge} up\naddr add ${lanPrefix(lan).ipv4}.1/24 dev ${lan.bridge}\naddr add ${lanPrefix(lan).ipv6}:1/64 dev ${lan.bridge} nodad`).join('\n')}
-link set wan0 up
-addr add ${wan.ipv4}/24 dev wan0
-addr add ${wan.ipv6}/64 dev wan0 nodad
-route add default via 198.51.100.1
-route add ::/0 via 2001:db8:ff::1
+${subnets.map((subnet, i) => wan(routerAddress(router, subnet), `wan${i}`)).join('\n')}
+route add default via ${first.ipv4}.1
+route add ::/0 via ${first.ipv6}:1
 IP
 nft -f - <<'NFT'
 table ip lab {
   chain postrouting {
     type nat hook postrouting priority srcnat;
-    oifname "wan0" masquerade
+    oifname "wan*" masquerade
   }
 }
 NFT
@@ -213,9 +230,13 @@ ${dnsmasq(name, [
   ...lans.map((lan) => `--interface=${lan.bridge}`),
   ...lans.map((lan) => `--dhcp-range=${lanPrefix(lan).ipv4}.100,${lanPrefix(lan).ipv4}.199,255.255.255.0,1h`),
   `--dhcp-leasefile=${hostDir(name)}/dnsmasq.leases --dhcp-authoritative --no-ping`,
-  `--server=198.51.100.1 --no-negcache --max-cache-ttl=${topology.ttl}`,
+  `--server=${first.ipv4}.1 --no-negcache --max-cache-ttl=${topology.ttl}`,
 ])}`;
 }
+
+const wan = ({ ipv4, ipv6 }: { ipv4: string; ipv6: string }, dev: string) => `link set ${dev} up
+addr add ${ipv4}/24 dev ${dev}
+addr add ${ipv6}/64 dev ${dev} nodad`;
 
 function deviceScript(device: Device, topology: Topology, programs: Programs): string {
   const lan = findLan(topology, device);

@@ -1,7 +1,8 @@
 /**
  * The house as data: routers, devices, and the names of the small internet. Tests make their own; this file has the
  * house of the demo and a generator for larger ones. Addresses follow from numbers, so that a reader can tell
- * where a packet comes from: router n is 198.51.100.(10+n), its LAN m is 192.168.m.0/24 and 2001:db8:m::/64.
+ * where a packet comes from: router n is 198.51.100.(10+n) on the backbone and 10.0.s.(10+n) in subnet s, its LAN m is
+ * 192.168.m.0/24 and 2001:db8:m::/64.
  */
 import { LabError } from './error.ts';
 
@@ -18,6 +19,11 @@ export interface Router {
   readonly number: number;
   /** The first one is where `move` plugs a device in. */
   readonly lans: readonly Lan[];
+  /**
+   * The subnets in which it has a leg (wan0, wan1 …), 0 to 9; 0 is the backbone, where every router is by default. Its
+   * default route is in the first.
+   */
+  readonly subnets?: readonly number[];
   /** Merged over the agent's config that the lab writes: objects by key, anything else replaced. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Directory of the agent's store on a real disk; without it, it lives and dies with the house. */
@@ -50,15 +56,36 @@ export const NET = 'net';
 /** The port of the overlay on every router. */
 export const OVERLAY_PORT = 4411;
 
-export const routerAddress = (router: Router) => ({
-  ipv4: `198.51.100.${10 + router.number}`,
-  ipv6: `2001:db8:ff::${10 + router.number}`,
+export const subnetsOf = (router: Router): readonly number[] => router.subnets ?? [0];
+
+/** The letter f in the IPv6 prefix of a subnet keeps it apart from those of LANs, which are decimal. */
+export const subnetPrefix = (subnet: number) =>
+  subnet === 0
+    ? { ipv4: '198.51.100', ipv6: '2001:db8:ff:' }
+    : { ipv4: `10.0.${subnet}`, ipv6: `2001:db8:f${subnet}:` };
+
+/** The addresses of a router in one of its subnets, the first by default. */
+export const routerAddress = (router: Router, subnet = subnetsOf(router)[0] ?? 0) => ({
+  ipv4: `${subnetPrefix(subnet).ipv4}.${10 + router.number}`,
+  ipv6: `${subnetPrefix(subnet).ipv6}:${10 + router.number}`,
 });
+
+/** The bridge of a subnet, in net. */
+export const subnetBridge = (subnet: number) => (subnet === 0 ? 'backbone' : `subnet${subnet}`);
+
+/** Net's end of a router's cable in a subnet; the router's own end is wan0, wan1 … in the order of its subnets. */
+export const legOf = (router: Pick<Router, 'name'>, subnet: number) =>
+  `leg${subnet === 0 ? '' : subnet}-${router.name}`;
+
+/** Every subnet in which there is a router, and the backbone, where the internet's names are served. */
+export const allSubnets = ({ routers }: Pick<Topology, 'routers'>): readonly number[] =>
+  [...new Set([0, ...routers.flatMap(subnetsOf)])].sort((a, b) => a - b);
 
 /** The decimal number of a LAN stands in its IPv6 prefix as it is read. */
 export const lanPrefix = (lan: Lan) => ({ ipv4: `192.168.${lan.number}`, ipv6: `2001:db8:${lan.number}:` });
 
-const ZONE = {
+/** The names of the small internet. */
+export const ZONE = {
   'video.example': ['203.0.113.10', '2001:db8:cb00::10'],
   'ads.example': ['203.0.113.20', '2001:db8:cb00::20'],
   'tracker.example': ['203.0.113.30', '2001:db8:cb00::30'],
@@ -80,7 +107,7 @@ const HOUSE = [
 ];
 
 /** Devices have addresses of the documentation range (RFC 7042, 2.1.2): globally unique ones, not randomised ones. */
-const deviceMac = (index: number) => `00:00:5e:00:53:${(index + 1).toString(16).padStart(2, '0')}`;
+export const deviceMac = (index: number) => `00:00:5e:00:53:${(index + 1).toString(16).padStart(2, '0')}`;
 
 /**
  * A house of `count` routers, 1 to 99: attic, kitchen, garage with the devices of the demo, then router4, router5 … with
@@ -127,6 +154,9 @@ export function checkTopology(topology: Topology): Topology {
     routers
       .filter(({ number, lans }) => number < 1 || number > 99 || lans.length === 0)
       .map(({ name }) => `the router ${name}: want a number of 1 to 99 and at least one LAN`)[0] ??
+    routers
+      .filter((router) => !areSubnets(subnetsOf(router)))
+      .map(({ name }) => `the router ${name}: want one subnet or more, each 0 to 9 and once`)[0] ??
     lans
       .filter(({ number, bridge }) => number < 1 || number > 199 || !/^br-[a-z0-9]{1,10}$/.test(bridge))
       .map(({ number, bridge }) => `the LAN ${number} on ${bridge}: want 1 to 199 on br-…`)[0] ??
@@ -140,6 +170,11 @@ export function checkTopology(topology: Topology): Topology {
 /** The LAN that a device is plugged into. */
 export const findLan = (topology: Topology, at: Pick<Device, 'router' | 'bridge'>): Lan | undefined =>
   topology.routers.find(({ name }) => name === at.router)?.lans.find(({ bridge }) => bridge === at.bridge);
+
+const areSubnets = (subnets: readonly number[]) =>
+  subnets.length > 0 &&
+  new Set(subnets).size === subnets.length &&
+  subnets.every((subnet) => Number.isInteger(subnet) && subnet >= 0 && subnet <= 9);
 
 function repeated(names: readonly string[]): string | undefined {
   const twice = names.find((name, i) => names.indexOf(name) !== i);

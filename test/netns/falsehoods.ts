@@ -83,6 +83,10 @@ export function falsehoods(replica: Replica, registers: Registers, key: SigningK
       applied: { digest: 'f'.repeat(64), recent: [] },
       clock: 2 ** 53 - 1,
       trusted: true,
+      about: [],
+      asks: [],
+      shortestMs: 2 ** 53 - 1,
+      changes: 2 ** 53 - 1,
     }),
   );
   return {

@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { allTogether, makeCommunity, routersOf } from '../../lab/community.ts';
+import type { House } from '../../lab/house-api.ts';
+import { powerOff, powerOn } from '../../lab/power.ts';
+import { ways } from './home.ts';
+import { block, inKernels, raiseCommunity } from './together.ts';
+
+/** With twenty it is in `npm run bench -- together`. */
+const ROUTERS = 10;
+
+describe(`a home of ${ROUTERS} after a power cut`, () => {
+  let house: House;
+  beforeAll(async () => {
+    house = await raiseCommunity('test-power', makeCommunity(ROUTERS));
+  }, 180_000);
+  afterAll(async () => {
+    await house?.down();
+  });
+
+  it('is together again, and what was blocked before is blocked on all of them', async () => {
+    await block(house, 'r7', '203.0.113.20');
+    expect(await inKernels(house, '203.0.113.20')).toBeDefined();
+    await powerOff(house, routersOf(house));
+    expect(await ways(house, 'd1', 'ads.example')).not.toEqual([]);
+
+    await powerOn(house, routersOf(house));
+    expect(await inKernels(house, '203.0.113.20')).toBeDefined();
+    expect(await ways(house, 'd1', 'video.example')).not.toEqual([]);
+    await allTogether(house, { timeoutMs: 120_000 });
+    await block(house, 'r3', '203.0.113.30');
+    expect(await inKernels(house, '203.0.113.30')).toBeDefined();
+  }, 240_000);
+});
