@@ -18,5 +18,7 @@ export interface Bench<K extends string = string> {
   /** One line for the list. */
   readonly describe: string;
   readonly options: Readonly<Record<K, Option>>;
+  /** What `--quick` takes instead of the defaults. */
+  readonly quick?: Readonly<Partial<Record<K, number>>>;
   run(options: Readonly<Record<K, number>>, context: Context): Promise<Findings>;
 }

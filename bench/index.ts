@@ -8,11 +8,16 @@ import { type Findings, load, machine, render, targetTable } from './figures.ts'
 import { flows } from './flows.ts';
 import { kills } from './kills.ts';
 import { observe } from './observe.ts';
+import { overlayMany } from './overlay-many.ts';
 import { policy } from './policy.ts';
 import { propagation } from './propagation.ts';
 import { replay } from './replay.ts';
 import { start } from './start.ts';
 import { status } from './status.ts';
+import { sync } from './sync.ts';
+import { together } from './together.ts';
+import { togetherFaults } from './together-faults.ts';
+import { togetherHealing } from './together-healing.ts';
 import { wear } from './wear.ts';
 import { years } from './years.ts';
 
@@ -28,9 +33,14 @@ const benches: readonly Bench[] = [
   flows,
   replay,
   doors,
+  together,
+  togetherFaults,
+  togetherHealing,
+  sync,
+  overlayMany,
 ];
 
-const list = () => benches.map(({ name, describe }) => `  ${name.padEnd(14)}${describe}`).join('\n');
+const list = () => benches.map(({ name, describe }) => `  ${name.padEnd(18)}${describe}`).join('\n');
 
 const usage = () =>
   `npm run bench -- NAME [--json] [options]\n\n${list()}\n\nnpm run bench -- NAME --help tells the options.`;
@@ -38,18 +48,27 @@ const usage = () =>
 const optionsOf = (bench: Bench) =>
   Object.entries(bench.options)
     .map(([name, option]) => `  --${name.padEnd(12)}${option.describe} (default ${option.default})`)
+    .concat(bench.quick ? [`  --${'quick'.padEnd(12)}${quickly(bench.quick)}`] : [])
     .join('\n');
+
+const quickly = (quick: NonNullable<Bench['quick']>) =>
+  `for a first look: ${Object.entries(quick)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')}`;
 
 /** The options of a bench out of the arguments; whatever is not given is its default. */
 function parse(bench: Bench, args: readonly string[]) {
   const known: ParseArgsOptionsConfig = {
     json: { type: 'boolean' },
     help: { type: 'boolean' },
+    ...(bench.quick ? { quick: { type: 'boolean' } } : {}),
     ...Object.fromEntries(Object.keys(bench.options).map((name) => [name, { type: 'string' as const }])),
   };
   const { values } = parseArgs({ args: [...args], options: known });
+  const quick: Readonly<Record<string, number | undefined>> = bench.quick ?? {};
   const numbers = Object.entries(bench.options).map(([name, option]) => {
-    const value = values[name] === undefined ? option.default : Number(values[name]);
+    const usual = (values.quick && quick[name]) || option.default;
+    const value = values[name] === undefined ? usual : Number(values[name]);
     if (!Number.isInteger(value) || value < 1) throw new TypeError(`--${name} wants a whole number from 1`);
     return [name, value] as const;
   });

@@ -1,4 +1,7 @@
-/** A router's observer alone, run on the router: `node bench/observe-live.ts SECONDS` prints what it saw and took. */
+/**
+ * A router's observer alone, run on the router: `node bench/observe-live.ts SECONDS BURSTS` says `ready` before each burst, and
+ * prints what it saw of it and took, a line of JSON each.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,9 +26,11 @@ export interface ObserveLive {
   readonly delay_max_ms: number;
 }
 
-const [seconds = 10] = process.argv.slice(2).map(Number);
+const [seconds = 10, bursts = 1] = process.argv.slice(2).map(Number);
 /** What was under way is in the reading after the next. */
 const LAST_MS = 9_000;
+/** Between two bursts: the kernel's entries of the one before have ended. */
+const REST_MS = 45_000;
 /** Of a clock tick (sysconf(_SC_CLK_TCK)), milliseconds. */
 const TICK_MS = 10;
 
@@ -79,27 +84,36 @@ function statOf(pid: string): { parent: number; cpu: number; ended: number } | u
   }
 }
 
+const eventsLost = (): number =>
+  observer.health().sources.reduce((sum, { counters }) => sum + (counters.eventsLost ?? 0), 0);
+
+async function burst(): Promise<ObserveLive> {
+  const before = { packets, connections, lost: eventsLost() };
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  const [begun, cpu, children] = [performance.now(), process.cpuUsage(), childrenCpu()];
+  delay.enable();
+  process.stdout.write('ready\n');
+  await sleep(seconds * 1000);
+  const ms = performance.now() - begun;
+  const { user, system } = process.cpuUsage(cpu);
+  const childrenMs = childrenCpu() - children;
+  delay.disable();
+  await sleep(LAST_MS);
+  return {
+    own_share: (user + system) / 1000 / ms,
+    children_share: childrenMs / ms,
+    packets: packets - before.packets,
+    connections: connections - before.connections,
+    events_lost: eventsLost() - before.lost,
+    delay_p99_ms: delay.percentile(99) / 1e6,
+    delay_max_ms: delay.max / 1e6,
+  };
+}
+
 await observer.start(new AbortController().signal);
 await sleep(LAST_MS);
-const delay = monitorEventLoopDelay({ resolution: 1 });
-const [begun, cpu, children] = [performance.now(), process.cpuUsage(), childrenCpu()];
-delay.enable();
-process.stdout.write('ready\n');
-await sleep(seconds * 1000);
-const ms = performance.now() - begun;
-const { user, system } = process.cpuUsage(cpu);
-const childrenMs = childrenCpu() - children;
-delay.disable();
-await sleep(LAST_MS);
-const lost = observer.health().sources.reduce((sum, { counters }) => sum + (counters.eventsLost ?? 0), 0);
-const found: ObserveLive = {
-  own_share: (user + system) / 1000 / ms,
-  children_share: childrenMs / ms,
-  packets,
-  connections,
-  events_lost: lost,
-  delay_p99_ms: delay.percentile(99) / 1e6,
-  delay_max_ms: delay.max / 1e6,
-};
+for (let n = 0; n < bursts; n++) {
+  if (n > 0) await sleep(REST_MS);
+  console.log(JSON.stringify(await burst()));
+}
 await observer.stop();
-console.log(JSON.stringify(found));

@@ -19,6 +19,8 @@ export interface Counts {
   putBack: number;
   forks: number;
   joins: number;
+  /** Of those, by an invitation. */
+  invited: number;
   leaves: number;
   evictions: number;
   defiances: number;
@@ -42,6 +44,7 @@ export function nothing(): Counts {
     putBack: 0,
     forks: 0,
     joins: 0,
+    invited: 0,
     leaves: 0,
     evictions: 0,
     defiances: 0,

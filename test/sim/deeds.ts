@@ -71,6 +71,14 @@ export async function act(world: World, action: Action): Promise<void> {
     case 'join':
       await join(world, action.at, action.as, action.admin);
       break;
+    case 'invite':
+      await world.write(action.at, {
+        over: action.withdraw
+          ? (world.life(action.at)?.replica.openInvitations() ?? []).map(({ id }) => id)
+          : [],
+        add: action.withdraw ? [] : [{ kind: 'invite', key: world.dice.hex(32), admin: true, until: 1.8e12 }],
+      });
+      break;
     case 'leave':
       await leave(world, action.at, action.with);
       break;
@@ -125,9 +133,14 @@ async function fork(world: World, n: number, where: number, name: string): Promi
 async function join(world: World, by: number, as: number, admin: boolean): Promise<void> {
   const life = world.life(by);
   if (life === undefined || world.routers.has(as)) return;
-  const op = await world.write(by, { over: [], add: [{ kind: 'admit', peer: key(as).peer, admin }] });
+  // With an invitation of anybody's that this router has heard of and may admit by, or without one.
+  const [invitation] = world.dice.chance(0.7) ? life.replica.openInvitations() : [];
+  const over = invitation === undefined ? [] : [invitation.id];
+  const invite = invitation === undefined ? {} : { invite: invitation.key };
+  const op = await world.write(by, { over, add: [{ kind: 'admit', peer: key(as).peer, admin, ...invite }] });
   if (op === undefined) return;
   world.count.joins += 1;
+  if (invitation !== undefined) world.count.invited += 1;
   const sponsors = life.replica.members().filter(({ peer, depth }) => depth >= 0 && peer !== key(as).peer);
   await world.start(
     world.add(

@@ -33,6 +33,8 @@ export type Action = { readonly dice: number } & (
   | { readonly do: 'jump'; readonly at: number; readonly wall: number }
   /** A new router, number `as`, is admitted. */
   | { readonly do: 'join'; readonly at: number; readonly as: number; readonly admin: boolean }
+  /** An invitation is written, or all that a router knows of are withdrawn. */
+  | { readonly do: 'invite'; readonly at: number; readonly withdraw: boolean }
   | { readonly do: 'leave'; readonly at: number; readonly with: number }
   | { readonly do: 'evict'; readonly at: number; readonly whom: number }
   /** Two routers evict each other before they hear of it. */
@@ -69,6 +71,7 @@ const WEIGHTS: Readonly<Record<Action['do'], number>> = {
   wait: 8,
   jump: 3,
   join: 2,
+  invite: 5,
   leave: 0.8,
   evict: 1.6,
   quarrel: 0.7,
@@ -137,6 +140,8 @@ function drawOne(kind: Action['do'], random: Random, routers: number): Action {
       return routers < MAX_ROUTERS
         ? { do: kind, dice, at, as: routers, admin: random.chance(0.7) }
         : { do: 'heal', dice };
+    case 'invite':
+      return { do: kind, dice, at, withdraw: random.chance(0.2) };
     case 'leave':
       return { do: kind, dice, at, with: other };
     case 'evict':

@@ -1,0 +1,150 @@
+import type { Clock } from '../../../src/clock.ts';
+import type { AliveFrame } from '../../../src/p2p/alive-wire.ts';
+import type { Applied } from '../../../src/p2p/applied.ts';
+import { AppliedFeed } from '../../../src/p2p/applied-feed.ts';
+import { Asked, type Knowledge } from '../../../src/p2p/asked.ts';
+import type { Liveness } from '../../../src/p2p/liveness.ts';
+import { RoundTrips } from '../../../src/p2p/round-trips.ts';
+import { WIRE_VERSION } from '../../../src/p2p/wire.ts';
+import type { PeerKey } from '../../../src/policy/crypto.ts';
+import type { Wire } from './dial.ts';
+
+export interface SpeakingOptions {
+  readonly clock: Clock;
+  readonly liveness: Liveness;
+  readonly replica: { readonly digest: string; readonly size: number };
+  readonly registersDigest: string;
+  readonly knowledge: (peer: PeerKey, told: number) => Knowledge | undefined;
+  readonly onFrame: (peer: PeerKey, frame: AliveFrame) => void;
+}
+
+interface Link {
+  readonly peer: PeerKey;
+  readonly wire: Wire;
+  readonly trips: RoundTrips;
+  readonly asked: Asked;
+  /** Awake time of our last frame. */
+  saidAt: number;
+  cursor: number;
+  answeredAt: number;
+  answers: boolean;
+}
+
+/** As src/p2p/alive.ts and alive-link.ts have them, milliseconds. */
+const SOON_MS = 25;
+const ANSWER_MS = 50;
+
+/** When which keep-alive is sent, as src/p2p/alive-link.ts decides it; what is in it, and liveness, are the real thing. */
+export class Speaking {
+  readonly #options: SpeakingOptions;
+  readonly #feed = new AppliedFeed();
+  readonly #links = new Map<string, Link>();
+  #soon = false;
+
+  constructor(options: SpeakingOptions) {
+    this.#options = options;
+  }
+
+  opened(peer: PeerKey, wire: Wire): void {
+    const link: Link = {
+      peer,
+      wire,
+      trips: new RoundTrips(this.#options.clock),
+      asked: new Asked(),
+      saidAt: Number.NEGATIVE_INFINITY,
+      cursor: 0,
+      answeredAt: Number.NEGATIVE_INFINITY,
+      answers: false,
+    };
+    this.#links.set(wire.id, link);
+    this.#say(link);
+  }
+
+  closed(wire: Wire): void {
+    this.#links.delete(wire.id);
+  }
+
+  /** To be called after every tick of liveness. */
+  tick(): void {
+    const { liveness } = this.#options;
+    for (const link of this.#links.values())
+      if (liveness.awake - link.saidAt >= liveness.intervalFor(link.peer)) this.#say(link);
+  }
+
+  sayApplied(applied: Applied): void {
+    this.#feed.say(applied);
+    this.sayNow();
+  }
+
+  sayNow(): void {
+    for (const link of this.#links.values()) this.#say(link);
+  }
+
+  saySoon(): void {
+    const { clock, liveness } = this.#options;
+    if (this.#soon) return;
+    this.#soon = true;
+    const since = liveness.awake;
+    clock.after(SOON_MS, () => {
+      this.#soon = false;
+      for (const link of this.#links.values()) if (link.saidAt <= since) this.#say(link);
+    });
+  }
+
+  /** Another member's kernel changed: told at once to those who asked for it. */
+  news(peer: PeerKey): void {
+    for (const link of this.#links.values()) if (link.asked.has(peer)) this.#answerSoon(link);
+  }
+
+  received(peer: PeerKey, wire: Wire, frame: AliveFrame): void {
+    const { liveness, onFrame } = this.#options;
+    const link = this.#links.get(wire.id);
+    if (link === undefined) return;
+    liveness.announced(peer, frame.toleranceMs, frame.shortestMs);
+    link.trips.received(frame);
+    const fresh = link.asked.ask(frame.asks);
+    onFrame(peer, frame);
+    const about = liveness.awake - link.saidAt < liveness.shortestMs ? fresh : frame.asks;
+    if (about.some((third) => liveness.hears(third))) this.#answerSoon(link);
+  }
+
+  #answerSoon(link: Link): void {
+    const { clock } = this.#options;
+    if (link.answers) return;
+    const now = () => {
+      link.answers = false;
+      link.answeredAt = clock.monotonic();
+      this.#say(link);
+    };
+    const wait = link.answeredAt + ANSWER_MS - clock.monotonic();
+    if (wait <= 0) {
+      now();
+      return;
+    }
+    link.answers = true;
+    clock.after(wait, now);
+  }
+
+  #say(link: Link): void {
+    const { clock, liveness, replica, registersDigest, knowledge } = this.#options;
+    if (link.wire.closed) return;
+    const { applied, cursor } = this.#feed.since(link.cursor);
+    link.cursor = cursor;
+    link.saidAt = liveness.awake;
+    const frame: AliveFrame = {
+      version: WIRE_VERSION,
+      ...link.trips.sending(),
+      toleranceMs: liveness.wishFor(link.peer),
+      digest: replica.digest,
+      registersDigest,
+      applied,
+      clock: clock.now(),
+      trusted: true,
+      about: link.asked.answers(knowledge),
+      asks: liveness.asks().filter((peer) => peer !== link.peer),
+      shortestMs: liveness.shortestMs,
+      changes: replica.size,
+    };
+    link.wire.send({ kind: 'alive', frame });
+  }
+}
