@@ -3,14 +3,22 @@ import { defineConfig } from 'vitest/config';
 /** The machines have two cores; by default one of them would be left alone. */
 const WORKERS = 2;
 
+/** Those of test/netns that are one process, and no house of agents. */
+const ALONE = 'test/netns/{discovery,enforce,external,halt,ipset,observe,port-mapping}*.test.ts';
+
 /**
- * Tests that wait on sockets, brokers and other processes run beside each other, after those that do not; tests that share the
- * machine's kernel and clock run one file at a time, after all others.
+ * Tests that wait on sockets, brokers, the kernel and other processes run beside each other, after those that do not; those with
+ * a house of agents, which take both cores, run one file at a time, after all others.
  */
-const real = (name: string, groupOrder: number, fileParallelism: boolean) => ({
+const real = (
+  name: string,
+  groupOrder: number,
+  fileParallelism: boolean,
+  include = `test/${name}/**/*.test.ts`,
+) => ({
   test: {
     name,
-    include: [`test/${name}/**/*.test.ts`],
+    include: [include],
     pool: 'forks' as const,
     fileParallelism,
     ...(fileParallelism ? { maxWorkers: WORKERS } : {}),
@@ -35,8 +43,9 @@ export default defineConfig({
       real('p2p', 1, true),
       real('doors', 1, true),
       real('mqtt', 1, true),
-      real('netns', 2, false),
-      real('durability', 3, false),
+      real('durability', 2, true),
+      real('kernel', 2, true, ALONE),
+      { test: { ...real('netns', 3, false).test, exclude: [ALONE] } },
     ],
   },
 });
