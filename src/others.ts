@@ -4,7 +4,7 @@ import type { Config } from './config-schema.ts';
 import type { Discovery, PortMapped, Tolerances } from './control/parts.ts';
 import { readTolerances, ToleranceBook } from './control/tolerance-book.ts';
 import type { Interfaces } from './local/observe/interfaces.ts';
-import { interfacesNamed } from './p2p/discovery/interface-addresses.ts';
+import { interfacesNamed, isInside } from './p2p/discovery/interface-addresses.ts';
 import { Mdns } from './p2p/discovery/mdns.ts';
 import { Network } from './p2p/network.ts';
 import type { NetworkOptions } from './p2p/network-options.ts';
@@ -79,7 +79,10 @@ export function openOthers(options: OthersOptions): Others {
     ? new Mdns({
         self: key.peer,
         psk,
-        interfaces: () => interfacesNamed([...interfaces().lan.map(({ name }) => name), ...interfaces().wan]),
+        interfaces: () => [
+          ...interfacesNamed(interfaces().lan.map(({ name }) => name)),
+          ...interfacesNamed(interfaces().wan).filter(isInside),
+        ],
         listening: () => network.addresses(),
         onFound: (peer, addresses) => network.found(peer, addresses),
         clock,

@@ -1,6 +1,16 @@
 import { networkInterfaces } from 'node:os';
-import { canonicalAddress, canonicalPrefix, familyOf, isSpecial, PrefixSet } from '../../policy/address.ts';
+import {
+  canonicalAddress,
+  canonicalPrefix,
+  familyOf,
+  isPublic,
+  isSpecial,
+  PrefixSet,
+} from '../../policy/address.ts';
 import type { Address } from '../../policy/block-set.ts';
+
+/** Shared by a provider's customers (RFC 6598). */
+const PROVIDERS = new PrefixSet(['100.64.0.0/10']);
 
 /** A network interface that routers of the home may be behind. */
 export interface InterfaceAddresses {
@@ -18,6 +28,17 @@ export function interfacesNamed(names: Iterable<string>): InterfaceAddresses[] {
     );
     return addresses.length === 0 ? [] : [{ name, addresses }];
   });
+}
+
+/**
+ * Whether an uplink leads into another network of the home and not to a provider: none of its IPv4 addresses is public or of a
+ * provider's NAT (RFC 6598); without any, none of its IPv6 addresses is public. Nothing is said outside of the home.
+ */
+export function isInside({ addresses }: InterfaceAddresses): boolean {
+  const all = addresses.flatMap((cidr) => bare(cidr) ?? []);
+  const ipv4 = all.filter((address) => familyOf(address) === 4);
+  const telling = ipv4.length > 0 ? ipv4 : all;
+  return telling.length > 0 && telling.every((address) => !isPublic(address) && !PROVIDERS.has(address));
 }
 
 /** The interface's address of a family to speak from: for IPv6 any, because the link-local one is taken by itself. */

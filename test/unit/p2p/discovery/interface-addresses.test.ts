@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { addressToSpeakFrom, dialableOn, onLink } from '../../../../src/p2p/discovery/interface-addresses.ts';
+import {
+  addressToSpeakFrom,
+  dialableOn,
+  isInside,
+  onLink,
+} from '../../../../src/p2p/discovery/interface-addresses.ts';
 
 const lan = { name: 'br-lan', addresses: ['192.168.1.1/24', 'fd77::1/64', 'fe80::1/64'] };
 
@@ -38,4 +43,22 @@ describe('a datagram', () => {
 it('an interface speaks the families that it has', () => {
   expect(addressToSpeakFrom(lan, 4)).toBe('192.168.1.1');
   expect(addressToSpeakFrom({ name: 'wg0', addresses: ['10.9.0.1/24'] }, 6)).toBeUndefined();
+});
+
+describe('an uplink', () => {
+  const leadsInside = (...addresses: string[]) => isInside({ name: 'wan', addresses });
+
+  it('of a private network leads into the home, also with public IPv6', () => {
+    expect(leadsInside('192.168.1.20/24')).toBe(true);
+    expect(leadsInside('10.0.0.2/8', '2a02:a440::20/64')).toBe(true);
+    expect(leadsInside('fd12:3456::2/64', 'fe80::1/64')).toBe(true);
+  });
+
+  it('of a provider does not', () => {
+    expect(leadsInside('8.8.4.4/24')).toBe(false);
+    expect(leadsInside('100.70.1.2/10')).toBe(false);
+    expect(leadsInside('192.168.1.20/24', '8.8.4.4/24')).toBe(false);
+    expect(leadsInside('2a02:a440::20/64', 'fe80::1/64')).toBe(false);
+    expect(leadsInside()).toBe(false);
+  });
 });
