@@ -90,7 +90,7 @@ async function runOnce(
     onMembers: () => membersChanged(),
     onRegister: (card) => {
       if (card) cardsChanged();
-      notices?.changed();
+      notices?.described();
     },
   });
   const { store, replica, registers, applied, run } = book;

@@ -23,19 +23,25 @@ const MAX_WAIT_MS = 60_000;
 /** So long a batch of foreign ops may hold back the kernel, milliseconds: a peer that drips must not. */
 const MAX_HOLD_MS = 2_000;
 
+/** While a sync brings ops the kernel follows at most this often, milliseconds: one decision costs as much as many ops. */
+const PACE_MS = 250;
+
 /** Both are longer while a long sync goes on, looked at every second, but never longer than this, milliseconds. */
 const MAX_SYNC_MS = 600_000;
 const LOOK_MS = 1_000;
 
 /**
  * How news travels. What changes the policy, or an address that the policy is about, reaches the kernel at once and the
- * registers a moment later; anything else that was seen reaches the kernel within a second.
+ * registers a moment later; what others say of nodes within a tenth of a second, anything else that was seen within a second.
  */
 export class Notices {
   readonly #options: NoticesOptions;
   readonly #publish: Coalesce;
   readonly #follow: Coalesce;
+  readonly #described: Coalesce;
   #batches = 0;
+  /** The kernel follows when this ends, or the last batch. */
+  #pace: Timer | undefined;
   /** The kernel is left as it is until this. */
   #hold: Timer | undefined;
   /** No batch holds anything back any more. */
@@ -49,6 +55,7 @@ export class Notices {
     const { clock, waitForHome } = options;
     this.#publish = new Coalesce(() => this.#say(), { clock, quietMs: 20, maxMs: 200 });
     this.#follow = new Coalesce(() => this.#enforce(), { clock, quietMs: 200, maxMs: 1_000 });
+    this.#described = new Coalesce(() => this.changed(), { clock, quietMs: 5, maxMs: 100 });
     this.#told = !waitForHome;
     if (!waitForHome) return;
     this.#ignorance = this.#patiently(MAX_WAIT_MS, () => this.#tell());
@@ -60,15 +67,21 @@ export class Notices {
     return this.#hold !== undefined;
   }
 
-  /** The policy, a register, or an address of a persistent node changed. */
+  /** The policy, or an address of a persistent node changed. */
   changed(): void {
     this.#enforce();
     this.#publish.notify();
   }
 
+  /** A register changed. Others say hundreds at once when they begin anew, and each decision costs as much as several. */
+  described(): void {
+    this.#described.notify();
+  }
+
   /** A person changed the policy here: that bites at once, whatever is waited for. */
   decided(): void {
     if (this.holding) this.#release();
+    else if (this.#pace !== undefined) this.#enforceNow();
   }
 
   /** Something else was seen. */
@@ -79,21 +92,26 @@ export class Notices {
   /**
    * A sync brings ops. The first of this agent's life is admitted whole before anything is decided, or a router that
    * was away would act on what was lifted meanwhile; within {@link MAX_HOLD_MS}, or as long as it goes on steadily.
-   * Later ones hold nothing back.
+   * During later ones the kernel follows every {@link PACE_MS}, and at once when the last of them ends.
    */
   batch(edge: 'begin' | 'end'): void {
     this.#batches += edge === 'begin' ? 1 : -1;
     if (edge === 'begin' && !this.#released) {
       this.#hold ??= this.#patiently(MAX_HOLD_MS, () => this.#release());
-    } else if (edge === 'end' && this.#batches === 0 && !(this.#told && this.#released)) this.#tell();
+    }
+    if (edge === 'begin' || this.#batches > 0) return;
+    if (!this.#told || !this.#released) this.#tell();
+    else if (this.#pace !== undefined) this.#enforceNow();
   }
 
   /** Drops what is waiting. */
   stop(): void {
     this.#hold?.clear();
     this.#ignorance?.clear();
+    this.#pace?.clear();
     this.#publish.cancel();
     this.#follow.cancel();
+    this.#described.cancel();
     this.#options.stop();
   }
 
@@ -121,7 +139,7 @@ export class Notices {
     this.#released = true;
     this.#hold?.clear();
     this.#hold = undefined;
-    this.#options.enforce();
+    this.#enforceNow();
   }
 
   /** What was said before an earlier life is known could never be told from what that had said. */
@@ -130,6 +148,14 @@ export class Notices {
   }
 
   #enforce(): void {
-    if (!this.holding) this.#options.enforce();
+    if (this.holding) return;
+    if (this.#batches === 0) this.#enforceNow();
+    else this.#pace ??= this.#options.clock.after(PACE_MS, () => this.#enforceNow());
+  }
+
+  #enforceNow(): void {
+    this.#pace?.clear();
+    this.#pace = undefined;
+    this.#options.enforce();
   }
 }

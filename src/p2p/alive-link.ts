@@ -6,6 +6,7 @@ import type { PeerKey } from '../policy/crypto.ts';
 import { type AliveFrame, decodeAlive, encodeAlive, MAX_ALIVE } from './alive-wire.ts';
 import type { AppliedFeed } from './applied-feed.ts';
 import { Asked, type Knowledge } from './asked.ts';
+import { Question } from './asks.ts';
 import { StreamChannel } from './channel.ts';
 import type { Counters } from './counters.ts';
 import { within } from './deadline.ts';
@@ -51,6 +52,7 @@ export class AliveLink {
   readonly #signal: AbortSignal;
   readonly #trips: RoundTrips;
   readonly #asked = new Asked();
+  readonly #question = new Question();
   readonly #openedAt: number;
   /** Undefined until the stream stands. */
   #stream: Stream | undefined;
@@ -110,9 +112,10 @@ export class AliveLink {
   /** Says what is due, and ends a connection that is of no use. To be called every tick. */
   tick(): void {
     const { liveness, clock, close } = this.#options;
+    const since = liveness.awake - liveness.intervalFor(this.peer);
     if (this.#stream === undefined && clock.monotonic() - this.#openedAt > BARREN_MS) {
       close(this.peer, this.#connection, 'no keep-alive stream came up');
-    } else if (liveness.awake - this.#saidAt >= liveness.intervalFor(this.peer)) this.say();
+    } else if (this.#saidAt <= since || this.#asked.hasTold(since)) this.#say(0);
   }
 
   /** Another member's state or kernel changed: told at once if this peer asked for it. */
@@ -120,7 +123,13 @@ export class AliveLink {
     if (this.#asked.has(peer)) this.#answerSoon();
   }
 
+  /** A keep-alive out of turn: of others it tells what is new, or was not said for as long as we can be quiet. */
   say(): void {
+    this.#say(this.#options.liveness.shortestMs);
+  }
+
+  /** @param quietMs of others it tells what is new, and what was said last so long ago, milliseconds. */
+  #say(quietMs: number): void {
     const { liveness, counters, digests, changes, clock, clockTrusted, knowledge, onIdle } = this.#options;
     const stream = this.#stream;
     if (stream?.status !== 'open' || stream.writeStatus !== 'writable') return;
@@ -139,8 +148,9 @@ export class AliveLink {
       applied,
       clock: Math.max(0, Math.floor(clock.now())),
       trusted: clockTrusted(),
-      about: this.#asked.answers(knowledge),
-      asks: liveness.asks().filter((peer) => peer !== this.peer),
+      about: this.#asked.answers(knowledge, liveness.awake, liveness.awake - quietMs),
+      ...this.#question.next(liveness.asks().filter((peer) => peer !== this.peer)),
+      remembers: true,
       shortestMs: liveness.shortestMs,
       changes: changes(),
     });
@@ -183,10 +193,11 @@ export class AliveLink {
     const { liveness, onFrame } = this.#options;
     liveness.heard(this.peer);
     liveness.announced(this.peer, alive.toleranceMs, alive.shortestMs);
-    const fresh = this.#asked.ask(alive.asks);
+    this.#question.isRemembered = alive.remembers === true;
+    const fresh = alive.again === true ? [] : this.#asked.ask(alive.asks);
     onFrame(this.peer, alive, this.#trips.received(alive));
     const lately = liveness.awake - this.#saidAt < liveness.shortestMs;
-    const about = lately ? fresh : alive.asks;
+    const about = lately ? fresh : this.#asked.peers;
     if (about.some((peer) => liveness.hears(peer))) this.#answerSoon();
   }
 

@@ -29,6 +29,10 @@ export interface AliveFrame {
   readonly about: readonly About[];
   /** The members of which the sender wants to know who hears them, at most {@link MAX_ASKS}. */
   readonly asks: readonly PeerKey[];
+  /** It asks for the same as on this stream before, and names nobody. */
+  readonly again?: boolean | undefined;
+  /** It understands `again`. */
+  readonly remembers?: boolean | undefined;
   /** The shortest interval at which the sender can send, milliseconds; 0 from one that does not say. */
   readonly shortestMs: number;
   /** Ops that the sender holds; 0 from one that does not say. */
@@ -53,6 +57,8 @@ export function encodeAlive(alive: AliveFrame): Uint8Array {
     .each(13, raws(alive.asks.slice(0, MAX_ASKS)))
     .number(14, alive.shortestMs)
     .number(15, alive.changes)
+    .number(16, alive.again === true ? 1 : 0)
+    .number(17, alive.remembers === true ? 1 : 0)
     .finish();
 }
 
@@ -88,6 +94,8 @@ export function decodeAlive(bytes: Uint8Array): Decoded<AliveFrame> {
     asks: asks.map(toHex),
     shortestMs: from.number(14),
     changes: from.number(15),
+    again: from.number(16) === 1 || undefined,
+    remembers: from.number(17) === 1 || undefined,
   });
 }
 

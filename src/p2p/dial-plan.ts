@@ -79,7 +79,11 @@ export class DialPlan {
   readonly #bootstrap: readonly Place[];
   /** Who answered at them. */
   readonly #answered = new Map<string, PeerKey>();
+  /** Of those, where nobody has answered for long: somebody else may be there by now. */
+  readonly #stale = new Set<string>();
   readonly #targets = new Map<string, Target>();
+  /** Where attempts run, and for which target: two dials of one machine would make two connections. */
+  readonly #dialled = new Map<string, string>();
   /** Until when the lower key is left to dial. */
   readonly #lowerUntil = new Map<PeerKey, number>();
 
@@ -104,6 +108,7 @@ export class DialPlan {
 
   /** A connection with the peer opened, whoever dialled. */
   met(peer: PeerKey): void {
+    for (const [address, answered] of this.#answered) if (answered === peer) this.#stale.delete(address);
     const target = this.#targets.get(peer);
     if (target !== undefined)
       Object.assign(target, { attempts: 0, failures: 0, slow: 0, nextAt: Number.NEGATIVE_INFINITY });
@@ -124,7 +129,12 @@ export class DialPlan {
   forget(peer: PeerKey): void {
     this.#targets.delete(peer);
     this.#lowerUntil.delete(peer);
-    for (const [address, answered] of this.#answered) if (answered === peer) this.#answered.delete(address);
+    for (const [address, name] of this.#dialled) if (name === peer) this.#dialled.delete(address);
+    for (const [address, answered] of this.#answered) {
+      if (answered !== peer) continue;
+      this.#answered.delete(address);
+      this.#stale.delete(address);
+    }
   }
 
   /**
@@ -141,13 +151,15 @@ export class DialPlan {
       if (attempts.length >= max) return attempts;
       if (!this.#isFree(peer, now)) continue;
       const place = pick(this.#database.addresses(peer, now), this.#target(peer).attempts);
-      if (place === undefined || (pace !== 'beside' && !alone && this.#leaves(peer, now))) continue;
+      if (place === undefined || this.#dialled.has(place.text)) continue;
+      if (pace !== 'beside' && !alone && this.#leaves(peer, now)) continue;
       attempts.push(this.#begin(now, peer, peer, place, pace));
     }
     for (const place of bootstrap ? this.#bootstrap : []) {
       if (attempts.length >= max) return attempts;
       // Who answers there is known: it is dialled by its name.
-      if (this.#answered.has(place.text) || !this.#isFree(place.text, now)) continue;
+      if (this.#answered.has(place.text) && !this.#stale.has(place.text)) continue;
+      if (this.#dialled.has(place.text) || !this.#isFree(place.text, now)) continue;
       attempts.push(this.#begin(now, place.text, undefined, place, 'brisk'));
     }
     return attempts;
@@ -156,21 +168,24 @@ export class DialPlan {
   ended(attempt: Attempt, outcome: Outcome, now: number): void {
     const target = this.#target(attempt.target);
     target.running = false;
+    if (this.#dialled.get(attempt.address) === attempt.target) this.#dialled.delete(attempt.address);
     if (outcome.kind === 'self') target.nextAt = now + SELF_PAUSE_MS;
     if (outcome.kind === 'failed') {
       target.failures += 1;
       if (attempt.peer !== undefined) this.#database.failed(attempt.peer, attempt.address);
-      // Somebody else may have the address by now: ask it again without a name.
-      if (target.failures >= STALE_ATTEMPTS) this.#answered.delete(attempt.address);
+      if (target.failures >= STALE_ATTEMPTS && this.#answered.has(attempt.address))
+        this.#stale.add(attempt.address);
     }
     if (outcome.kind !== 'answered') return;
     Object.assign(target, { attempts: 0, failures: 0, slow: 0 });
     this.#database.answered(outcome.peer, attempt.address, now);
+    this.#stale.delete(attempt.address);
     if (attempt.peer === undefined) this.#answered.set(attempt.address, outcome.peer);
   }
 
   #begin(now: number, name: string, peer: PeerKey | undefined, place: Place, pace: Pace): Attempt {
     const target = this.#target(name);
+    this.#dialled.set(place.text, name);
     target.running = true;
     target.attempts += 1;
     target.nextAt = now + this.#pause(target, place, pace);

@@ -7,12 +7,17 @@ import type { PeerClock } from './clocks.ts';
 import type { NetworkStats } from './counters.ts';
 import type { NetworkOptions } from './network-options.ts';
 import { type NetworkParts, wire } from './network-parts.ts';
+import { Pace } from './pace.ts';
 import type { PeerState, PeerView } from './peer-view.ts';
 import type { Presence } from './presence.ts';
 import type { Questions } from './questions.ts';
 import type { Sync } from './sync.ts';
 import type { Progress } from './sync-progress.ts';
 import { DEFAULT_TOLERANCE_MS, PAIR_TOLERANCE_MS } from './tolerances.ts';
+
+/** So many registers of our own are gossiped at once, and so many a second after that. */
+const GOSSIPED_BURST = 32;
+const GOSSIPED_PER_SECOND = 8;
 
 /** The overlay as the rest of the agent sees it. Foreign ops and registers go straight into the replica's `admit()`. */
 export class Network implements Service {
@@ -23,12 +28,14 @@ export class Network implements Service {
   readonly questions: Questions;
   readonly #options: NetworkOptions;
   readonly #parts: NetworkParts;
+  readonly #gossiped: Pace;
   #stop = new AbortController();
 
   /** ConfigError when an address cannot be understood. */
   constructor(options: NetworkOptions) {
     this.#options = options;
     this.#parts = wire(options);
+    this.#gossiped = new Pace(options.clock, GOSSIPED_BURST, GOSSIPED_PER_SECOND);
     this.presence = this.#parts.presence;
     this.questions = this.#parts.questions;
   }
@@ -77,9 +84,15 @@ export class Network implements Service {
     });
   }
 
-  /** Tells everybody of one of our registers. */
+  /** Tells everybody of one of our registers. Many at once are left to sync: gossip costs each receiver thirty times as much. */
   announceRegister(envelope: Uint8Array): void {
-    this.#parts.gossip.publishRegister(envelope);
+    const { gossip, counters, alive } = this.#parts;
+    if (this.#gossiped.allows(1)) gossip.publishRegister(envelope);
+    else {
+      counters.add('gossip.left_to_sync');
+      // Everybody sees our new digest and asks.
+      alive.saySoon();
+    }
   }
 
   /** Our kernel was made equal to a state: told to all that can be reached at once, and to the rest when they come. */

@@ -22,6 +22,10 @@ export interface Difference {
   readonly registers: 'behind' | 'ahead' | undefined;
 }
 
+/** Authors in one message of digests: 70 bytes of each, and a frame has 256 KiB. A version that reads one message knows no more. */
+const DIGESTS_PER_MESSAGE = 3_000;
+/** Authors of the other side whose digests are kept, about 20 MB. */
+const MAX_AUTHORS = 65_536;
 const MAX_HEAD_MESSAGES = 1_024;
 /** Actors and heads of the other side that are kept, about 50 MB: 36 routers that started daily for ten years. */
 const MAX_HEADS = 262_144;
@@ -33,8 +37,7 @@ const MAX_HEADS = 262_144;
 export async function compare(talk: Talk, replica: ReplicatedOps, narrows: boolean): Promise<Theirs> {
   // A copy: gossip goes on, and both sides must come to the same list.
   const mine = new Map(replica.peerDigests());
-  await talk.say({ kind: 'digests', digests: mine });
-  const { digests } = await talk.expect('digests');
+  const [digests] = await Promise.all([hearDigests(talk), sayDigests(talk, mine)]);
   const peers = differing(mine, digests);
   const ours = replica.heads(peers);
   const { same, first } = await narrow(talk, ours, narrows);
@@ -87,6 +90,27 @@ async function narrow(talk: Talk, ours: readonly ActorHeads[], narrows: boolean)
   await talk.say({ kind: 'runs', digests: own });
   const first = await talk.hear();
   return first.kind === 'runs' ? { ...nothing, same: sameRuns(own, first.digests) } : { ...nothing, first };
+}
+
+/** In as many messages as it takes. */
+async function sayDigests(talk: Talk, digests: ReadonlyMap<PeerKey, string>): Promise<void> {
+  const all = [...digests];
+  for (let at = 0; at === 0 || at < all.length; at += DIGESTS_PER_MESSAGE) {
+    const part = new Map(all.slice(at, at + DIGESTS_PER_MESSAGE));
+    await talk.say({ kind: 'digests', digests: part, more: at + DIGESTS_PER_MESSAGE < all.length });
+  }
+}
+
+async function hearDigests(talk: Talk): Promise<ReadonlyMap<PeerKey, string>> {
+  const heard = new Map<PeerKey, string>();
+  for (;;) {
+    const { digests, more } = await talk.expect('digests');
+    const before = heard.size;
+    for (const [peer, digest] of digests) heard.set(peer, digest);
+    if (heard.size > MAX_AUTHORS) throw new Error('sends digests of too many authors');
+    if (more !== true) return heard;
+    if (heard.size === before) throw new Error('sends digests without end');
+  }
 }
 
 async function sayHeads(talk: Talk, heads: readonly ActorHeads[]): Promise<void> {

@@ -73,8 +73,8 @@ export class SyncPartner {
   ended(session: RunningSession, result: SessionResult | undefined): void {
     // Another session may have taken this one's place.
     if (this.session === session) this.session = undefined;
-    // One that was to compare was not to bring anything.
-    if (result?.outcome !== 'compared') {
+    // One that was to compare, or gave way to another, was not to bring anything.
+    if (result?.outcome !== 'compared' && !session.abort.signal.aborted) {
       const progress = result !== undefined && result.opsIn + result.registersIn > 0;
       this.inVain = progress ? 0 : Math.min(this.inVain + 1, 20);
       this.#lastEnd = this.#clock.monotonic();

@@ -20,7 +20,12 @@ export type SyncMessage =
       /** It only wants to know what differs: the session ends after the heads. */
       readonly compare?: boolean | undefined;
     }
-  | { readonly kind: 'digests'; readonly digests: ReadonlyMap<PeerKey, string> }
+  /** One part of the digests; `more` says that another one follows. */
+  | {
+      readonly kind: 'digests';
+      readonly digests: ReadonlyMap<PeerKey, string>;
+      readonly more?: boolean | undefined;
+    }
   /** Of peers with many runs, {@link RUN_GROUPS} digests over the heads of their runs (sync-runs.ts). */
   | { readonly kind: 'runs'; readonly digests: ReadonlyMap<PeerKey, Uint8Array> }
   /** One part of the heads; `last` closes the list. */
@@ -79,7 +84,8 @@ export function decodeSync(bytes: Uint8Array): Decoded<SyncMessage> {
       return readHello(from);
     case TAGS.digests: {
       const digests = readMap(from.each(1), (entry) => hex(entry.bytes(2, 32)));
-      return digests === undefined ? refuse('malformed digests') : accept({ kind: 'digests', digests });
+      if (digests === undefined) return refuse('malformed digests');
+      return accept({ kind: 'digests', digests, more: from.number(2) === 1 || undefined });
     }
     case TAGS.heads:
       return readHeads(from);
@@ -129,6 +135,7 @@ function body(message: Exclude<SyncMessage, { kind: 'unknown' }>): Uint8Array {
           1,
           entries(message.digests, (to, digest) => to.bytes(2, fromHex(digest))),
         )
+        .number(2, message.more === true ? 1 : 0)
         .finish();
     case 'runs':
       return out

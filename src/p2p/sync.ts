@@ -69,6 +69,9 @@ export class Sync {
   opened(peer: PeerKey, connection: Connection): void {
     const partner = this.#partner(peer);
     partner.inVain = 0;
+    // One that runs does so on a connection that this one replaces: it is not waited for.
+    partner.session?.abort.abort(new Error('another connection with this peer stays'));
+    partner.session = undefined;
     if (connection.direction === 'outbound') this.#track(this.#initiate(peer));
   }
 

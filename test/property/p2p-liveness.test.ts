@@ -28,6 +28,8 @@ const alive: fc.Arbitrary<AliveFrame> = fc.record({
   clock: fc.maxSafeNat(),
   trusted: fc.boolean(),
   about: fc.array(about, { maxLength: 8 }),
+  again: fc.constantFrom(true, undefined),
+  remembers: fc.constantFrom(true, undefined),
   asks: fc.array(key, { maxLength: 64 }),
   shortestMs: fc.maxSafeNat(),
   changes: fc.maxSafeNat(),

@@ -48,6 +48,7 @@ const message: fc.Arbitrary<Sent> = fc.oneof(
   fc.record({
     kind: fc.constant('digests' as const),
     digests: fc.array(fc.tuple(key, key), { maxLength: 4 }).map((all) => new Map(all)),
+    more: fc.constantFrom(true, undefined),
   }),
   fc.record({
     kind: fc.constant('heads' as const),

@@ -27,6 +27,8 @@ const frame: fc.Arbitrary<AliveFrame> = fc.record({
   clock: count,
   trusted: fc.boolean(),
   about: fc.array(about, { maxLength: 8 }),
+  again: fc.constantFrom(true, undefined),
+  remembers: fc.constantFrom(true, undefined),
   asks: fc.array(hash, { maxLength: 64 }),
   shortestMs: count,
   changes: count,

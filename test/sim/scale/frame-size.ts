@@ -3,6 +3,8 @@ import type { AliveFrame } from '../../../src/p2p/alive-wire.ts';
 
 /** Key and length of a field of 32 bytes, and its content. */
 const HASH_BYTES = 34;
+/** Key of two bytes and 1, of the fields from 16. */
+const FLAG_BYTES = 3;
 
 /**
  * The bytes that the real encoder makes of a keep-alive (a test holds both against each other): a thousand agents say eight thousand
@@ -15,6 +17,7 @@ export function aliveBytes(frame: AliveFrame): number {
   return (
     numbers.reduce((sum, value) => sum + numberBytes(value), 0) +
     digests.reduce((sum, hex) => sum + 2 + hex.length / 2, 0) +
+    [frame.again, frame.remembers].filter((flag) => flag === true).length * FLAG_BYTES +
     (frame.applied.recent.length + frame.asks.length) * HASH_BYTES +
     frame.about.reduce((sum, about) => sum + aboutBytes(about), 0)
   );

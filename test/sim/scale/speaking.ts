@@ -3,6 +3,7 @@ import type { AliveFrame } from '../../../src/p2p/alive-wire.ts';
 import type { Applied } from '../../../src/p2p/applied.ts';
 import { AppliedFeed } from '../../../src/p2p/applied-feed.ts';
 import { Asked, type Knowledge } from '../../../src/p2p/asked.ts';
+import { Question } from '../../../src/p2p/asks.ts';
 import type { Liveness } from '../../../src/p2p/liveness.ts';
 import { RoundTrips } from '../../../src/p2p/round-trips.ts';
 import { WIRE_VERSION } from '../../../src/p2p/wire.ts';
@@ -23,6 +24,7 @@ interface Link {
   readonly wire: Wire;
   readonly trips: RoundTrips;
   readonly asked: Asked;
+  readonly question: Question;
   /** Awake time of our last frame. */
   saidAt: number;
   cursor: number;
@@ -51,6 +53,7 @@ export class Speaking {
       wire,
       trips: new RoundTrips(this.#options.clock),
       asked: new Asked(),
+      question: new Question(),
       saidAt: Number.NEGATIVE_INFINITY,
       cursor: 0,
       answeredAt: Number.NEGATIVE_INFINITY,
@@ -67,8 +70,10 @@ export class Speaking {
   /** To be called after every tick of liveness. */
   tick(): void {
     const { liveness } = this.#options;
-    for (const link of this.#links.values())
-      if (liveness.awake - link.saidAt >= liveness.intervalFor(link.peer)) this.#say(link);
+    for (const link of this.#links.values()) {
+      const since = liveness.awake - liveness.intervalFor(link.peer);
+      if (link.saidAt <= since || link.asked.hasTold(since)) this.#say(link, 0);
+    }
   }
 
   sayApplied(applied: Applied): void {
@@ -102,9 +107,10 @@ export class Speaking {
     if (link === undefined) return;
     liveness.announced(peer, frame.toleranceMs, frame.shortestMs);
     link.trips.received(frame);
-    const fresh = link.asked.ask(frame.asks);
+    link.question.isRemembered = frame.remembers === true;
+    const fresh = frame.again === true ? [] : link.asked.ask(frame.asks);
     onFrame(peer, frame);
-    const about = liveness.awake - link.saidAt < liveness.shortestMs ? fresh : frame.asks;
+    const about = liveness.awake - link.saidAt < liveness.shortestMs ? fresh : link.asked.peers;
     if (about.some((third) => liveness.hears(third))) this.#answerSoon(link);
   }
 
@@ -125,7 +131,7 @@ export class Speaking {
     clock.after(wait, now);
   }
 
-  #say(link: Link): void {
+  #say(link: Link, quietMs = this.#options.liveness.shortestMs): void {
     const { clock, liveness, replica, registersDigest, knowledge } = this.#options;
     if (link.wire.closed) return;
     const { applied, cursor } = this.#feed.since(link.cursor);
@@ -140,8 +146,9 @@ export class Speaking {
       applied,
       clock: clock.now(),
       trusted: true,
-      about: link.asked.answers(knowledge),
-      asks: liveness.asks().filter((peer) => peer !== link.peer),
+      about: link.asked.answers(knowledge, liveness.awake, liveness.awake - quietMs),
+      ...link.question.next(liveness.asks().filter((peer) => peer !== link.peer)),
+      remembers: true,
       shortestMs: liveness.shortestMs,
       changes: replica.size,
     };

@@ -30,7 +30,7 @@ it('enforces at once and publishes a moment later, many changes at a time', asyn
   expect(heard()).toEqual(['enforce']);
 });
 
-it('admits the first sync whole before it enforces, and holds nothing back after it', async () => {
+it('admits the first sync whole before it enforces; during later ones the kernel follows four times a second', async () => {
   const { clock, notices, heard } = make(false);
   notices.batch('begin');
   notices.changed();
@@ -38,9 +38,45 @@ it('admits the first sync whole before it enforces, and holds nothing back after
   notices.batch('end');
   expect(heard()).toEqual(['publish', 'enforce']);
   notices.batch('begin');
+  notices.batch('begin');
+  for (let i = 0; i < 25; i++) {
+    notices.changed();
+    await clock.advance(10);
+  }
+  expect(heard().filter((what) => what === 'enforce')).toEqual(['enforce']);
+  notices.changed();
+  notices.batch('end');
+  expect(heard()).not.toContain('enforce');
+  notices.batch('end');
+  expect(heard()).toContain('enforce');
   notices.changed();
   expect(heard()).toEqual(['enforce']);
-  await clock.advance(20);
+  await clock.advance(1_000);
+  expect(heard()).not.toContain('enforce');
+});
+
+it('obeys a person at once while a sync brings ops', async () => {
+  const { clock, notices, heard } = make(false);
+  for (const edge of ['begin', 'end', 'begin'] as const) notices.batch(edge);
+  heard();
+  notices.changed();
+  expect(heard()).toEqual([]);
+  notices.decided();
+  expect(heard()).toEqual(['enforce']);
+  await clock.advance(1_000);
+  expect(heard()).toEqual(['publish']);
+});
+
+it('follows what others say of nodes within a tenth of a second, many registers at a time', async () => {
+  const { clock, notices, heard } = make(false);
+  for (let i = 0; i < 100; i++) {
+    notices.described();
+    await clock.advance(2);
+  }
+  expect(heard().filter((what) => what === 'enforce')).toHaveLength(2);
+  notices.described();
+  await clock.advance(5);
+  expect(heard()).toContain('enforce');
 });
 
 it('does not let a peer that drips hold back the kernel', async () => {

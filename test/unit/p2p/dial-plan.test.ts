@@ -82,6 +82,28 @@ describe('DialPlan', () => {
     expect(third.due(0, wish(LOW, 'beside'), ALL)[0]?.beside).toBe(true);
   });
 
+  it('dials one place once at a time, by a name or without, and by the name while its peer answers there', () => {
+    const place = '10.0.0.2:4710';
+    const { plan } = planned({ [HIGH]: [place] }, [place]);
+    const both = plan.due(0, [], ALL);
+    expect(both).toHaveLength(1);
+    expect(plan.due(0, wish(HIGH), ALL)).toEqual([]);
+    for (const attempt of both) plan.ended(attempt, { kind: 'answered', peer: HIGH }, 100);
+    // A long silence: somebody else may be there, so both ways are tried, in turn.
+    const names = new Set<string | undefined>();
+    for (let now = 1_000; now < 20_000; now += 100) {
+      const attempts = plan.due(now, wish(HIGH), ALL);
+      expect(attempts.length).toBeLessThanOrEqual(1);
+      for (const attempt of attempts) {
+        names.add(attempt.peer);
+        plan.ended(attempt, { kind: 'failed' }, now);
+      }
+    }
+    expect(names).toEqual(new Set([HIGH, undefined]));
+    plan.met(HIGH);
+    expect(plan.due(30_000, [], ALL)).toEqual([]);
+  });
+
   it('asks addresses outside the home every 5 s, and gives them longer', () => {
     const { plan } = planned({ [HIGH]: ['8.8.8.8:4710'] }, ['vpn.example:4710']);
     const first = plan.due(0, wish(HIGH), ALL);

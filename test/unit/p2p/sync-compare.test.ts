@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { frame, MAX_FRAME_BYTES } from '../../../src/p2p/frames.ts';
 import { randomHex } from '../../../src/p2p/keys.ts';
 import type { ReplicatedOps } from '../../../src/p2p/replicated.ts';
 import { runDigests, sameRuns } from '../../../src/p2p/sync-runs.ts';
@@ -6,7 +7,7 @@ import { type SessionResult, syncSession } from '../../../src/p2p/sync-session.t
 import { decodeSync, encodeSync } from '../../../src/p2p/sync-wire.ts';
 import { channelPair, type End } from '../../p2p/channel-pair.ts';
 import { copy, type Router, writeBlock } from '../../p2p/house.ts';
-import { pair, session, sync } from '../../p2p/sessions.ts';
+import { helloOf, pair, session, sync } from '../../p2p/sessions.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const kindOf = (message: Uint8Array) => {
@@ -89,6 +90,67 @@ describe('the cost of a session', () => {
     });
     expect(left).toMatchObject({ outcome: 'done', opsOut: 1 });
   });
+});
+
+describe('digests of more authors than one message takes', () => {
+  const authors = (count: number) =>
+    new Map(Array.from({ length: count }, (_, i) => [i.toString(16).padStart(64, '0'), 'ab'.repeat(32)]));
+  /** The same router, with digests of so many more authors. */
+  const crowded = (router: Router, count: number): ReplicatedOps =>
+    new Proxy<ReplicatedOps>(router.replica, {
+      get(target, name) {
+        if (name === 'peerDigests') return () => new Map([...target.peerDigests(), ...authors(count)]);
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+
+  it('go in several, each within a frame', async () => {
+    const [a, b] = pair();
+    for (let n = 0; n < 3; n++) writeBlock(a, `a${n}`);
+    const sizes: number[] = [];
+    const [left, right] = channelPair((message) => {
+      if (kindOf(message) === 'digests') sizes.push(frame(message).length);
+    });
+    const [ours, theirs] = await Promise.all([
+      session(a, left, { replica: crowded(a, 9_000) }),
+      session(b, right, { replica: crowded(b, 9_000) }),
+    ]);
+    expect(ours).toMatchObject({ outcome: 'done', opsOut: 3 });
+    expect(theirs).toMatchObject({ outcome: 'done', opsIn: 3 });
+    expect(b.replica.digest).toBe(a.replica.digest);
+    expect(sizes).toHaveLength(8);
+    expect(Math.max(...sizes)).toBeLessThan(MAX_FRAME_BYTES);
+  });
+
+  it('go in one, without a word of more, as far as an older version could say them', async () => {
+    const [a, b] = pair();
+    writeBlock(a, 'a');
+    const said: (boolean | undefined)[] = [];
+    const [left, right] = channelPair((message) => {
+      const read = decodeSync(message);
+      if (read.ok && read.value.kind === 'digests') said.push(read.value.more);
+    });
+    const crowd = (router: Router) => crowded(router, 2_900);
+    await Promise.all([session(a, left, { replica: crowd(a) }), session(b, right, { replica: crowd(b) })]);
+    expect(said).toEqual([undefined, undefined]);
+  });
+
+  it.each([
+    ['have no end', Array.from({ length: 3 }, () => authors(2)), 'sends digests without end'],
+    ['are of more authors than are kept', [authors(65_537)], 'sends digests of too many authors'],
+  ])(
+    'that %s end the session',
+    async (_, parts, reason) => {
+      const [a] = pair();
+      const [left, right] = channelPair();
+      const running = session(a, left);
+      await right.send(helloOf(a, 'f'.repeat(64)));
+      for (const digests of parts) await right.send(encodeSync({ kind: 'digests', digests, more: true }));
+      expect(await running).toMatchObject({ outcome: 'failed', reason });
+    },
+    30_000,
+  );
 });
 
 describe('groups of runs', () => {

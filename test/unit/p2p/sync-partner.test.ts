@@ -58,6 +58,13 @@ describe('what one member may have of us', () => {
     expect(waits).toEqual([50, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, ...Array(4).fill(30_000)]);
     partner.ended(running(), result({ opsIn: 1 }));
     expect(partner.waitMs(50)).toBe(50);
+    // One that gave way to another was not in vain.
+    for (let i = 0; i < 5; i++) {
+      const session = running();
+      session.abort.abort(new Error('another connection with this peer stays'));
+      partner.ended(session, result({ outcome: 'failed' }));
+    }
+    expect(partner.waitMs(50)).toBe(50);
   });
 
   it('does not change by a comparison, and the one who waits hears of it', async () => {

@@ -21,6 +21,7 @@ const messages: Sent[] = [
   },
   { kind: 'hello', version: 1, home: A, digest: '', registers: new Map(), ops: 0 },
   { kind: 'digests', digests: new Map([[A, B]]) },
+  { kind: 'digests', digests: new Map([[A, B]]), more: true },
   { kind: 'heads', actors: [{ peer: A, run: RUN, heads: [{ id: B, seq: 3 }] }], last: false },
   { kind: 'heads', actors: [], last: true },
   { kind: 'coming', ops: 73_000 },
@@ -47,6 +48,7 @@ const alive: AliveFrame = {
     { peer: B, ageMs: 1_500, digest: undefined, applied: undefined, recent: [] },
   ],
   asks: [B, A],
+  remembers: true,
   shortestMs: 1_000,
   changes: 73_000,
 };
@@ -94,7 +96,7 @@ describe('keep-alives', () => {
   it('come back as they went', () => {
     expect(decodeAlive(encodeAlive(alive))).toEqual({ ok: true, value: alive });
     const applied = { digest: '', recent: [] };
-    const quiet = { about: [], asks: [], shortestMs: 0, changes: 0 };
+    const quiet = { about: [], asks: [], again: true, remembers: undefined, shortestMs: 0, changes: 0 };
     const first = { ...alive, ...quiet, echo: 0, heldUs: 0, applied, clock: 0, trusted: false };
     expect(decodeAlive(encodeAlive(first))).toEqual({ ok: true, value: first });
   });
@@ -117,8 +119,10 @@ describe('keep-alives', () => {
       applied: { digest: A, recent: keys(2_000, 64) },
       clock: most,
       trusted: true,
-      about: asked.answers(() => knowledge),
+      about: asked.answers(() => knowledge, 0, 0),
       asks: keys(3_000, 64),
+      again: true,
+      remembers: true,
       shortestMs: most,
       changes: most,
     });
@@ -130,7 +134,7 @@ describe('keep-alives', () => {
     const old = new Writer().number(1, 1).number(2, 7).number(5, 6_000).finish();
     const read = decodeAlive(old);
     expect(read.ok && read.value).toMatchObject({ about: [], asks: [], shortestMs: 0, changes: 0 });
-    const later = new Writer().number(2, 7).number(15, 3).text(16, 'new').number(99, 1).finish();
+    const later = new Writer().number(2, 7).number(15, 3).text(18, 'new').number(99, 1).finish();
     expect(decodeAlive(later)).toMatchObject({ ok: true, value: { counter: 7, changes: 3 } });
   });
 
