@@ -1,7 +1,7 @@
 /** Pairs of replicas that differ in a chosen way, and what a session between them costs. */
 import { systemClock } from '../src/clock.ts';
 import { generateKey, randomHex } from '../src/p2p/keys.ts';
-import { type SessionResult, syncSession } from '../src/p2p/sync-session.ts';
+import { type SessionResult, syncSession } from '../src/p2p/sync/sync-session.ts';
 import { channelPair, type End } from '../test/p2p/channel-pair.ts';
 import { copy, House, type Router, writeBlock } from '../test/p2p/house.ts';
 

@@ -1,5 +1,5 @@
 import { type Clock, repeat } from './clock.ts';
-import { LastHeard } from './p2p/last-heard.ts';
+import { LastHeard } from './p2p/joining/last-heard.ts';
 import type { Network } from './p2p/network.ts';
 import type { PeerKey } from './policy/crypto.ts';
 import type { Replica } from './policy/replica.ts';

@@ -9,7 +9,7 @@ import { PlanFile } from './local/enforce/plan-file.ts';
 import { chooseBackend } from './local/enforce/probe.ts';
 import type { Exec } from './local/exec.ts';
 import type { Log } from './log.ts';
-import type { Applied, AppliedLog } from './p2p/applied.ts';
+import type { Applied, AppliedLog } from './p2p/alive/applied.ts';
 import type { Replica } from './policy/replica.ts';
 import { SlotsFile } from './store/slots-file.ts';
 

@@ -1,4 +1,4 @@
-import { AppliedLog } from './p2p/applied.ts';
+import { AppliedLog } from './p2p/alive/applied.ts';
 import { randomHex } from './p2p/keys.ts';
 import type { Crypto, PeerKey } from './policy/crypto.ts';
 import type { RunId } from './policy/records.ts';

@@ -14,9 +14,9 @@ import { openDoors } from './doors.ts';
 import type { EnforcerHealth } from './local/enforce/enforcer.ts';
 import { learnDomain } from './local/resolver.ts';
 import type { Log } from './log.ts';
-import { EvictionNews } from './p2p/eviction-news.ts';
-import { Invitations } from './p2p/invitations.ts';
-import { knock } from './p2p/knock.ts';
+import { EvictionNews } from './p2p/joining/eviction-news.ts';
+import { Invitations } from './p2p/joining/invitations.ts';
+import { knock } from './p2p/joining/knock.ts';
 import type { Service } from './service.ts';
 import type { Store } from './store/store.ts';
 

@@ -1,5 +1,5 @@
 import type { NodeCache } from '../local/nodes/node-cache.ts';
-import type { PeerPresence } from '../p2p/presence.ts';
+import type { PeerPresence } from '../p2p/presence/presence.ts';
 import type { Address, Mac, NodeId } from '../policy/block-set.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { Descriptor } from '../policy/descriptor.ts';

@@ -1,5 +1,5 @@
 import type { Log } from '../log.ts';
-import { MAX_TOLERANCE_MS, MIN_TOLERANCE_MS } from '../p2p/tolerances.ts';
+import { MAX_TOLERANCE_MS, MIN_TOLERANCE_MS } from '../p2p/alive/tolerances.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import { readForeignJson } from './foreign-json.ts';
 import type { Tolerances } from './parts.ts';

@@ -1,6 +1,6 @@
 import type { Stream } from '@libp2p/interface';
 import { FrameReader, frame } from './frames.ts';
-import type { Channel } from './sync-talk.ts';
+import type { Channel } from './sync/sync-talk.ts';
 
 /** Sending waits until less than this is queued in the stream, bytes (overlay.md). */
 const MAX_QUEUED_BYTES = 256 * 1024;

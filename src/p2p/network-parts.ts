@@ -1,22 +1,22 @@
 import type { Connection } from '@libp2p/interface';
 import type { PeerKey } from '../policy/crypto.ts';
-import { Alive } from './alive.ts';
-import { OpenConnections } from './connections.ts';
+import { Alive } from './alive/alive.ts';
 import { Counters } from './counters.ts';
 import { Gossip, topicsOf } from './gossip.ts';
-import { Guests } from './guests.ts';
-import { REDRAW_MS } from './link-choice.ts';
-import { Links } from './links.ts';
+import { Guests } from './joining/guests.ts';
+import { OpenConnections } from './links/connections.ts';
+import { REDRAW_MS } from './links/link-choice.ts';
+import { Links } from './links/links.ts';
+import { PeerDatabase } from './links/peer-database.ts';
 import { type NetworkOptions, parseAddresses } from './network-options.ts';
 import { Overlay } from './overlay.ts';
-import { PeerDatabase } from './peer-database.ts';
 import { PeerList } from './peer-list.ts';
 import { PeerNews } from './peer-news.ts';
 import { PeerTable } from './peer-table.ts';
-import { Presence } from './presence.ts';
+import { Presence } from './presence/presence.ts';
 import { Questions } from './questions.ts';
-import { Sync } from './sync.ts';
-import { SyncProgress } from './sync-progress.ts';
+import { Sync } from './sync/sync.ts';
+import { SyncProgress } from './sync/sync-progress.ts';
 import { Trust } from './trust.ts';
 
 /** The parts of the overlay, wired to each other; nothing runs yet. */

@@ -2,18 +2,18 @@ import { repeat } from '../clock.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { OpId } from '../policy/records.ts';
 import type { Service } from '../service.ts';
-import type { Applied, AppliedAnswer, WaitOptions } from './applied.ts';
+import type { Applied, AppliedAnswer, WaitOptions } from './alive/applied.ts';
+import { DEFAULT_TOLERANCE_MS, PAIR_TOLERANCE_MS } from './alive/tolerances.ts';
 import type { PeerClock } from './clocks.ts';
 import type { NetworkStats } from './counters.ts';
 import type { NetworkOptions } from './network-options.ts';
 import { type NetworkParts, wire } from './network-parts.ts';
 import { Pace } from './pace.ts';
 import type { PeerState, PeerView } from './peer-view.ts';
-import type { Presence } from './presence.ts';
+import type { Presence } from './presence/presence.ts';
 import type { Questions } from './questions.ts';
-import type { Sync } from './sync.ts';
-import type { Progress } from './sync-progress.ts';
-import { DEFAULT_TOLERANCE_MS, PAIR_TOLERANCE_MS } from './tolerances.ts';
+import type { Sync } from './sync/sync.ts';
+import type { Progress } from './sync/sync-progress.ts';
 
 /** So many registers of our own are gossiped at once, and so many a second after that. */
 const GOSSIPED_BURST = 32;

@@ -1,5 +1,5 @@
 import type { PeerKey } from '../policy/crypto.ts';
-import type { AliveFrame } from './alive-wire.ts';
+import type { AliveFrame } from './alive/alive-wire.ts';
 
 /** What was last heard of one peer. */
 export interface PeerFacts {

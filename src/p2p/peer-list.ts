@@ -1,6 +1,6 @@
 import type { PeerKey } from '../policy/crypto.ts';
 import type { PeerClock } from './clocks.ts';
-import type { Links } from './links.ts';
+import type { Links } from './links/links.ts';
 import type { Overlay } from './overlay.ts';
 import type { PeerTable } from './peer-table.ts';
 import type { PeerState, PeerView } from './peer-view.ts';

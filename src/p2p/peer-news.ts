@@ -2,17 +2,17 @@ import type { Connection } from '@libp2p/interface';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { PeerKey } from '../policy/crypto.ts';
-import type { Alive } from './alive.ts';
-import type { AliveFrame } from './alive-wire.ts';
-import type { OpenConnections } from './connections.ts';
+import type { Alive } from './alive/alive.ts';
+import type { AliveFrame } from './alive/alive-wire.ts';
 import type { Counters } from './counters.ts';
 import type { Gossip } from './gossip.ts';
 import { hangUp } from './hang-up.ts';
-import type { Links } from './links.ts';
+import type { OpenConnections } from './links/connections.ts';
+import type { Links } from './links/links.ts';
 import type { PeerTable } from './peer-table.ts';
-import type { Presence } from './presence.ts';
+import type { Presence } from './presence/presence.ts';
 import type { Questions } from './questions.ts';
-import type { Sync } from './sync.ts';
+import type { Sync } from './sync/sync.ts';
 
 export interface PeerNewsOptions {
   readonly self: PeerKey;

@@ -1,6 +1,6 @@
 import type { PeerKey } from '../policy/crypto.ts';
 import type { Flooding } from './floods.ts';
-import type { LinkReason } from './link-choice.ts';
+import type { LinkReason } from './links/link-choice.ts';
 
 /**
  * Alive: heard directly within half of our tolerance for it. Suspect: silent for longer, or its connection closed and the

@@ -1,9 +1,9 @@
-import { ALIVE_PROTOCOL } from '../../src/p2p/alive.ts';
-import { encodeAlive } from '../../src/p2p/alive-wire.ts';
+import { ALIVE_PROTOCOL } from '../../src/p2p/alive/alive.ts';
+import { encodeAlive } from '../../src/p2p/alive/alive-wire.ts';
 import { frame } from '../../src/p2p/frames.ts';
 import { generateKey, type SigningKey } from '../../src/p2p/keys.ts';
-import { SYNC_PROTOCOL } from '../../src/p2p/sync.ts';
-import { encodeSync, type SyncMessage } from '../../src/p2p/sync-wire.ts';
+import { SYNC_PROTOCOL } from '../../src/p2p/sync/sync.ts';
+import { encodeSync, type SyncMessage } from '../../src/p2p/sync/sync-wire.ts';
 import { encodeOp } from '../../src/policy/op.ts';
 import { encodeRegister } from '../../src/policy/register-codec.ts';
 import type { Registers } from '../../src/policy/registers.ts';

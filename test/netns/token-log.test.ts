@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { paths } from '../../lab/paths.ts';
 import { until } from '../../lab/wait.ts';
-import { decodeToken } from '../../src/p2p/invitation-token.ts';
+import { decodeToken } from '../../src/p2p/joining/invitation-token.ts';
 import { type Agent, inStep, Place } from '../durability/agent.ts';
 
 let place: Place;

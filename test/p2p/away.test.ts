@@ -2,7 +2,7 @@ import { afterEach, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { Notices } from '../../src/local/notices.ts';
 import { generateKey } from '../../src/p2p/keys.ts';
-import type { Progress } from '../../src/p2p/sync-progress.ts';
+import type { Progress } from '../../src/p2p/sync/sync-progress.ts';
 import type { Op } from '../../src/policy/op.ts';
 import { addressOf, copy, equal, eventually, House, type Router, writeBlock } from './house.ts';
 

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { StreamChannel } from '../../src/p2p/channel.ts';
 import { randomHex } from '../../src/p2p/keys.ts';
-import { SYNC_PROTOCOL } from '../../src/p2p/sync.ts';
-import { type SessionResult, syncSession } from '../../src/p2p/sync-session.ts';
+import { SYNC_PROTOCOL } from '../../src/p2p/sync/sync.ts';
+import { type SessionResult, syncSession } from '../../src/p2p/sync/sync-session.ts';
 import { type BadPartner, badPartner, forgetful, Keepalives, noRegisters } from './bad-partner.ts';
 import { addressOf, equal, eventually, House, type Router, write, writeBlock } from './house.ts';
 
-/** What a member may be sent at once, and a second after that, bytes (src/p2p/sync-partner.ts). */
+/** What a member may be sent at once, and a second after that, bytes (src/p2p/sync/sync-partner.ts). */
 const BURST = 64 * 1024 * 1024;
 const PER_SECOND = 128 * 1024;
 /** Chunks that were on their way when somebody looked, and what libp2p puts around 64 MiB of them, bytes. */

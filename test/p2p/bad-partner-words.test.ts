@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import type { About } from '../../src/p2p/about-wire.ts';
+import type { About } from '../../src/p2p/alive/about-wire.ts';
 import { randomHex } from '../../src/p2p/keys.ts';
 import type { PeerView } from '../../src/p2p/peer-view.ts';
 import { type BadPartner, badPartner, Keepalives } from './bad-partner.ts';
@@ -10,7 +10,7 @@ import { addressOf, equal, eventually, House, type Router, writeBlock, writeCard
 const TOLERANCE_MS = 4_000;
 /** So long the bad ones are at it: longer than the tolerance, shorter than what a member without gossip is left alone for. */
 const SCENE_MS = 6_000;
-/** An answer out of turn is at least so far from the one before, milliseconds (src/p2p/alive-link.ts). */
+/** An answer out of turn is at least so far from the one before, milliseconds (src/p2p/alive/alive-link.ts). */
 const ANSWER_MS = 50;
 /** So many frames a turn the asker sends, about every 10 ms. */
 const FRAMES = 10;

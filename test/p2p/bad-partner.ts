@@ -1,7 +1,7 @@
 import type { Libp2p, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { ALIVE_PROTOCOL } from '../../src/p2p/alive.ts';
-import { type AliveFrame, encodeAlive } from '../../src/p2p/alive-wire.ts';
+import { ALIVE_PROTOCOL } from '../../src/p2p/alive/alive.ts';
+import { type AliveFrame, encodeAlive } from '../../src/p2p/alive/alive-wire.ts';
 import { StreamChannel } from '../../src/p2p/channel.ts';
 import { frame } from '../../src/p2p/frames.ts';
 import { generateKey } from '../../src/p2p/keys.ts';

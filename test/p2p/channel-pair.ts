@@ -1,4 +1,4 @@
-import type { Channel } from '../../src/p2p/sync-talk.ts';
+import type { Channel } from '../../src/p2p/sync/sync-talk.ts';
 
 /** Sees every message, with the side that sent it. */
 export type Tap = (message: Uint8Array, side: 'left' | 'right') => void;

@@ -9,7 +9,7 @@ import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ALIVE_PROTOCOL } from '../../src/p2p/alive.ts';
+import { ALIVE_PROTOCOL } from '../../src/p2p/alive/alive.ts';
 import { topicsOf } from '../../src/p2p/gossip.ts';
 import { libp2pKeyOf } from '../../src/p2p/identity.ts';
 import { generateKey, type SigningKey } from '../../src/p2p/keys.ts';

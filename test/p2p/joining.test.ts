@@ -3,11 +3,11 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { withdraw } from '../../src/control/commands/invite.ts';
-import { JOIN_PROTOCOL } from '../../src/p2p/guests.ts';
-import { decodeToken, encodeToken } from '../../src/p2p/invitation-token.ts';
-import { Invitations } from '../../src/p2p/invitations.ts';
+import { JOIN_PROTOCOL } from '../../src/p2p/joining/guests.ts';
+import { decodeToken, encodeToken } from '../../src/p2p/joining/invitation-token.ts';
+import { Invitations } from '../../src/p2p/joining/invitations.ts';
 import { generateKey, keyFromSeed, type SigningKey } from '../../src/p2p/keys.ts';
-import { SYNC_PROTOCOL } from '../../src/p2p/sync.ts';
+import { SYNC_PROTOCOL } from '../../src/p2p/sync/sync.ts';
 import { sharedInvitations } from '../../src/policy/invitations.ts';
 import {
   addressOf,

@@ -8,18 +8,18 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { ALIVE_PROTOCOL } from '../../src/p2p/alive.ts';
+import { ALIVE_PROTOCOL } from '../../src/p2p/alive/alive.ts';
 import { FrameReader, frame } from '../../src/p2p/frames.ts';
 import { libp2pKeyOf } from '../../src/p2p/identity.ts';
 import { generateKey, type SigningKey } from '../../src/p2p/keys.ts';
 import type { Network } from '../../src/p2p/network.ts';
-import { PRESENCE_PROTOCOL } from '../../src/p2p/presence.ts';
+import { PRESENCE_PROTOCOL } from '../../src/p2p/presence/presence.ts';
 import {
   decodePresence,
   encodeClaim,
   encodePresence,
   type PresenceMessage,
-} from '../../src/p2p/presence-wire.ts';
+} from '../../src/p2p/presence/presence-wire.ts';
 import { encodeQuestion, type Question } from '../../src/p2p/question-wire.ts';
 import { ASK_PROTOCOL } from '../../src/p2p/questions.ts';
 import { toHex } from '../../src/policy/crypto.ts';

@@ -1,9 +1,9 @@
 import type { Clock } from '../../src/clock.ts';
 import type { ReplicatedOps } from '../../src/p2p/replicated.ts';
-import type { Partner } from '../../src/p2p/sync-admission.ts';
-import { type SessionResult, syncSession } from '../../src/p2p/sync-session.ts';
-import type { Channel } from '../../src/p2p/sync-talk.ts';
-import { encodeSync } from '../../src/p2p/sync-wire.ts';
+import type { Partner } from '../../src/p2p/sync/sync-admission.ts';
+import { type SessionResult, syncSession } from '../../src/p2p/sync/sync-session.ts';
+import type { Channel } from '../../src/p2p/sync/sync-talk.ts';
+import { encodeSync } from '../../src/p2p/sync/sync-wire.ts';
 import { encodeOp } from '../../src/policy/op.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { channelPair, type Tap } from './channel-pair.ts';

@@ -4,9 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { frame } from '../../src/p2p/frames.ts';
 import { generateKey } from '../../src/p2p/keys.ts';
-import { SYNC_PROTOCOL } from '../../src/p2p/sync.ts';
-import type { Sent } from '../../src/p2p/sync-talk.ts';
-import { encodeSync } from '../../src/p2p/sync-wire.ts';
+import { SYNC_PROTOCOL } from '../../src/p2p/sync/sync.ts';
+import type { Sent } from '../../src/p2p/sync/sync-talk.ts';
+import { encodeSync } from '../../src/p2p/sync/sync-wire.ts';
 import { addressOf, equal, eventually, House, type Router, writeBlock } from './house.ts';
 import { outsider } from './outsider.ts';
 

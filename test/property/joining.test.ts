@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeToken, encodeToken, TOKEN_PREFIX } from '../../src/p2p/invitation-token.ts';
+import { decodeToken, encodeToken, TOKEN_PREFIX } from '../../src/p2p/joining/invitation-token.ts';
 import {
   decodeFarewell,
   decodeJoinAnswer,
@@ -9,8 +9,8 @@ import {
   encodeJoinAnswer,
   encodeJoinRequest,
   type JoinAnswer,
-} from '../../src/p2p/join-wire.ts';
-import { LastHeard } from '../../src/p2p/last-heard.ts';
+} from '../../src/p2p/joining/join-wire.ts';
+import { LastHeard } from '../../src/p2p/joining/last-heard.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { genesis, key } from '../support/household.ts';
 import { RUBBISH } from '../support/rubbish.ts';

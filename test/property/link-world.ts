@@ -1,4 +1,4 @@
-import { isWanted, LinkChoice, type LinkFacts } from '../../src/p2p/link-choice.ts';
+import { isWanted, LinkChoice, type LinkFacts } from '../../src/p2p/links/link-choice.ts';
 import type { PeerState } from '../../src/p2p/peer-view.ts';
 import type { PeerKey } from '../../src/policy/crypto.ts';
 

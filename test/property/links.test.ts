@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isWanted, LinkChoice, type LinkFacts } from '../../src/p2p/link-choice.ts';
-import { decodeParting, encodeParting } from '../../src/p2p/parting.ts';
-import { type AddressSource, PeerDatabase } from '../../src/p2p/peer-database.ts';
-import { sampleSize } from '../../src/p2p/peer-sample.ts';
+import { isWanted, LinkChoice, type LinkFacts } from '../../src/p2p/links/link-choice.ts';
+import { decodeParting, encodeParting } from '../../src/p2p/links/parting.ts';
+import { type AddressSource, PeerDatabase } from '../../src/p2p/links/peer-database.ts';
+import { sampleSize } from '../../src/p2p/links/peer-sample.ts';
 import { chances, LinkWorld } from './link-world.ts';
 
 /** Other work may be running on the same cores, milliseconds. */

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
-import { type AliveFrame, decodeAlive, encodeAlive, MAX_ALIVE } from '../../src/p2p/alive-wire.ts';
-import { Liveness, SHORTEST_MS } from '../../src/p2p/liveness.ts';
-import { MAX_TOLERANCE_MS, MIN_TOLERANCE_MS } from '../../src/p2p/tolerances.ts';
+import { type AliveFrame, decodeAlive, encodeAlive, MAX_ALIVE } from '../../src/p2p/alive/alive-wire.ts';
+import { Liveness, SHORTEST_MS } from '../../src/p2p/alive/liveness.ts';
+import { MAX_TOLERANCE_MS, MIN_TOLERANCE_MS } from '../../src/p2p/alive/tolerances.ts';
 import { RUBBISH } from '../support/rubbish.ts';
 
 const key = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((raw) => Buffer.from(raw).toString('hex'));

@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../../src/p2p/addresses.ts';
-import { decodeAlive } from '../../src/p2p/alive-wire.ts';
+import { decodeAlive } from '../../src/p2p/alive/alive-wire.ts';
 import { PeerClocks } from '../../src/p2p/clocks.ts';
 import { FrameReader, frame } from '../../src/p2p/frames.ts';
 import { parsePeerId } from '../../src/p2p/identity.ts';
-import { PresenceTable } from '../../src/p2p/presence-table.ts';
+import { PresenceTable } from '../../src/p2p/presence/presence-table.ts';
 import {
   decodePresence,
   encodeClaim,
   encodePresence,
   type PresenceMessage,
   type ToldClaim,
-} from '../../src/p2p/presence-wire.ts';
+} from '../../src/p2p/presence/presence-wire.ts';
 import {
   type Answer,
   decodeAnswer,
@@ -20,9 +20,9 @@ import {
   encodeAnswer,
   encodeQuestion,
 } from '../../src/p2p/question-wire.ts';
-import { type SessionResult, syncSession } from '../../src/p2p/sync-session.ts';
-import type { Sent } from '../../src/p2p/sync-talk.ts';
-import { decodeSync, encodeSync } from '../../src/p2p/sync-wire.ts';
+import { type SessionResult, syncSession } from '../../src/p2p/sync/sync-session.ts';
+import type { Sent } from '../../src/p2p/sync/sync-talk.ts';
+import { decodeSync, encodeSync } from '../../src/p2p/sync/sync-wire.ts';
 import { channelPair, type End } from '../p2p/channel-pair.ts';
 import { House, type Router, writeBlock } from '../p2p/house.ts';
 import { FakeClock } from '../support/fake-clock.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { SessionResult } from '../../src/p2p/sync-session.ts';
-import { decodeSync } from '../../src/p2p/sync-wire.ts';
+import type { SessionResult } from '../../src/p2p/sync/sync-session.ts';
+import { decodeSync } from '../../src/p2p/sync/sync-wire.ts';
 import { channelPair, type End } from '../p2p/channel-pair.ts';
 import { copy, House, type Router, writeBlock } from '../p2p/house.ts';
 import { session } from '../p2p/sessions.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { decodeAlive, encodeAlive } from '../../src/p2p/alive-wire.ts';
+import { decodeAlive, encodeAlive } from '../../src/p2p/alive/alive-wire.ts';
 import { homeTag, open, seal } from '../../src/p2p/discovery/announcement.ts';
 import { answer as mdnsAnswer, question as mdnsQuestion, read } from '../../src/p2p/discovery/dns-message.ts';
 import { FrameReader, frame } from '../../src/p2p/frames.ts';
 import { judgeOp, judgeRegister } from '../../src/p2p/gossip.ts';
-import { decodeToken, encodeToken } from '../../src/p2p/invitation-token.ts';
+import { decodeToken, encodeToken } from '../../src/p2p/joining/invitation-token.ts';
 import {
   decodeFarewell,
   decodeJoinAnswer,
@@ -12,11 +12,11 @@ import {
   encodeFarewell,
   encodeJoinAnswer,
   encodeJoinRequest,
-} from '../../src/p2p/join-wire.ts';
-import { PresenceTable } from '../../src/p2p/presence-table.ts';
-import { decodePresence, encodeClaim, encodePresence } from '../../src/p2p/presence-wire.ts';
+} from '../../src/p2p/joining/join-wire.ts';
+import { PresenceTable } from '../../src/p2p/presence/presence-table.ts';
+import { decodePresence, encodeClaim, encodePresence } from '../../src/p2p/presence/presence-wire.ts';
 import { decodeAnswer, decodeQuestion, encodeAnswer, encodeQuestion } from '../../src/p2p/question-wire.ts';
-import { decodeSync, encodeSync } from '../../src/p2p/sync-wire.ts';
+import { decodeSync, encodeSync } from '../../src/p2p/sync/sync-wire.ts';
 import { House, writeBlock } from '../p2p/house.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { PATIENCE_MS, RUBBISH, withstands } from '../support/rubbish.ts';

@@ -2,7 +2,7 @@ import { MemoryLevel } from 'memory-level';
 import type { Clock } from '../../src/clock.ts';
 import { NodeCache } from '../../src/local/nodes/node-cache.ts';
 import { Publisher } from '../../src/local/nodes/publisher.ts';
-import { withAcquaintances } from '../../src/p2p/acquaintances.ts';
+import { withAcquaintances } from '../../src/p2p/joining/acquaintances.ts';
 import type { SigningKey } from '../../src/p2p/keys.ts';
 import { Trust } from '../../src/p2p/trust.ts';
 import { domainNodeId } from '../../src/policy/identity.ts';

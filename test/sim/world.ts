@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/clock.ts';
-import { syncSession } from '../../src/p2p/sync-session.ts';
+import { syncSession } from '../../src/p2p/sync/sync-session.ts';
 import type { Draft, Op } from '../../src/policy/op.ts';
 import { Replica, type ReplicaOptions } from '../../src/policy/replica.ts';
 import { channelPair, type End } from '../p2p/channel-pair.ts';

@@ -1,6 +1,6 @@
 import { HedgerowError, UsageError } from '../../errors.ts';
-import { dialable, encodeToken, MAX_ADMINS, type TokenAdmin } from '../../p2p/invitation-token.ts';
-import { type JoinAnswer, type JoinRequest, joinProof } from '../../p2p/join-wire.ts';
+import { dialable, encodeToken, MAX_ADMINS, type TokenAdmin } from '../../p2p/joining/invitation-token.ts';
+import { type JoinAnswer, type JoinRequest, joinProof } from '../../p2p/joining/join-wire.ts';
 import type { PeerKey } from '../../policy/crypto.ts';
 import type { OpenInvitation } from '../../policy/invitations.ts';
 import { isoTime } from '../book/terms.ts';

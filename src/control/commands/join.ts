@@ -1,5 +1,5 @@
 import { DataError } from '../../errors.ts';
-import { decodeToken, TOKEN_PREFIX } from '../../p2p/invitation-token.ts';
+import { decodeToken, TOKEN_PREFIX } from '../../p2p/joining/invitation-token.ts';
 import type { Parts } from '../parts.ts';
 import { type JoinedView, refuseToMove } from './home.ts';
 

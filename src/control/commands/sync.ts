@@ -1,7 +1,7 @@
 import { UsageError } from '../../errors.ts';
 import type { PeerView } from '../../p2p/peer-view.ts';
-import type { Difference } from '../../p2p/sync-compare.ts';
-import type { SessionResult } from '../../p2p/sync-session.ts';
+import type { Difference } from '../../p2p/sync/sync-compare.ts';
+import type { SessionResult } from '../../p2p/sync/sync-session.ts';
 import type { PeerKey } from '../../policy/crypto.ts';
 import type { Parts } from '../parts.ts';
 import { routerNamed } from '../router-named.ts';

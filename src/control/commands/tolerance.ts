@@ -1,5 +1,5 @@
 import { UnavailableError, UsageError } from '../../errors.ts';
-import { MAX_TOLERANCE_MS, MIN_TOLERANCE_MS } from '../../p2p/tolerances.ts';
+import { MAX_TOLERANCE_MS, MIN_TOLERANCE_MS } from '../../p2p/alive/tolerances.ts';
 import { parseFor } from '../durations.ts';
 import type { Parts } from '../parts.ts';
 import { routerNamed } from '../router-named.ts';

@@ -1,7 +1,7 @@
-import type { AliveFrame } from '../../../src/p2p/alive-wire.ts';
-import { OpenConnections } from '../../../src/p2p/connections.ts';
-import { Liveness, TICK_MS } from '../../../src/p2p/liveness.ts';
-import { DEFAULT_TOLERANCE_MS, PAIR_TOLERANCE_MS } from '../../../src/p2p/tolerances.ts';
+import type { AliveFrame } from '../../../src/p2p/alive/alive-wire.ts';
+import { Liveness, TICK_MS } from '../../../src/p2p/alive/liveness.ts';
+import { DEFAULT_TOLERANCE_MS, PAIR_TOLERANCE_MS } from '../../../src/p2p/alive/tolerances.ts';
+import { OpenConnections } from '../../../src/p2p/links/connections.ts';
 import type { PeerKey } from '../../../src/policy/crypto.ts';
 import type { Op } from '../../../src/policy/op.ts';
 import type { Record } from '../../../src/policy/records.ts';

@@ -1,6 +1,6 @@
-import type { Wish } from '../../../src/p2p/dial-plan.ts';
-import { isWanted, LinkChoice, type LinkFacts, type LinkReason } from '../../../src/p2p/link-choice.ts';
-import type { Liveness } from '../../../src/p2p/liveness.ts';
+import type { Liveness } from '../../../src/p2p/alive/liveness.ts';
+import type { Wish } from '../../../src/p2p/links/dial-plan.ts';
+import { isWanted, LinkChoice, type LinkFacts, type LinkReason } from '../../../src/p2p/links/link-choice.ts';
 import type { PeerKey } from '../../../src/policy/crypto.ts';
 import type { Random } from '../random.ts';
 import type { Wire } from './dial.ts';

@@ -1,6 +1,6 @@
-import { DialPlan, type Wish } from '../../../src/p2p/dial-plan.ts';
-import { REDRAW_MS } from '../../../src/p2p/link-choice.ts';
-import { PeerDatabase } from '../../../src/p2p/peer-database.ts';
+import { DialPlan, type Wish } from '../../../src/p2p/links/dial-plan.ts';
+import { REDRAW_MS } from '../../../src/p2p/links/link-choice.ts';
+import { PeerDatabase } from '../../../src/p2p/links/peer-database.ts';
 import type { PeerKey } from '../../../src/policy/crypto.ts';
 import type { Random } from '../random.ts';
 import type { DialFailure } from './dial.ts';

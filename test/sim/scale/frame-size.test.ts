@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AliveFrame, decodeAlive, encodeAlive } from '../../../src/p2p/alive-wire.ts';
+import { type AliveFrame, decodeAlive, encodeAlive } from '../../../src/p2p/alive/alive-wire.ts';
 import { aliveBytes } from './frame-size.ts';
 
 const hash = fc

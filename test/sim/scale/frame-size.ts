@@ -1,5 +1,5 @@
-import type { About } from '../../../src/p2p/about-wire.ts';
-import type { AliveFrame } from '../../../src/p2p/alive-wire.ts';
+import type { About } from '../../../src/p2p/alive/about-wire.ts';
+import type { AliveFrame } from '../../../src/p2p/alive/alive-wire.ts';
 
 /** Key and length of a field of 32 bytes, and its content. */
 const HASH_BYTES = 34;

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../src/clock.ts';
-import type { Applied } from '../../../src/p2p/applied.ts';
+import type { Applied } from '../../../src/p2p/alive/applied.ts';
 
 /** Making a kernel equal to a policy takes about so long, milliseconds (docs/benchmarks.md, propagation). */
 const KERNEL_MS = 10;

@@ -1,4 +1,4 @@
-import type { AliveFrame } from '../../../src/p2p/alive-wire.ts';
+import type { AliveFrame } from '../../../src/p2p/alive/alive-wire.ts';
 import { aliveBytes } from './frame-size.ts';
 
 /** What goes over a connection, in its streams. */

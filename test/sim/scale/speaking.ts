@@ -1,11 +1,11 @@
 import type { Clock } from '../../../src/clock.ts';
-import type { AliveFrame } from '../../../src/p2p/alive-wire.ts';
-import type { Applied } from '../../../src/p2p/applied.ts';
-import { AppliedFeed } from '../../../src/p2p/applied-feed.ts';
-import { Asked, type Knowledge } from '../../../src/p2p/asked.ts';
-import { Question } from '../../../src/p2p/asks.ts';
-import type { Liveness } from '../../../src/p2p/liveness.ts';
-import { RoundTrips } from '../../../src/p2p/round-trips.ts';
+import type { AliveFrame } from '../../../src/p2p/alive/alive-wire.ts';
+import type { Applied } from '../../../src/p2p/alive/applied.ts';
+import { AppliedFeed } from '../../../src/p2p/alive/applied-feed.ts';
+import { Asked, type Knowledge } from '../../../src/p2p/alive/asked.ts';
+import { Question } from '../../../src/p2p/alive/asks.ts';
+import type { Liveness } from '../../../src/p2p/alive/liveness.ts';
+import { RoundTrips } from '../../../src/p2p/alive/round-trips.ts';
 import { WIRE_VERSION } from '../../../src/p2p/wire.ts';
 import type { PeerKey } from '../../../src/policy/crypto.ts';
 import type { Wire } from './dial.ts';
@@ -32,11 +32,11 @@ interface Link {
   answers: boolean;
 }
 
-/** As src/p2p/alive.ts and alive-link.ts have them, milliseconds. */
+/** As src/p2p/alive/alive.ts and alive-link.ts have them, milliseconds. */
 const SOON_MS = 25;
 const ANSWER_MS = 50;
 
-/** When which keep-alive is sent, as src/p2p/alive-link.ts decides it; what is in it, and liveness, are the real thing. */
+/** When which keep-alive is sent, as src/p2p/alive/alive-link.ts decides it; what is in it, and liveness, are the real thing. */
 export class Speaking {
   readonly #options: SpeakingOptions;
   readonly #feed = new AppliedFeed();

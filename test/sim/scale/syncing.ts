@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../../src/clock.ts';
 import type { ReplicatedOps, ReplicatedRegisters } from '../../../src/p2p/replicated.ts';
-import { type SessionResult, syncSession } from '../../../src/p2p/sync-session.ts';
-import type { Channel } from '../../../src/p2p/sync-talk.ts';
+import { type SessionResult, syncSession } from '../../../src/p2p/sync/sync-session.ts';
+import type { Channel } from '../../../src/p2p/sync/sync-talk.ts';
 import type { PeerKey } from '../../../src/policy/crypto.ts';
 import type { Wire } from './dial.ts';
 
@@ -18,7 +18,7 @@ export interface SyncingOptions {
   readonly onDone: (peer: PeerKey, result: SessionResult) => void;
 }
 
-/** As src/p2p/sync.ts has them, milliseconds. */
+/** As src/p2p/sync/sync.ts has them, milliseconds. */
 const QUIET_MS = 250;
 const BEHIND_MS = 50;
 const MAX_PAUSE_MS = 30_000;
@@ -65,7 +65,7 @@ class Stream implements Channel {
   }
 }
 
-/** When which session is begun, as src/p2p/sync.ts decides it; what is said in one is the real thing. */
+/** When which session is begun, as src/p2p/sync/sync.ts decides it; what is said in one is the real thing. */
 export class Syncing {
   readonly #options: SyncingOptions;
   readonly #partners = new Map<PeerKey, Partner>();

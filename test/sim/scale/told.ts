@@ -1,9 +1,9 @@
 import type { Clock } from '../../../src/clock.ts';
-import { type About, MAX_ABOUT_OPS } from '../../../src/p2p/about-wire.ts';
-import type { AliveFrame } from '../../../src/p2p/alive-wire.ts';
-import { AppliedTable } from '../../../src/p2p/applied.ts';
-import type { Knowledge } from '../../../src/p2p/asked.ts';
-import type { Liveness } from '../../../src/p2p/liveness.ts';
+import { type About, MAX_ABOUT_OPS } from '../../../src/p2p/alive/about-wire.ts';
+import type { AliveFrame } from '../../../src/p2p/alive/alive-wire.ts';
+import { AppliedTable } from '../../../src/p2p/alive/applied.ts';
+import type { Knowledge } from '../../../src/p2p/alive/asked.ts';
+import type { Liveness } from '../../../src/p2p/alive/liveness.ts';
 import type { PeerKey } from '../../../src/policy/crypto.ts';
 
 /** What the others said of themselves, and of each other, as src/p2p/peer-news.ts and peer-table.ts take it. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { differenceText } from '../../../src/cli/verbs/sync.ts';
 import { sync } from '../../../src/control/commands/sync.ts';
-import type { EndedSession } from '../../../src/p2p/sync-partner.ts';
+import type { EndedSession } from '../../../src/p2p/sync/sync-partner.ts';
 import { admitAll, key } from '../../support/household.ts';
 import { type FakeParts, fakeParts } from '../../support/parts.ts';
 

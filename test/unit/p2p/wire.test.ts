@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type AliveFrame, decodeAlive, encodeAlive, MAX_ALIVE } from '../../../src/p2p/alive-wire.ts';
-import { Asked } from '../../../src/p2p/asked.ts';
+import { type AliveFrame, decodeAlive, encodeAlive, MAX_ALIVE } from '../../../src/p2p/alive/alive-wire.ts';
+import { Asked } from '../../../src/p2p/alive/asked.ts';
 import { FrameReader, frame } from '../../../src/p2p/frames.ts';
-import type { Sent } from '../../../src/p2p/sync-talk.ts';
-import { decodeSync, encodeSync } from '../../../src/p2p/sync-wire.ts';
+import type { Sent } from '../../../src/p2p/sync/sync-talk.ts';
+import { decodeSync, encodeSync } from '../../../src/p2p/sync/sync-wire.ts';
 import { Writer } from '../../../src/policy/codec.ts';
 
 const A = 'a1'.repeat(32);

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { foundHome } from '../../../src/p2p/founding.ts';
 import { loadPeerKey } from '../../../src/p2p/identity.ts';
+import { foundHome } from '../../../src/p2p/joining/founding.ts';
 import { HomeKeeper } from '../../../src/store/home-keeper.ts';
 
 let dir = '';
