@@ -1,0 +1,191 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type Compiled, compile } from '../../src/local/enforce/nft/compile.ts';
+import { Attribution, countersOf } from '../../src/local/enforce/nft/counters.ts';
+import { driftOf } from '../../src/local/enforce/nft/drift.ts';
+import { decodePrefix, encodePrefix } from '../../src/local/enforce/nft/names.ts';
+import { diff, whole } from '../../src/local/enforce/nft/plan.ts';
+import { ownWriting, parseListing } from '../../src/local/enforce/nft/read.ts';
+import { elementsOf } from '../../src/local/enforce/nft/table.ts';
+import { prefixOf } from '../../src/policy/address.ts';
+import { blockSet, owner } from '../unit/local/enforce/block-sets.ts';
+import { NftModel } from '../unit/local/enforce/nft/model.ts';
+import { aBlockSet, expected, IDS, PACKETS, wans } from '../unit/local/enforce/small-world.ts';
+
+/** Each run looks at some ten thousand packets. */
+const RUNS = 60;
+
+const drops = (model: NftModel): boolean[] => PACKETS.map((one) => model.drops(one));
+
+/** Fails unless the model holds the table and nothing else. */
+function holdsExactly(model: NftModel, { table }: Compiled): void {
+  const held = [...model.sets].map(([name, { elements }]) => [name, [...elements].sort()] as const);
+  const wanted = [...table.sets].map(([name, set]) => [name, [...elementsOf(set)].sort()] as const);
+  expect(new Map(held)).toEqual(new Map(wanted));
+  expect(new Map(model.chains)).toEqual(new Map([...table.chains].map(([name, { rules }]) => [name, rules])));
+}
+
+test('a table drops what the block set says, and no other packet', { timeout: 120_000 }, () => {
+  fc.assert(
+    fc.property(wans, aBlockSet, (wan, blocks) => {
+      const model = new NftModel();
+      model.transact(whole(compile(blocks, { wan }).table).commands);
+      expect(drops(model)).toEqual(expected(blocks));
+    }),
+    { numRuns: RUNS * 5 },
+  );
+});
+
+test('differences are one transaction each and lead to the wanted block set', { timeout: 120_000 }, () => {
+  fc.assert(
+    fc.property(wans, fc.array(aBlockSet, { minLength: 2, maxLength: 5 }), (wan, sequence) => {
+      const model = new NftModel();
+      let last = compile(blockSet([]), { wan });
+      model.transact(whole(last.table).commands);
+      for (const want of sequence) {
+        const next = compile(want, { wan, last });
+        model.transact(diff(last.table, next.table).commands);
+        expect(drops(model)).toEqual(expected(want));
+        holdsExactly(model, next);
+        last = next;
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test('a table in place of any other is the wanted one', () => {
+  fc.assert(
+    fc.property(aBlockSet, aBlockSet, (earlier, want) => {
+      const model = new NftModel();
+      model.transact(whole(compile(earlier, { wan: [] }).table).commands);
+      const compiled = compile(want, { wan: [] });
+      model.transact(whole(compiled.table).commands);
+      holdsExactly(model, compiled);
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test('a table made from the last one is the same as one made from nothing, and an unchanged one needs no command', () => {
+  fc.assert(
+    fc.property(aBlockSet, aBlockSet, fc.subarray(IDS), (earlier, other, kept) => {
+      const owners = new Map(other.owners);
+      for (const id of kept.map((one) => one.padStart(32, '0'))) {
+        const same = earlier.owners.get(id);
+        if (same !== undefined) owners.set(id, same);
+      }
+      const want = { ...other, owners };
+      const made = compile(want, { wan: [], last: compile(earlier, { wan: [] }) });
+      const anew = compile(want, { wan: [] });
+      expect(made.table).toEqual(anew.table);
+      expect(made.refused).toBe(anew.refused);
+      expect(diff(made.table, anew.table).commands).toEqual([]);
+      expect(diff(made.table, compile(want, { wan: [], last: made }).table).commands).toEqual([]);
+    }),
+  );
+});
+
+test('a prefix is found again in the address that stands for it', () => {
+  const prefix = fc.oneof(
+    fc
+      .tuple(fc.integer({ min: 1, max: 31 }), fc.bigInt({ min: 0n, max: (1n << 32n) - 1n }))
+      .map(([length, bits]) => prefixOf((bits >> BigInt(32 - length)) << BigInt(32 - length), length, 4)),
+    fc
+      .tuple(fc.integer({ min: 1, max: 127 }), fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }))
+      .map(([length, bits]) => prefixOf((bits >> BigInt(128 - length)) << BigInt(128 - length), length, 6)),
+  );
+  fc.assert(fc.property(prefix, (one) => decodePrefix(encodePrefix(one)) === one));
+});
+
+test('no element that a tool could misread gets into a table', () => {
+  const rubbish = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom(
+      '192.168.1.20\nflush ruleset',
+      '1.2.3.4 }; flush ruleset; #',
+      'example.org',
+      '10.0.0.0/8',
+      'fe80::1%eth0',
+      '::ffff:1.2.3.4',
+      '1.2.3',
+      '192.168.1.1-192.168.1.9',
+      '',
+    ),
+  );
+  fc.assert(
+    fc.property(fc.array(rubbish), fc.array(rubbish), (addresses, prefixes) => {
+      const wide = { networks: prefixes, exceptions: addresses, exceptedNetworks: prefixes, internet: true };
+      const one = owner(
+        '1',
+        ['192.168.1.20', ...addresses],
+        addresses,
+        ['02:aa:00:00:00:01', ...addresses],
+        wide,
+      );
+      const blocks = blockSet([one], {
+        home: prefixes,
+        guard: prefixes,
+        everyone: addresses,
+        known: addresses,
+      });
+      const { table, refused } = compile(blocks, { wan: [] });
+      for (const set of table.sets.values())
+        for (const element of elementsOf(set))
+          expect(element).toMatch(
+            /^[0-9a-f.:]+(\/\d+)?( \. [0-9a-f.:]+)?( : jump wide[46]_[nil]+_[oim](_\d)?)?$/,
+          );
+      if (addresses.includes('example.org')) expect(refused).toBeGreaterThan(0);
+    }),
+  );
+});
+
+test('readers of what the tool prints never throw', { timeout: 60_000 }, () => {
+  const leaf = fc.oneof(
+    fc.string(),
+    fc.integer(),
+    fc.constantFrom('inet', '1.2.3.4', 'hit_p4', 'drop_p4_o', 'fe80::1'),
+  );
+  const item = fc.dictionary(
+    fc.constantFrom('chain', 'rule', 'set', 'map', 'table', 'metainfo'),
+    fc.oneof(
+      leaf,
+      fc.record(
+        {
+          name: fc.oneof(fc.constantFrom('hit_p4', 'drop_p4_o', 'u4'), leaf),
+          chain: leaf,
+          handle: leaf,
+          hook: leaf,
+          elem: fc.oneof(
+            leaf,
+            fc.array(
+              fc.oneof(
+                leaf,
+                fc.json().map((one) => JSON.parse(one) as unknown),
+              ),
+            ),
+          ),
+          expr: fc.array(fc.oneof(leaf, fc.record({ counter: fc.record({ packets: leaf, bytes: leaf }) }))),
+        },
+        { requiredKeys: [] },
+      ),
+    ),
+  );
+  const attribution = new Attribution(blockSet([owner('1', ['1.2.3.4'], ['1.2.3.5'])]));
+  const { table } = compile(blockSet([]), { wan: [] });
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.array(item).map((nftables) => JSON.stringify({ nftables })),
+      ),
+      (text) => {
+        const found = parseListing(text);
+        if (found === undefined) return;
+        driftOf(table, found, undefined, () => true);
+        countersOf(found.counts, attribution);
+      },
+    ),
+  );
+  fc.assert(fc.property(fc.string(), fc.boolean(), (text, interval) => void ownWriting(text, interval)));
+});
