@@ -1,6 +1,8 @@
+import { familyOf } from '../../../policy/address.ts';
 import type { BlockSet, Owner } from '../../../policy/block-set.ts';
 import { chainsOf, type Kinds, type Shape } from './chains.ts';
 import { Filling, fillOwner, type Length } from './filling.ts';
+import { setName } from './names.ts';
 import { setsOf } from './sets.ts';
 import type { SetPlan, Table } from './table.ts';
 
@@ -10,6 +12,7 @@ interface Part {
   readonly rounds: string;
   readonly sets: ReadonlyMap<string, ReadonlySet<string>>;
   readonly lengths: readonly Length[];
+  readonly remotes: ReadonlySet<string>;
   readonly refused: number;
 }
 
@@ -73,7 +76,9 @@ export function compile(
     owned.push(part(`owner ${owner.id}`, [owner], fill, later.sort().join()));
   }
   part('r', [everyone, ...owned], (into) => {
-    for (const one of [everyone, ...owned]) into.gate(one.sets);
+    const remotes = new Set<string>();
+    for (const one of [everyone, ...owned]) for (const remote of one.remotes) remotes.add(remote);
+    for (const remote of remotes) into.add(setName('r', familyOf(remote)), remote);
   });
 
   const shape = shapeOf(options.wan, most, kinds, owned);
@@ -127,12 +132,8 @@ function assemble(shape: Shape, parts: ReadonlyMap<string, Part>): ReadonlyMap<s
 }
 
 function filled(from: readonly object[], rounds: string, fill: (into: Filling) => void): Part {
-  const { sets, lengths, refused } = fillFrom(fill);
-  return { from, rounds, sets, lengths: [...lengths.values()], refused };
-}
-
-function fillFrom(fill: (into: Filling) => void): Filling {
   const filling = new Filling();
   fill(filling);
-  return filling;
+  const { sets, lengths, remotes, refused } = filling;
+  return { from, rounds, sets, lengths: [...lengths.values()], remotes, refused };
 }

@@ -4,6 +4,9 @@ import type { Count } from '../counters.ts';
 import { decodePrefix, hitName, parseHitName, WIDTH } from './names.ts';
 import { type Found, ownWriting } from './read.ts';
 
+/** What counting sets hold, by set and element. */
+export type Hits = ReadonlyMap<string, ReadonlyMap<string, Count>>;
+
 /** Whose drop, and of what. */
 type Dropped = Pick<Counter, 'owner' | 'remote'>;
 
@@ -67,24 +70,29 @@ interface Said {
 export class HitBook {
   #said = new Map<string, Said>();
 
-  /** Forgets what elements have counted that begin anew. */
+  /** These elements begin anew. */
   forget(gone: ReadonlyMap<string, readonly string[]>): void {
-    for (const name of gone.keys()) this.#said.delete(name);
+    for (const [name, elements] of gone) {
+      const said = this.#said.get(name);
+      if (said === undefined) continue;
+      const counts = new Map(said.counts);
+      for (const element of elements) counts.delete(element);
+      this.#said.set(name, { sum: said.sum, counts });
+    }
   }
 
-  /** Forgets everything: the table is another. */
-  clear(): void {
-    this.#said.clear();
+  /** The table is another, whose counting sets begin with these counts. */
+  begin(counts: Hits): void {
+    this.#said = new Map([...counts].map(([name, one]) => [name, { sum: 0, counts: one }]));
   }
 
-  /** Counts by set and element. `list` lists one set. */
-  async read(
-    found: Found,
-    list: (name: string) => Promise<Found | undefined>,
-  ): Promise<ReadonlyMap<string, ReadonlyMap<string, Count>>> {
+  /** Counts by set and element. `list` lists one set. With `all` every set is, for what the rules say began later. */
+  async read(found: Found, list: (name: string) => Promise<Found | undefined>, all = false): Promise<Hits> {
     const sums = sumsOf(found);
     const moved = [...found.sets.keys()].filter(
-      (name) => parseHitName(name) !== undefined && this.#said.get(name)?.sum !== (sums.get(name) ?? 0),
+      (name) =>
+        parseHitName(name) !== undefined &&
+        (all || (this.#said.get(name)?.sum ?? 0) !== (sums.get(name) ?? 0)),
     );
     const lists = await Promise.all(moved.map(list));
     const said = new Map<string, Said>();
@@ -111,7 +119,7 @@ function sumsOf(found: Found): ReadonlyMap<string, number> {
 
 /** Adds up what belongs to one entry; what belongs to none is `stale`, by set. */
 export function countersOf(
-  hits: ReadonlyMap<string, ReadonlyMap<string, Count>>,
+  hits: Hits,
   attribution: Attribution,
 ): { readonly counters: readonly Counter[]; readonly stale: ReadonlyMap<string, readonly string[]> } {
   const counters = new Map<
@@ -135,18 +143,22 @@ export function countersOf(
   return { counters: [...counters.values()], stale };
 }
 
-/** Elements of counting sets as they are written into a new table, with what they have counted; stale ones left out. */
-export function carried(
-  hits: ReadonlyMap<string, ReadonlyMap<string, Count>>,
-  attribution: Attribution,
-): ReadonlyMap<string, readonly string[]> {
+/** What of the hits belongs to an entry still. */
+export function kept(hits: Hits, attribution: Attribution): Hits {
+  const holds = (set: string, element: string): boolean =>
+    attribution.of(set, ownWriting(element, false)) !== undefined;
+  return new Map(
+    [...hits].map(([set, counts]) => [set, new Map([...counts].filter(([element]) => holds(set, element)))]),
+  );
+}
+
+/** Elements of counting sets as they are written into a new table, with what they have counted so far. */
+export function written(hits: Hits): ReadonlyMap<string, readonly string[]> {
   return new Map(
     [...hits].map(([set, counts]) => [
       set,
-      [...counts].flatMap(([element, { packets, bytes }]) =>
-        attribution.of(set, ownWriting(element, false)) === undefined
-          ? []
-          : [`${element} counter packets ${packets} bytes ${bytes}`],
+      [...counts].map(
+        ([element, { packets, bytes }]) => `${element} counter packets ${packets} bytes ${bytes}`,
       ),
     ]),
   );

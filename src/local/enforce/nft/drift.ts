@@ -8,16 +8,17 @@ export type Baseline = ReadonlyMap<string, FoundChain>;
 
 /**
  * Where the table in the kernel differs from the plan. The rules' own text differs between versions of the tool, so each
- * chain is compared by the number of its rules and, where they were looked at before, by their handles. Of sets the
- * elements are compared for those that `listed` names.
+ * chain is compared by the number of its rules and, where they were looked at before, by their handles. A `thorough`
+ * comparison takes in the elements of the sets.
  */
 export function driftOf(
   table: Table,
   found: Found | undefined,
   baseline: Baseline | undefined,
-  listed: (name: string) => boolean,
+  thorough: boolean,
 ): readonly Drift[] {
-  if (found === undefined) return [{ what: 'jump', name: BASE, detail: 'the table is missing' }];
+  if (found === undefined || !found.there)
+    return [{ what: 'jump', name: BASE, detail: 'the table is missing' }];
   const drift: Drift[] = [];
   for (const [name, { hook, rules }] of table.chains) {
     const what = hook === undefined ? 'chain' : 'jump';
@@ -35,15 +36,19 @@ export function driftOf(
   for (const [name, set] of table.sets) {
     const elements = found.sets.get(name);
     if (elements === undefined) drift.push({ what: 'set', name, detail: 'missing' });
-    else if (isCounting(set) || !listed(name)) continue;
+    else if (isCounting(set) || !thorough) continue;
     else if (!sameElements(set, elements))
       drift.push({
         what: 'set',
         name,
-        detail: `${elements.length} elements, not the ${sizeOf(set)} of ours`,
+        detail: detailOf(elements.length, sizeOf(set)),
       });
   }
   return drift;
+}
+
+function detailOf(there: number, wanted: number): string {
+  return there === wanted ? 'other elements' : `${there} elements instead of ${wanted}`;
 }
 
 /** What counting sets hold is not ours to say. */

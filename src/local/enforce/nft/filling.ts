@@ -18,6 +18,8 @@ export interface Length {
 export class Filling {
   readonly sets = new Map<string, Set<string>>();
   readonly lengths = new Map<string, Length>();
+  /** Remotes that are blocked address by address, for the gate. */
+  readonly remotes = new Set<string>();
   refused = 0;
 
   add(name: string, element: string): void {
@@ -27,7 +29,10 @@ export class Filling {
   }
 
   addresses(letter: SetLetter, addresses: Iterable<string>): void {
-    for (const address of this.checked(addresses)) this.add(setName(letter, familyOf(address)), address);
+    for (const address of this.checked(addresses)) {
+      this.add(setName(letter, familyOf(address)), address);
+      this.remotes.add(address);
+    }
   }
 
   /** Prefixes that lie in no other one: intervals must not overlap. */
@@ -39,16 +44,6 @@ export class Filling {
       for (const one of all.filter((each) => familyOf(each) === family).sort((a, b) => length(a) - length(b)))
         if (!new PrefixIndex(kept).holds(one)) kept.push(one);
       for (const one of kept) this.add(setName(letter, family), one);
-    }
-  }
-
-  /** The remotes of everything that is blocked address by address. */
-  gate(sets: ReadonlyMap<string, ReadonlySet<string>>): void {
-    for (const [name, elements] of sets) {
-      const [, letter, family] = /^(e|pm?)([46])(?:_\d+)?$/.exec(name) ?? [];
-      if (letter === undefined) continue;
-      const gate = setName('r', family === '4' ? 4 : 6);
-      for (const one of elements) this.add(gate, letter === 'e' ? one : one.slice(one.indexOf(' . ') + 3));
     }
   }
 
@@ -150,8 +145,10 @@ function farOf(into: Filling, owner: Owner, family: Family, kinds: Kinds): Far {
   const exceptedRanges = kinds.includes('n') ? excepted.filter((one) => !single(one)) : [];
   into.length('networks', family, ranges);
   into.length('exceptedNetworks', family, exceptedRanges);
+  const pairs = new Set([...into.checked([...owner.remotes.keys()].filter(mine)), ...singles]);
+  for (const one of pairs) into.remotes.add(one);
   return {
-    pairs: new Set([...into.checked([...owner.remotes.keys()].filter(mine)), ...singles]),
+    pairs,
     excepted: new Set(into.checked([...owner.exceptions.keys()].filter(mine))),
     networks: ranges.map(encodePrefix),
     exceptedNetworks: exceptedRanges.map(encodePrefix),

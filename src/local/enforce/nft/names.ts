@@ -3,6 +3,11 @@ import type { Address, Prefix } from '../../../policy/block-set.ts';
 
 /** Our only table. A twin of it in the family `bridge` would see packets between two devices of one switch. */
 export const TABLE = 'inet hedgerow';
+/**
+ * What blocks while our table is replaced by another. The kernel's change from one table to the next is not one for a
+ * packet that is just on its way through both.
+ */
+export const NEXT = 'inet hedgerow_next';
 /** The chain at the hook; all others are called from it. */
 export const BASE = 'on_forward';
 /** Before fw4, firewalld and Docker, which filter at 0. */

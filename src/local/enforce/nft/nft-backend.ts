@@ -6,19 +6,20 @@ import type { Exec } from '../../exec.ts';
 import { type Backend, type Counter, type Drift, INTERFACE, type Outcome, type Plan } from '../backend.ts';
 import { ConntrackCut } from '../conntrack-cut.ts';
 import { type Compiled, compile } from './compile.ts';
-import { Attribution, carried, countersOf, HitBook } from './counters.ts';
+import { Attribution, countersOf, HitBook, kept, written } from './counters.ts';
 import { type Baseline, driftOf } from './drift.ts';
-import { parseHitName } from './names.ts';
+import { NEXT } from './names.ts';
 import { listSet, listTable, removeTable, transact } from './nft.ts';
-import { type Change, diff, whole } from './plan.ts';
+import { diff, removal, ruleCount, type Transaction, whole } from './plan.ts';
 import { type Found, parseListing } from './read.ts';
 import { NftSession } from './session.ts';
-import { elementsIn, sizeOf, type Table } from './table.ts';
+import { elementsIn, type Table } from './table.ts';
 
 /** More elements than this go through one `nft -f` of their own: a line of the session takes no more. */
 const SESSION_ELEMENTS = 500;
-/** The elements of so many are compared at each check; of the sets that are larger one in turn. */
-const CHECKED_WHOLE = 5_000;
+/** Up to so many elements are compared at every check (0.1 s); more (20,000: 0.4 s) at one in six. */
+const CHECKED_ALWAYS = 5_000;
+const ONE_IN = 6;
 
 export interface NftBackendOptions {
   readonly exec: Exec;
@@ -48,7 +49,7 @@ export class NftBackend implements Backend {
   #baseline: Baseline | undefined;
   /** Elements of counting sets whose entries are gone; the next change takes them along. */
   #stale: ReadonlyMap<string, readonly string[]> = new Map();
-  #turn = 0;
+  #checks = 0;
   /** Moves whenever a change begins or ends: a check that overlapped one proves nothing. */
   #epoch = 0;
 
@@ -94,9 +95,10 @@ export class NftBackend implements Backend {
   async check(signal: AbortSignal): Promise<readonly Drift[]> {
     const [epoch, mirror] = [this.#epoch, this.#mirror];
     if (mirror === undefined) return [];
-    const { found, listed } = await this.#compared(mirror.table, signal);
+    const thorough = this.#isThorough(mirror.table);
+    const found = await this.#look(!thorough, signal);
     if (epoch !== this.#epoch || mirror !== this.#mirror) return [];
-    const drift = driftOf(mirror.table, found, this.#baseline, listed);
+    const drift = driftOf(mirror.table, found, this.#baseline, thorough);
     if (drift.length > 0) this.#mirror = undefined;
     return drift;
   }
@@ -125,7 +127,7 @@ export class NftBackend implements Backend {
 
   plan(): Plan | undefined {
     if (this.#applied === undefined) return undefined;
-    return { backend: 'nftables', table: `${whole(this.#applied.table).commands.join('\n')}\n` };
+    return { backend: 'nftables', table: `${whole(this.#applied.table).join('\n')}\n` };
   }
 
   async stop(): Promise<void> {
@@ -139,15 +141,17 @@ export class NftBackend implements Backend {
     blockSet: BlockSet,
     signal: AbortSignal,
   ): Promise<Omit<Outcome, 'ms'>> {
-    const change = diff(now, want);
-    if (change.commands.length === 0) return { did: 'unchanged', elements: 0, rules: 0 };
-    const { commands, elements, rules } = this.#stale.size === 0 ? change : diff(now, want, this.#stale);
+    const { steps, elements, rules } = diff(now, want, this.#stale);
+    if (steps?.length === 0) return { did: 'unchanged', elements: 0, rules: 0 };
     try {
-      await this.#apply({ commands, elements, rules }, signal);
-      this.#hits.forget(this.#stale);
-      this.#stale = new Map();
-      // Rules that were written anew have other handles.
-      if (rules > 0) this.#baseline = (await this.#look(true, signal))?.chains;
+      if (steps === undefined) await this.#replace(want, blockSet, true, signal);
+      else {
+        for (const step of steps) await this.#apply(step, elements, signal);
+        this.#hits.forget(this.#stale);
+        this.#stale = new Map();
+        // Rules that were written anew have other handles.
+        if (rules > 0) this.#baseline = (await this.#look(true, signal))?.chains;
+      }
       return { did: 'update', elements, rules };
     } catch (error) {
       signal.throwIfAborted();
@@ -159,66 +163,55 @@ export class NftBackend implements Backend {
     }
   }
 
-  /** The table anew in place of the old one, in one transaction. Counts of what stays blocked are taken over. */
   async #resync(want: Table, blockSet: BlockSet, signal: AbortSignal): Promise<Omit<Outcome, 'ms'>> {
-    const { exec } = this.#options;
     const there = await this.#look(true, signal);
-    this.#hits.clear();
-    const hits =
-      there === undefined
-        ? new Map()
-        : await this.#hits.read(there, (name) => this.#list('set', name, signal));
+    await this.#replace(want, blockSet, there !== undefined, signal);
+    // The next change is a single one and should find the session open.
+    if (!this.#session.useless) await this.#session.run([], signal).catch(() => signal.throwIfAborted());
+    return { did: 'resync', elements: elementsIn(want), rules: ruleCount(want) };
+  }
+
+  /**
+   * The table anew in place of the old one. While one goes and the other comes a third one blocks. Counts of what stays
+   * blocked are taken over.
+   */
+  async #replace(want: Table, blockSet: BlockSet, isThere: boolean, signal: AbortSignal): Promise<void> {
+    const { exec } = this.#options;
+    if (isThere) await transact(exec, whole(want, undefined, NEXT), signal);
+    const there = await this.#look(true, signal);
+    const list = (name: string): Promise<Found | undefined> => this.#list('set', name, signal);
+    const hits = there === undefined ? new Map() : await this.#hits.read(there, list, true);
+    const counts = kept(hits, new Attribution(blockSet));
     this.#forget();
-    const counted = carried(hits, new Attribution(blockSet));
-    const { commands, elements, rules } = whole(want, counted);
-    await transact(exec, commands, signal);
+    await transact(exec, whole(want, written(counts)), signal);
+    await transact(exec, removal(NEXT), signal);
     const found = await this.#look(true, signal);
     if (found === undefined) throw new TemporaryError('the table is gone already');
     this.#baseline = found.chains;
-    // The next change is a single one and should find the session open.
-    if (!this.#session.useless) await this.#session.run([], signal).catch(() => signal.throwIfAborted());
-    return { did: 'resync', elements, rules };
+    this.#hits.begin(counts);
   }
 
-  async #apply({ commands, elements }: Change, signal: AbortSignal): Promise<void> {
+  async #apply(step: Transaction, elements: number, signal: AbortSignal): Promise<void> {
     const small = elements <= SESSION_ELEMENTS && !this.#session.useless;
-    return small ? this.#session.run(commands, signal) : transact(this.#options.exec, commands, signal);
+    return small ? this.#session.run(step, signal) : transact(this.#options.exec, step, signal);
   }
 
   #forget(): void {
-    this.#hits.clear();
+    this.#hits.begin(new Map());
     this.#stale = new Map();
     this.#baseline = undefined;
   }
 
-  /** The kernel's table, and of which sets the elements are in it. */
-  async #compared(
-    table: Table,
-    signal: AbortSignal,
-  ): Promise<{ found: Found | undefined; listed: (name: string) => boolean }> {
-    if (elementsIn(table) <= CHECKED_WHOLE)
-      return { found: await this.#look(false, signal), listed: () => true };
-    const small = [...table.sets].filter(([, set]) => sizeOf(set) <= CHECKED_WHOLE / 10);
-    const large = [...table.sets].filter(([, set]) => sizeOf(set) > CHECKED_WHOLE / 10);
-    const next = large[this.#turn % Math.max(1, large.length)];
-    this.#turn += 1;
-    const found = await this.#look(true, signal);
-    if (found === undefined) return { found, listed: () => false };
-    const sets = new Map(found.sets);
-    const names = new Set<string>();
-    for (const [name, { kind }] of next === undefined ? small : [...small, next]) {
-      if (parseHitName(name) !== undefined) continue;
-      const elements = (await this.#list(kind, name, signal))?.sets.get(name);
-      if (elements === undefined) continue;
-      sets.set(name, elements);
-      names.add(name);
-    }
-    return { found: { ...found, sets }, listed: (name) => names.has(name) };
+  /** Whether this check compares the elements too. */
+  #isThorough(table: Table): boolean {
+    this.#checks += 1;
+    return elementsIn(table) <= CHECKED_ALWAYS || this.#checks % ONE_IN === 0;
   }
 
   async #look(terse: boolean, signal: AbortSignal): Promise<Found | undefined> {
     const text = await listTable(this.#options.exec, terse, signal);
-    return text === undefined ? undefined : readOrThrow(text);
+    const found = text === undefined ? undefined : readOrThrow(text);
+    return found?.there ? found : undefined;
   }
 
   async #list(kind: 'set' | 'map', name: string, signal: AbortSignal): Promise<Found | undefined> {

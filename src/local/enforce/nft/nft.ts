@@ -1,7 +1,8 @@
 import { TemporaryError } from '../../../errors.ts';
 import type { Exec, Finished } from '../../exec.ts';
-import { TABLE } from './names.ts';
+import { NEXT, TABLE } from './names.ts';
 import { removal } from './plan.ts';
+import { parseListing } from './read.ts';
 
 /** 200,000 elements take 1.7 s on a fast machine. */
 const TIMEOUT_MS = 60_000;
@@ -13,13 +14,17 @@ export async function transact(exec: Exec, commands: readonly string[], signal: 
   if (finished.code !== 0) throw failure('nft -f', finished);
 }
 
-/** Our table as JSON, undefined if there is none; with `terse` without the elements of its sets. */
+/**
+ * Our table as JSON, undefined if there is none; with `terse` among all of its family and without the elements of sets.
+ * (`nft -t list table` reads the elements all the same: 0.2 s for 20,000 of them, this takes 0.01 s.)
+ */
 export async function listTable(
   exec: Exec,
   terse: boolean,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  return listed(exec, ['nft', '-j', ...(terse ? ['-t'] : []), 'list', 'table', ...TABLE.split(' ')], signal);
+  const argv = terse ? ['-t', 'list', 'ruleset', 'inet'] : ['list', 'table', ...TABLE.split(' ')];
+  return listed(exec, ['nft', '-j', ...argv], signal);
 }
 
 /** A set or map of ours as JSON, undefined if there is none. */
@@ -32,11 +37,19 @@ export async function listSet(
   return listed(exec, ['nft', '-j', 'list', kind, ...TABLE.split(' '), name], signal);
 }
 
-/** Takes our table away; no table is no failure. True if there was one. */
+/** Takes our table away, and what may be left of a change; no table is no failure. True if there was one. */
 export async function removeTable(exec: Exec, signal: AbortSignal): Promise<boolean> {
-  const there = (await listTable(exec, true, signal)) !== undefined;
-  if (there) await transact(exec, [`add table ${TABLE}`, removal], signal);
-  return there;
+  const text = await listTable(exec, true, signal);
+  const there = (table: string): boolean =>
+    text !== undefined && parseListing(text, table.split(' '))?.there === true;
+  const tables = [TABLE, NEXT].filter(there);
+  if (tables.length > 0)
+    await transact(
+      exec,
+      tables.flatMap((table) => removal(table)),
+      signal,
+    );
+  return tables.length > 0;
 }
 
 async function listed(exec: Exec, argv: readonly string[], signal: AbortSignal): Promise<string | undefined> {

@@ -39,7 +39,7 @@ export async function probeNft(exec: Exec, log: Log, signal: AbortSignal): Promi
       timeoutMs: TIMEOUT_MS,
       signal,
     });
-    const pairs = code === 0 ? parseListing(stdout)?.sets.get('pairs') : undefined;
+    const pairs = code === 0 ? parseListing(stdout, PROBE.split(' '))?.sets.get('pairs') : undefined;
     if (pairs?.[0] !== '192.0.2.1 . 192.0.2.2')
       throw new TemporaryError(`nft does not list as JSON: ${stderr.trim().slice(0, 300)}`);
   } finally {

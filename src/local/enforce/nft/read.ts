@@ -1,10 +1,12 @@
 import * as z from 'zod';
 import { familyOf, rangeOf } from '../../../policy/address.ts';
 import type { Count } from '../counters.ts';
-import { textOf, WIDTH } from './names.ts';
+import { TABLE, textOf, WIDTH } from './names.ts';
 
 /** What the kernel holds under our table's name (libnftables-json(5)). */
 export interface Found {
+  /** The table itself was listed. */
+  readonly there: boolean;
   /** The handles of each chain's rules, in their order; a rule that was written anew has another. */
   readonly chains: ReadonlyMap<string, FoundChain>;
   /** Elements of each set and map in the form of ours; none in a terse listing. */
@@ -23,14 +25,18 @@ export interface FoundChain {
 
 const listing = z.object({ nftables: z.array(z.record(z.string(), z.unknown())) });
 
-/** Reads what `nft -j list` prints; undefined for anything else. Never throws. */
-export function parseListing(text: string): Found | undefined {
+/** Reads what `nft -j list` prints, what is not of this table left out; undefined for anything else. Never throws. */
+export function parseListing(text: string, [family, name] = TABLE.split(' ')): Found | undefined {
   const parsed = listing.safeParse(fromJson(text));
   if (!parsed.success) return undefined;
   const chains = new Map<string, { hook: string; rules: number[]; packets: number }>();
   const sets = new Map<string, string[]>();
   const counts = new Map<string, Map<string, Count>>();
-  for (const { chain, rule, set, map } of parsed.data.nftables) {
+  let there = false;
+  for (const { table, chain, rule, set, map } of parsed.data.nftables) {
+    if (isNamed(table) && table.family === family && table.name === name) there = true;
+    const one = [chain, rule, set, map].find(isObject);
+    if (one?.family !== family || one?.table !== name) continue;
     if (isNamed(chain)) chains.set(chain.name, { hook: hookOf(chain), rules: [], packets: 0 });
     if (isObject(rule) && typeof rule.chain === 'string' && typeof rule.handle === 'number') {
       const into = chains.get(rule.chain);
@@ -50,7 +56,7 @@ export function parseListing(text: string): Found | undefined {
     sets.set(held.name, elements);
     if (counters.size > 0) counts.set(held.name, counters);
   }
-  return { chains, sets, counts };
+  return { there, chains, sets, counts };
 }
 
 function fromJson(text: string): unknown {
@@ -135,10 +141,18 @@ function addressIn(key: string, interval: boolean): string {
   const [base = '', length] = key.split('/');
   const family = familyOf(base);
   try {
-    const text = textOf(rangeOf(base).first, family);
+    const text = textOf(rangeOf(family === 6 ? inHex(base) : base).first, family);
     return interval ? `${text}/${length ?? WIDTH[family]}` : text;
   } catch {
     // No address after all: it is compared as it is.
     return key;
   }
+}
+
+/** The last 32 bits of an IPv6 address in hex, where a tool writes them as IPv4 (RFC 4291 2.2). */
+function inHex(address: string): string {
+  return address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...bytes: string[]) => {
+    const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(0, 4).map(Number);
+    return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+  });
 }

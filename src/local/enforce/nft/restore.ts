@@ -13,6 +13,6 @@ export async function restoreNft(plan: NftPlan, exec: Exec, signal: AbortSignal)
   const text = await listTable(exec, true, signal);
   const found = text === undefined ? undefined : parseListing(text);
   if (text !== undefined && found === undefined) throw new TemporaryError('nft printed what is no listing');
-  if (found !== undefined && (found.chains.get(BASE)?.rules.length ?? 0) > 0) return;
+  if ((found?.chains.get(BASE)?.rules.length ?? 0) > 0) return;
   await transact(exec, plan.table.trimEnd().split('\n'), signal);
 }

@@ -33,7 +33,7 @@ export class NftSession {
     this.#clock = clock;
   }
 
-  /** True when it has failed and never answered: this nft was built without its command line. */
+  /** True when it has been asked and never answered: this nft was built without its command line (OpenWrt's is). */
   get useless(): boolean {
     return this.#lines > 0 && this.#answers === 0 && this.#pending === undefined;
   }
@@ -59,7 +59,6 @@ export class NftSession {
     try {
       child.stdin.write(`${commands.length === 0 ? '' : `${commands.join('; ')}\n`}${marker}\n`);
       await answered;
-      this.#answers += 1;
     } finally {
       timer.clear();
       signal.removeEventListener('abort', onAbort);
@@ -105,6 +104,7 @@ export class NftSession {
     const error = before.slice(0, Math.max(0, before.lastIndexOf('\n'))).trim();
     this.#said = this.#said.slice(end + 2);
     this.#pending = undefined;
+    this.#answers += 1;
     if (error === '') pending.resolve();
     else pending.reject(new TemporaryError(`nft: ${error.slice(0, 300)}`));
   }

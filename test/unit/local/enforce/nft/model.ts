@@ -8,6 +8,12 @@ interface HeldSet {
   prefixes: PrefixSet | undefined;
 }
 
+/** What a packet goes by. */
+interface Rules {
+  readonly chains: ReadonlyMap<string, readonly string[]>;
+  readonly sets: { get(name: string): HeldSet | undefined };
+}
+
 /** What becomes of a packet in a chain: dropped, done with the chain, or done with the chain and its callers by `goto`. */
 type Fate = 'drop' | 'return';
 
@@ -20,6 +26,7 @@ export class NftModel {
   #sets = new Map<string, HeldSet>();
   #chains = new Map<string, string[]>();
   #there = false;
+  #before: Rules | undefined;
 
   get sets(): ReadonlyMap<string, HeldSet> {
     return this.#sets;
@@ -38,6 +45,7 @@ export class NftModel {
     try {
       for (const command of commands) this.#run(command);
       this.#commit();
+      this.#before = { sets: before[0], chains: before[1] };
     } catch (error) {
       [this.#sets, this.#chains, this.#there] = before;
       throw error;
@@ -46,7 +54,25 @@ export class NftModel {
 
   /** True if the table drops the packet; `from` and `to` are its interfaces. */
   drops(packet: Packet): boolean {
-    return this.#there && this.#walk('on_forward', packet) === 'drop';
+    return this.#there && this.#walk('on_forward', packet, this) === 'drop';
+  }
+
+  /**
+   * True if a packet is dropped that is on its way while the last transaction comes into force: it goes by the rules of
+   * before or of after, and each set is asked as it was or as it is, as `isNew` says each time.
+   */
+  dropsMeanwhile(packet: Packet, isNew: () => boolean): boolean {
+    const before = this.#before;
+    if (before === undefined) throw new Error('nothing comes into force');
+    const chains = isNew() ? this.#chains : before.chains;
+    const rules: Rules = {
+      chains,
+      sets: {
+        get: (name) =>
+          (isNew() ? this.#sets.get(name) : undefined) ?? before.sets.get(name) ?? this.#sets.get(name),
+      },
+    };
+    return this.#walk('on_forward', packet, rules) === 'drop';
   }
 
   #run(command: string): void {
@@ -106,20 +132,20 @@ export class NftModel {
     }
   }
 
-  #walk(chain: string, packet: Packet): Fate {
-    for (const rule of this.#chains.get(chain) ?? []) {
-      const verdict = this.#verdict(rule, packet);
+  #walk(chain: string, packet: Packet, by: Rules): Fate {
+    for (const rule of by.chains.get(chain) ?? this.#chains.get(chain) ?? []) {
+      const verdict = this.#verdict(rule, packet, by);
       if (verdict === undefined) continue;
       const [word, target = ''] = verdict.split(' ');
       if (word === 'drop' || word === 'return') return word;
-      const fate = this.#walk(target, packet);
+      const fate = this.#walk(target, packet, by);
       if (fate === 'drop' || word === 'goto') return fate;
     }
     return 'return';
   }
 
   /** The verdict of a rule whose matches all hold; undefined where the next rule is asked. */
-  #verdict(rule: string, packet: Packet): string | undefined {
+  #verdict(rule: string, packet: Packet, by: Rules): string | undefined {
     if (rule.startsWith('update ')) return undefined;
     let rest = rule;
     for (;;) {
@@ -139,7 +165,7 @@ export class NftModel {
       if (whole === undefined) throw new Error(`nft: what is ${rule}?`);
       const value = keyOf(key, packet);
       if (value === undefined) return undefined;
-      const held = this.#sets.get(set);
+      const held = by.sets.get(set);
       if (held === undefined) throw new Error(`nft: no set ${set}`);
       if (vmap !== undefined) {
         const found = [...held.elements].find((one) => one.startsWith(`${value} : `));
