@@ -216,10 +216,10 @@ describe('a blocked stream of 20,000 packets a second', () => {
   }
 });
 
-test('differences of any two block sets go in as one transaction each, and the kernel holds what was meant', async () => {
+test('differences of any two block sets are taken by the kernel, and it holds what was meant', async () => {
   const backend = await open();
   await backend.set(blockSet([]), signal);
-  for (const blocks of fc.sample(aBlockSet, { numRuns: 40, seed: 7 })) {
+  for (const blocks of fc.sample(aBlockSet, { numRuns: 12, seed: 7 })) {
     expect((await backend.set(blocks, signal)).did).not.toBe('resync');
     expect(await backend.check(signal)).toEqual([]);
   }
@@ -262,7 +262,8 @@ test('a wrong mirror, a dead session and a missing table end in a resync, not in
   expect(await world.ping('tv', tv.v4, video.v4)).toBe(false);
   expect((await backend.set(blockSet([TV]), signal)).did).toBe('update');
   await world.run('router', 'nft', 'flush', 'set', 'inet', 'hedgerow', 'p4');
-  expect((await backend.set(blockSet([]), signal)).did).toBe('resync');
+  const nothing = owner('1', [tv.v4, tv.v6], [], [tv.mac]);
+  expect((await backend.set(blockSet([nothing]), signal)).did).toBe('resync');
   await backend.stop();
   expect((await backend.set(blockSet([TV]), signal)).did).toBe('update');
   expect(await backend.check(signal)).toEqual([]);

@@ -106,7 +106,7 @@ test('differences lead to the wanted block set, and no packet is treated otherwi
   expect(inSteps).toBeGreaterThan(RUNS);
 });
 
-test('a table in place of any other is the wanted one', () => {
+test('a table in place of any other is the wanted one', { timeout: 60_000 }, () => {
   fc.assert(
     fc.property(aBlockSet, aBlockSet, (earlier, want) => {
       const model = new NftModel();
@@ -119,7 +119,9 @@ test('a table in place of any other is the wanted one', () => {
   );
 });
 
-test('a table made from the last one is the same as one made from nothing, and an unchanged one needs no command', () => {
+test('a table made from the last one is the same as one made from nothing, and an unchanged one needs no command', {
+  timeout: 60_000,
+}, () => {
   fc.assert(
     fc.property(aBlockSet, aBlockSet, fc.subarray(IDS), (earlier, other, kept) => {
       const owners = new Map(other.owners);
@@ -150,7 +152,7 @@ test('a prefix is found again in the address that stands for it', () => {
   fc.assert(fc.property(prefix, (one) => decodePrefix(encodePrefix(one)) === one));
 });
 
-test('no element that a tool could misread gets into a table', () => {
+test('no element that a tool could misread gets into a table', { timeout: 60_000 }, () => {
   const rubbish = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.constantFrom(

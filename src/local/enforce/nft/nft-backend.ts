@@ -181,7 +181,9 @@ export class NftBackend implements Backend {
     const there = await this.#look(true, signal);
     const list = (name: string): Promise<Found | undefined> => this.#list('set', name, signal);
     const hits = there === undefined ? new Map() : await this.#hits.read(there, list, true);
-    const counts = kept(hits, new Attribution(blockSet));
+    // What an entry has counted that was lifted meanwhile is not its successor's.
+    const before = this.#blockSet === undefined ? hits : kept(hits, new Attribution(this.#blockSet));
+    const counts = kept(before, new Attribution(blockSet));
     this.#forget();
     await transact(exec, whole(want, written(counts)), signal);
     await transact(exec, removal(NEXT), signal);

@@ -170,8 +170,7 @@ function changedSets(now: Table, want: Table) {
   }
   // Elements of maps that go refer to chains that may go as well.
   for (const [name, set] of gone)
-    if (set.kind === 'map')
-      changed.push({ name, kind: 'map', role: 'blocks', added: [], removed: [...elementsOf(set)] });
+    changed.push({ name, kind: set.kind, role: roleOf(name), added: [], removed: [...elementsOf(set)] });
   return { made, gone, changed };
 }
 
