@@ -111,7 +111,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   enforce: z
     .strictObject({
-      backend: z.enum(['auto', 'ipset', 'dry-run']).default('auto'),
+      backend: z.enum(['auto', 'ipset', 'nftables', 'dry-run']).default('auto'),
       maxAddresses: z.number().int().min(1).max(1_000_000).default(200_000),
     })
     .prefault({}),

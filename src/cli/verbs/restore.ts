@@ -35,10 +35,12 @@ export const restore: CommandModule<object, Common & { dryRun: boolean }> = {
     const plan = dryRun
       ? await readPlan(paths.plan, signal)
       : await restorePlan(paths.plan, createExec(), signal);
-    if (args.json) printJson({ dryRun, restored: !dryRun, backend: plan.backend, variant: plan.variant });
-    else
-      printLine(
-        `what was blocked ${dryRun ? 'would be' : 'is'} blocked again (${plan.backend}, iptables-${plan.variant})`,
-      );
+    const { backend } = plan;
+    const variant = plan.backend === 'ipset' ? plan.variant : undefined;
+    if (args.json) printJson({ dryRun, restored: !dryRun, backend, variant });
+    else {
+      const means = variant === undefined ? backend : `${backend}, iptables-${variant}`;
+      printLine(`what was blocked ${dryRun ? 'would be' : 'is'} blocked again (${means})`);
+    }
   },
 };

@@ -36,8 +36,13 @@ export interface Counter {
 /** The two iptables that a machine may have, and the one whose name does not tell. */
 export type IptablesVariant = 'legacy' | 'nft' | 'plain';
 
+/** An interface name as the kernel takes it, plus iptables' own wildcard at the end. */
+export const INTERFACE = /^[A-Za-z0-9_.@:-]{1,15}\+?$/;
+
 /** What it takes to put the last acknowledged state in force again, without agent, store or network. */
-export interface Plan {
+export type Plan = IpsetPlan | NftPlan;
+
+export interface IpsetPlan {
   readonly backend: 'ipset';
   readonly variant: IptablesVariant;
   /** For `ipset restore`: creates and fills, never empties. */
@@ -46,12 +51,18 @@ export interface Plan {
   readonly chains: { readonly v4: string; readonly v6: string };
 }
 
+export interface NftPlan {
+  readonly backend: 'nftables';
+  /** For `nft -f`: our table whole, in place of what there is. */
+  readonly table: string;
+}
+
 /**
  * Puts block sets in force. Level-triggered: it is given the whole block set each time and applies the difference.
  * `set`, `check`, `counters` and `clear` throw TemporaryError (try again) or UnavailableError (a tool is missing).
  */
 export interface Backend {
-  readonly name: 'ipset' | 'dry-run' | 'fake';
+  readonly name: 'ipset' | 'nftables' | 'dry-run' | 'fake';
   /** For people: the name and how it works here, for example `ipset, iptables-legacy`. */
   describe(): { readonly name: string; readonly detail: string };
   /**

@@ -3,7 +3,7 @@ import { ConfigError, messageOf, TemporaryError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { BlockSet } from '../../policy/block-set.ts';
 import type { Exec } from '../exec.ts';
-import type { Backend, Counter, Drift, Outcome, Plan } from './backend.ts';
+import { type Backend, type Counter, type Drift, INTERFACE, type Outcome, type Plan } from './backend.ts';
 import { chainsOf } from './chains.ts';
 import { restoreText } from './chains-text.ts';
 import { ConntrackCut } from './conntrack-cut.ts';
@@ -21,8 +21,6 @@ import { withSpares } from './spares.ts';
 
 /** More lines than this go through one `ipset restore` of their own, which is faster from here on. */
 const SESSION_LINES = 2_000;
-/** An interface name as the kernel takes it, plus iptables' own wildcard at the end. */
-const INTERFACE = /^[A-Za-z0-9_.@:-]{1,15}\+?$/;
 
 export interface IpsetBackendOptions {
   readonly exec: Exec;

@@ -14,7 +14,7 @@ const LOCK_WAIT = '10';
  * Legacy first: an unblocked packet keeps 0.85 of its rate with the MAC gate, with the nft variant 0.77. The plain
  * name last, for systems that have only one and do not say which.
  */
-const VARIANTS: readonly IptablesVariant[] = ['legacy', 'nft', 'plain'];
+export const VARIANTS: readonly IptablesVariant[] = ['legacy', 'nft', 'plain'];
 
 /** One of the machine's iptables, by its explicit name (iptables(8), xtables-legacy(8), xtables-nft(8)). */
 export class Iptables {

@@ -7,20 +7,24 @@ import { DataError, messageOf, UnavailableError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Family } from '../../policy/address.ts';
 import type { Exec } from '../exec.ts';
-import type { Plan } from './backend.ts';
+import type { IpsetPlan, Plan } from './backend.ts';
 import { addJump, parseSave, sameRules } from './chains-text.ts';
 import { isPassing, letsPass } from './exceptions.ts';
 import { restoreSets } from './ipset.ts';
 import { Iptables } from './iptables.ts';
 import { parseSetName, ROOT } from './names.ts';
+import { restoreNft } from './nft/restore.ts';
 
 const HEAD = /^hedgerow-plan\/1 ([0-9a-f]{64})\n/;
-const planSchema = z.strictObject({
-  backend: z.literal('ipset'),
-  variant: z.enum(['legacy', 'nft', 'plain']),
-  sets: z.string(),
-  chains: z.strictObject({ v4: z.string(), v6: z.string() }),
-});
+const planSchema = z.discriminatedUnion('backend', [
+  z.strictObject({
+    backend: z.literal('ipset'),
+    variant: z.enum(['legacy', 'nft', 'plain']),
+    sets: z.string(),
+    chains: z.strictObject({ v4: z.string(), v6: z.string() }),
+  }),
+  z.strictObject({ backend: z.literal('nftables'), table: z.string() }),
+]);
 
 /** Changes of addresses alone are written at most this often, to spare flash memory. */
 const ADDRESSES_EVERY_MS = 60_000;
@@ -146,6 +150,12 @@ async function replace(path: string, text: string): Promise<void> {
  */
 export async function restorePlan(path: string, exec: Exec, signal: AbortSignal): Promise<Plan> {
   const plan = await readPlan(path, signal);
+  if (plan.backend === 'nftables') await restoreNft(plan, exec, signal);
+  else await restoreIpset(plan, exec, signal);
+  return plan;
+}
+
+async function restoreIpset(plan: IpsetPlan, exec: Exec, signal: AbortSignal): Promise<void> {
   const iptables = new Iptables(exec, plan.variant);
   const found = await iptables.found(signal);
   const texts = new Map<Family, string>();
@@ -160,7 +170,6 @@ export async function restorePlan(path: string, exec: Exec, signal: AbortSignal)
   }
   await restoreSets(exec, setsFor(plan, texts), signal);
   await iptables.restore(texts, signal);
-  return plan;
 }
 
 /** The plan of a file. Throws DataError for a damaged file, UnavailableError for a missing one. */
@@ -185,7 +194,7 @@ export async function readPlan(path: string, signal: AbortSignal): Promise<Plan>
  * The lines for the plan's sets. Exceptions and the guard of a family whose chains stay are left as they are: an old one
  * would let through what is blocked by now. Where chains are written, the exceptions are those of the plan and no others.
  */
-function setsFor(plan: Plan, chains: ReadonlyMap<Family, string>): string {
+function setsFor(plan: IpsetPlan, chains: ReadonlyMap<Family, string>): string {
   const lines = plan.sets.split('\n').flatMap((line) => {
     const [verb, name = ''] = line.split(' ');
     if (!letsPass(name)) return [line];

@@ -6,6 +6,9 @@ import type { Backend } from './backend.ts';
 import { DryRunBackend } from './dry-run-backend.ts';
 import { IpsetBackend } from './ipset-backend.ts';
 import { chooseIptables } from './iptables.ts';
+import { NftBackend } from './nft/nft-backend.ts';
+import { probeNft } from './nft/probe.ts';
+import { Successor } from './remains.ts';
 import type { SlotMemory } from './slots.ts';
 
 export interface ChooseOptions {
@@ -34,15 +37,33 @@ add hedge-probe-n 192.0.2.0/24
 
 /**
  * Chooses the backend by doing: create sets, add to them, refer to them from unhooked chains, delete it all. Versions
- * are not asked, they tell little. Throws ConfigError for an impossible interface name; whatever does not work makes an
- * observer.
+ * are not asked, they tell little. `auto` is ipset where it works, else nftables. Throws ConfigError for an impossible
+ * interface name; whatever does not work makes an observer.
  */
 export async function chooseBackend(
-  config: 'auto' | 'ipset' | 'dry-run',
+  config: 'auto' | 'ipset' | 'nftables' | 'dry-run',
   options: ChooseOptions,
   signal: AbortSignal,
 ): Promise<Choice> {
   if (config === 'dry-run') return { role: 'enforcer', backend: new DryRunBackend(options) };
+  const reasons: string[] = [];
+  for (const one of config === 'auto' ? (['ipset', 'nftables'] as const) : [config]) {
+    try {
+      const backend = await (one === 'ipset'
+        ? openIpset(options, signal)
+        : openNft(options, reasons[0] ?? 'as configured', signal));
+      const former = one === 'ipset' ? 'nftables' : 'ipset';
+      return { role: 'enforcer', backend: new Successor(backend, former, options) };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof Error && error.name === 'ConfigError') throw error;
+      reasons.push(messageOf(error));
+    }
+  }
+  return { role: 'observer', reason: reasons.join('; ') };
+}
+
+async function openIpset(options: ChooseOptions, signal: AbortSignal): Promise<Backend> {
   const { exec } = options;
   try {
     const made = await exec.run(['ipset', '-exist', 'restore'], {
@@ -53,14 +74,15 @@ export async function chooseBackend(
     if (made.code !== 0)
       throw new TemporaryError(`ipset does not work here: ${made.stderr.trim().slice(0, 300)}`);
     const iptables = await chooseIptables(exec, PROBE_SETS, signal);
-    return { role: 'enforcer', backend: new IpsetBackend({ ...options, iptables }) };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof Error && error.name === 'ConfigError') throw error;
-    return { role: 'observer', reason: messageOf(error) };
+    return new IpsetBackend({ ...options, iptables });
   } finally {
     await removeProbeSets(options);
   }
+}
+
+async function openNft(options: ChooseOptions, why: string, signal: AbortSignal): Promise<Backend> {
+  await probeNft(options.exec, options.log, signal);
+  return new NftBackend({ ...options, why });
 }
 
 /** A set that is not there is no failure; without ipset there is nothing to remove. */

@@ -11,7 +11,7 @@ export const FAMILIES: readonly Family[] = [4, 6];
  * What comes here is canonical already (policy/address.ts); this holds off anything that a tool could take for a host
  * name, an option or two lines, at a price that suits a check of every address at every change.
  */
-const LOOKS_LIKE: Readonly<Record<Family, RegExp>> = {
+export const LOOKS_LIKE: Readonly<Record<Family, RegExp>> = {
   4: /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/,
   6: /^[0-9a-f:]{2,39}$/,
 };
@@ -188,7 +188,7 @@ function sharedKeys(blockSet: BlockSet): Set<string> {
 }
 
 /** A prefix as hash:net takes it: `/0` is not possible there and becomes its two halves. Empty for no prefix. */
-function networks(prefix: string): readonly string[] {
+export function networks(prefix: string): readonly string[] {
   const [base = '', length = '', more] = prefix.split('/');
   const family = familyOf(prefix);
   if (isIP(base) !== family || base.includes('%') || more !== undefined || !/^\d{1,3}$/.test(length))

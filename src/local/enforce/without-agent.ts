@@ -19,7 +19,7 @@ export async function clearWithoutAgent(
 ): Promise<void> {
   replaceFile(paths.halt, encodeHalt({ kind: 'cleared', by, at: clock.now() }));
   const slots = new SlotsFile(paths.slots);
-  const choice = await chooseBackend('ipset', { exec, clock, log: silentLog, slots, wan: [] }, signal);
+  const choice = await chooseBackend('auto', { exec, clock, log: silentLog, slots, wan: [] }, signal);
   if (choice.role === 'observer')
     throw new UnavailableError(`the kernel's rules cannot be changed: ${choice.reason}`, {
       hint: 'hedgerow doctor says what is missing; removing needs root',

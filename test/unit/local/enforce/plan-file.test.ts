@@ -26,7 +26,8 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 const read = async (): Promise<string> => {
   const decoded = decodePlan(await readFile(path, 'utf8'));
-  return 'plan' in decoded ? decoded.plan.sets : decoded.wrong;
+  if ('wrong' in decoded) return decoded.wrong;
+  return decoded.plan.backend === 'ipset' ? decoded.plan.sets : decoded.plan.table;
 };
 
 describe('format', () => {

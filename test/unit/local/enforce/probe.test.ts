@@ -67,6 +67,31 @@ test('a probe that fails half-way is cleaned up and the next variant tried', asy
   expect(legacy.at(-1)?.input).toContain('-X HR-Probe\n');
 });
 
+test.each([
+  ['auto', 'nftables (ipset is not installed)'],
+  ['nftables', 'nftables (as configured)'],
+] as const)('%s: nftables where it works, with the reason', async (config, detail) => {
+  const pairs = { family: 'inet', table: 'hedgerow_probe', name: 'pairs' };
+  const listing = { nftables: [{ set: { ...pairs, elem: [{ concat: ['192.0.2.1', '192.0.2.2'] }] } }] };
+  const exec = new ScriptedExec((argv) => {
+    if (!argv.startsWith('nft')) return undefined;
+    return argv.includes('list') ? { stdout: JSON.stringify(listing) } : {};
+  });
+  const choice = await chooseBackend(config, options(exec), signal);
+  expect(choice.role === 'enforcer' && choice.backend.describe()).toEqual({ name: 'nftables', detail });
+  expect(exec.ran.at(-1)?.argv).toBe('nft delete table inet hedgerow_probe');
+});
+
+test('nftables that does not speak JSON is none', async () => {
+  const exec = new ScriptedExec((argv) =>
+    argv.includes('list') ? { code: 1, stderr: 'JSON support not compiled-in' } : {},
+  );
+  expect(await chooseBackend('nftables', options(exec), signal)).toEqual({
+    role: 'observer',
+    reason: 'nft does not list as JSON: JSON support not compiled-in',
+  });
+});
+
 test('an impossible interface name is a mistake in the config', async () => {
   const choice = chooseBackend('auto', options(machine(['nft']), ['wan0 -j ACCEPT']), signal);
   await expect(choice).rejects.toMatchObject({ name: 'ConfigError' });

@@ -1,0 +1,102 @@
+import { type Family, familyOf, prefixOf, rangeOf } from '../../../policy/address.ts';
+import type { Address, Prefix } from '../../../policy/block-set.ts';
+
+/** Our only table. A twin of it in the family `bridge` would see packets between two devices of one switch. */
+export const TABLE = 'inet hedgerow';
+/**
+ * What blocks while our table is replaced by another. The kernel's change from one table to the next is not one for a
+ * packet that is just on its way through both.
+ */
+export const NEXT = 'inet hedgerow_next';
+/** The chain at the hook; all others are called from it. */
+export const BASE = 'on_forward';
+/** Before fw4, firewalld and Docker, which filter at 0. */
+export const PRIORITY = -10;
+
+/**
+ * What the sets hold (design page enforce.md); each name ends in the family. Of the home: `u` the guard, `h` the
+ * home, `e` remotes blocked for everyone, `r` every blocked remote, `k` devices' addresses. By the owner's address:
+ * `l` the addresses, `p` pairs, `a` excepted pairs, `n` networks, `an` excepted networks, `x` excepted networks of one
+ * address, `s` and `d` the chains for wide owners by source and by destination. By the owner's MAC: `lm`, `pm`, `am`,
+ * `nm`, `anm`, `xm`, `sm`.
+ */
+export type SetLetter =
+  | 'u'
+  | 'h'
+  | 'e'
+  | 'r'
+  | 'k'
+  | 'l'
+  | 'p'
+  | 'a'
+  | 'n'
+  | 'an'
+  | 'x'
+  | 's'
+  | 'd'
+  | 'lm'
+  | 'pm'
+  | 'am'
+  | 'nm'
+  | 'anm'
+  | 'xm'
+  | 'sm';
+
+/** What counts drops: pairs, networks, `internet` and `lan`, by address and by MAC; and remotes blocked for everyone. */
+export type HitLetter = 'p' | 'n' | 'i' | 'l' | 'pm' | 'nm' | 'im' | 'lm' | 'e';
+
+/**
+ * An address or MAC that several owners have is looked for in several rounds, one owner in each: whatever one of them
+ * excepts, the others are asked as well.
+ */
+export function inRound(name: string, round: number): string {
+  return round === 0 ? name : `${name}_${round}`;
+}
+
+export function setName(letter: SetLetter, family: Family, round = 0): string {
+  return inRound(`${letter}${family}`, round);
+}
+
+export function hitName(letter: HitLetter, family: Family): string {
+  return `hit_${letter}${family}`;
+}
+
+/** What a counting set's name says; undefined for others. */
+export function parseHitName(name: string): { letter: HitLetter; family: Family } | undefined {
+  const [, letter, family] = /^hit_(p|n|i|l|pm|nm|im|lm|e)([46])$/.exec(name) ?? [];
+  return letter === undefined ? undefined : { letter: letter as HitLetter, family: family === '4' ? 4 : 6 };
+}
+
+/** The bits of an address. */
+export const WIDTH: Readonly<Record<Family, number>> = { 4: 32, 6: 128 };
+
+/**
+ * A prefix as one address: its first one with the highest host bit set. One set holds prefixes of all lengths this
+ * way, they may lie inside each other, and a change does not cost the tool a look at all of them, as it does with sets
+ * of intervals. Only for prefixes shorter than an address.
+ */
+export function encodePrefix(prefix: Prefix): Address {
+  const { first, last } = rangeOf(prefix);
+  return textOf(first + (last - first + 1n) / 2n, familyOf(prefix));
+}
+
+/** The prefix that an address stands for. */
+export function decodePrefix(address: Address): Prefix {
+  const family = familyOf(address);
+  const { first } = rangeOf(address);
+  let hostBits = 1;
+  while (hostBits < WIDTH[family] && ((first >> BigInt(hostBits - 1)) & 1n) === 0n) hostBits += 1;
+  return prefixOf(first - (1n << BigInt(hostBits - 1)), WIDTH[family] - hostBits, family);
+}
+
+/** The mask that takes the prefix of this length from an address, and the bit that marks it. */
+export function markOf(length: number, family: Family): { readonly mask: Address; readonly bit: Address } {
+  const host = BigInt(WIDTH[family] - length);
+  const all = (1n << BigInt(WIDTH[family])) - 1n;
+  return { mask: textOf(all - ((1n << host) - 1n), family), bit: textOf(1n << (host - 1n), family) };
+}
+
+/** The text of an address as a tool reads it back; never IPv4 for an IPv6 address. */
+export function textOf(address: bigint, family: Family): Address {
+  return prefixOf(address, WIDTH[family], family).split('/')[0] ?? '';
+}

@@ -1,0 +1,229 @@
+import type { Clock } from '../../../clock.ts';
+import { ConfigError, messageOf, TemporaryError } from '../../../errors.ts';
+import type { Log } from '../../../log.ts';
+import type { BlockSet } from '../../../policy/block-set.ts';
+import type { Exec } from '../../exec.ts';
+import { type Backend, type Counter, type Drift, INTERFACE, type Outcome, type Plan } from '../backend.ts';
+import { ConntrackCut } from '../conntrack-cut.ts';
+import { type Compiled, compile } from './compile.ts';
+import { Attribution, countersOf, HitBook, kept, written } from './counters.ts';
+import { type Baseline, driftOf } from './drift.ts';
+import { NEXT } from './names.ts';
+import { listSet, listTable, removeTable, transact } from './nft.ts';
+import { diff, removal, ruleCount, type Transaction, whole } from './plan.ts';
+import { type Found, parseListing } from './read.ts';
+import { NftSession } from './session.ts';
+import { elementsIn, type Table } from './table.ts';
+
+/** More elements than this go through one `nft -f` of their own: a line of the session takes no more. */
+const SESSION_ELEMENTS = 500;
+/** Up to so many elements are compared at every check (0.1 s); more (20,000: 0.4 s) at one in six. */
+const CHECKED_ALWAYS = 5_000;
+const ONE_IN = 6;
+
+export interface NftBackendOptions {
+  readonly exec: Exec;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Interfaces towards the internet; possibly several, possibly none. */
+  readonly wan: readonly string[];
+  /** Why this backend and no other, for people. */
+  readonly why: string;
+}
+
+/**
+ * Enforces with a table of nftables (design page enforce.md). Every change is one transaction of the kernel, so nothing
+ * can pass between two steps of it.
+ */
+export class NftBackend implements Backend {
+  readonly name = 'nftables';
+  readonly #options: NftBackendOptions;
+  readonly #session: NftSession;
+  readonly #cut: ConntrackCut;
+  readonly #hits = new HitBook();
+  /** What the kernel holds, as far as it was acknowledged and nothing has shaken it. */
+  #mirror: Compiled | undefined;
+  /** The last acknowledged state, kept for the plan also while the mirror is in doubt. */
+  #applied: Compiled | undefined;
+  #blockSet: BlockSet | undefined;
+  #baseline: Baseline | undefined;
+  /** Elements of counting sets whose entries are gone; the next change takes them along. */
+  #stale: ReadonlyMap<string, readonly string[]> = new Map();
+  #checks = 0;
+  /** Moves whenever a change begins or ends: a check that overlapped one proves nothing. */
+  #epoch = 0;
+
+  /** Throws ConfigError for an impossible interface name. */
+  constructor(options: NftBackendOptions) {
+    const wrong = options.wan.find((device) => !INTERFACE.test(device));
+    if (wrong !== undefined) throw new ConfigError(`wan: ${JSON.stringify(wrong)} is no interface name`);
+    this.#options = options;
+    this.#session = new NftSession(options.exec, options.clock);
+    this.#cut = new ConntrackCut(options.exec, options.clock, options.log);
+  }
+
+  describe(): { name: string; detail: string } {
+    return { name: this.name, detail: `nftables (${this.#options.why})` };
+  }
+
+  async set(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
+    signal.throwIfAborted();
+    const { clock, log, wan } = this.#options;
+    const begun = clock.monotonic();
+    const mirror = this.#mirror;
+    const compiled = compile(want, { wan, last: this.#applied });
+    if (compiled.refused > 0)
+      log.warn({ refused: compiled.refused }, 'elements that are no addresses were left out');
+
+    this.#epoch += 1;
+    this.#mirror = undefined;
+    try {
+      const done =
+        mirror === undefined
+          ? await this.#resync(compiled.table, want, signal)
+          : await this.#update(mirror.table, compiled.table, want, signal);
+      this.#mirror = compiled;
+      this.#applied = compiled;
+      this.#blockSet = want;
+      this.#cut.applied(want);
+      return { ...done, ms: clock.monotonic() - begun };
+    } finally {
+      this.#epoch += 1;
+    }
+  }
+
+  async check(signal: AbortSignal): Promise<readonly Drift[]> {
+    const [epoch, mirror] = [this.#epoch, this.#mirror];
+    if (mirror === undefined) return [];
+    const thorough = this.#isThorough(mirror.table);
+    const found = await this.#look(!thorough, signal);
+    if (epoch !== this.#epoch || mirror !== this.#mirror) return [];
+    const drift = driftOf(mirror.table, found, this.#baseline, thorough);
+    if (drift.length > 0) this.#mirror = undefined;
+    return drift;
+  }
+
+  async counters(signal: AbortSignal): Promise<readonly Counter[]> {
+    const [epoch, blockSet] = [this.#epoch, this.#blockSet];
+    if (blockSet === undefined) return [];
+    const found = await this.#look(true, signal);
+    if (found === undefined) return [];
+    const hits = await this.#hits.read(found, (name) => this.#list('set', name, signal));
+    const { counters, stale } = countersOf(hits, new Attribution(blockSet));
+    if (epoch === this.#epoch) this.#stale = stale;
+    return counters;
+  }
+
+  async clear(signal: AbortSignal): Promise<void> {
+    this.#epoch += 1;
+    this.#mirror = undefined;
+    this.#applied = undefined;
+    this.#blockSet = undefined;
+    this.#forget();
+    await this.#session.stop();
+    await removeTable(this.#options.exec, signal);
+    this.#epoch += 1;
+  }
+
+  plan(): Plan | undefined {
+    if (this.#applied === undefined) return undefined;
+    return { backend: 'nftables', table: `${whole(this.#applied.table).join('\n')}\n` };
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#session.stop(), this.#cut.stop()]);
+  }
+
+  /** Applies the difference; if that fails the mirror was wrong, and the kernel is put right whole. */
+  async #update(
+    now: Table,
+    want: Table,
+    blockSet: BlockSet,
+    signal: AbortSignal,
+  ): Promise<Omit<Outcome, 'ms'>> {
+    const { steps, elements, rules } = diff(now, want, this.#stale);
+    if (steps?.length === 0) return { did: 'unchanged', elements: 0, rules: 0 };
+    try {
+      if (steps === undefined) await this.#replace(want, blockSet, true, signal);
+      else {
+        for (const step of steps) await this.#apply(step, elements, signal);
+        this.#hits.forget(this.#stale);
+        this.#stale = new Map();
+        // Rules that were written anew have other handles.
+        if (rules > 0) this.#baseline = (await this.#look(true, signal))?.chains;
+      }
+      return { did: 'update', elements, rules };
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#options.log.warn(
+        { error: messageOf(error) },
+        'a change did not go in as planned; all is applied anew',
+      );
+      return this.#resync(want, blockSet, signal);
+    }
+  }
+
+  async #resync(want: Table, blockSet: BlockSet, signal: AbortSignal): Promise<Omit<Outcome, 'ms'>> {
+    const there = await this.#look(true, signal);
+    await this.#replace(want, blockSet, there !== undefined, signal);
+    // The next change is a single one and should find the session open.
+    if (!this.#session.useless) await this.#session.run([], signal).catch(() => signal.throwIfAborted());
+    return { did: 'resync', elements: elementsIn(want), rules: ruleCount(want) };
+  }
+
+  /**
+   * The table anew in place of the old one. While one goes and the other comes a third one blocks. Counts of what stays
+   * blocked are taken over.
+   */
+  async #replace(want: Table, blockSet: BlockSet, isThere: boolean, signal: AbortSignal): Promise<void> {
+    const { exec } = this.#options;
+    if (isThere) await transact(exec, whole(want, undefined, NEXT), signal);
+    const there = await this.#look(true, signal);
+    const list = (name: string): Promise<Found | undefined> => this.#list('set', name, signal);
+    const hits = there === undefined ? new Map() : await this.#hits.read(there, list, true);
+    // What an entry has counted that was lifted meanwhile is not its successor's.
+    const before = this.#blockSet === undefined ? hits : kept(hits, new Attribution(this.#blockSet));
+    const counts = kept(before, new Attribution(blockSet));
+    this.#forget();
+    await transact(exec, whole(want, written(counts)), signal);
+    await transact(exec, removal(NEXT), signal);
+    const found = await this.#look(true, signal);
+    if (found === undefined) throw new TemporaryError('the table is gone already');
+    this.#baseline = found.chains;
+    this.#hits.begin(counts);
+  }
+
+  async #apply(step: Transaction, elements: number, signal: AbortSignal): Promise<void> {
+    const small = elements <= SESSION_ELEMENTS && !this.#session.useless;
+    return small ? this.#session.run(step, signal) : transact(this.#options.exec, step, signal);
+  }
+
+  #forget(): void {
+    this.#hits.begin(new Map());
+    this.#stale = new Map();
+    this.#baseline = undefined;
+  }
+
+  /** Whether this check compares the elements too. */
+  #isThorough(table: Table): boolean {
+    this.#checks += 1;
+    return elementsIn(table) <= CHECKED_ALWAYS || this.#checks % ONE_IN === 0;
+  }
+
+  async #look(terse: boolean, signal: AbortSignal): Promise<Found | undefined> {
+    const text = await listTable(this.#options.exec, terse, signal);
+    const found = text === undefined ? undefined : readOrThrow(text);
+    return found?.there ? found : undefined;
+  }
+
+  async #list(kind: 'set' | 'map', name: string, signal: AbortSignal): Promise<Found | undefined> {
+    const text = await listSet(this.#options.exec, kind, name, signal);
+    return text === undefined ? undefined : readOrThrow(text);
+  }
+}
+
+function readOrThrow(text: string): Found {
+  const found = parseListing(text);
+  if (found === undefined) throw new TemporaryError('nft printed what is no listing');
+  return found;
+}

@@ -1,0 +1,214 @@
+import { TABLE } from './names.ts';
+import { type ChainPlan, elementsOf, type SetPlan, type Table } from './table.ts';
+
+/** More elements than this in one command cost the tool memory (200,000: 212 MB). */
+const ELEMENTS_A_COMMAND = 500;
+
+/** Commands of nft(8), a line each, that come into force at once, or none does. */
+export type Transaction = readonly string[];
+
+/** What it takes to get from one table to another. */
+export interface Change {
+  /** One after the other, each in force before the next; undefined if only a table in place of the other will do. */
+  readonly steps: readonly Transaction[] | undefined;
+  /** Elements added or removed. */
+  readonly elements: number;
+  /** Rules written. */
+  readonly rules: number;
+}
+
+/**
+ * What leads from one table to another. A packet that is on its way through the rules while a transaction comes into force
+ * may meet a set as it was and the next one as it is, so a transaction either only blocks more or only blocks less: first
+ * what blocks comes and what excepts goes, then what excepts comes and what blocks goes. What is blocked before and after
+ * is never let through on the way. Where that would block what is blocked neither before nor after (a block that comes
+ * with its exceptions), and where a rule, a map's verdict or the home becomes another, there are no steps. `gone` are
+ * elements of counting sets that are no longer wanted.
+ */
+export function diff(
+  now: Table,
+  want: Table,
+  gone: ReadonlyMap<string, readonly string[]> = new Map(),
+): Change {
+  const sets = changedSets(now, want);
+  const chains = changedChains(now, want);
+  const elements = sets.changed.reduce((sum, { added, removed }) => sum + added.length + removed.length, 0);
+  const rules = [...chains.more, ...chains.less, ...chains.other].reduce(
+    (sum, [, one]) => sum + one.rules.length,
+    0,
+  );
+  if (chains.other.length > 0 || !isSteady(sets.changed)) return { steps: undefined, elements, rules };
+  const lines = (verb: 'add' | 'delete', passing: boolean): string[] =>
+    sets.changed
+      .filter(({ role }) => (role === 'passes') === passing)
+      .flatMap(({ name, added, removed }) => elementLines(verb, name, verb === 'add' ? added : removed));
+  const counted = [...gone].filter(([name]) => want.sets.has(name));
+  const blocksMore = [
+    ...sets.made.map(([name, set]) => `add ${set.kind} ${TABLE} ${name} { ${set.declared} }`),
+    ...chains.more
+      .filter(([name]) => !now.chains.has(name))
+      .map(([name, chain]) => addChain(TABLE, name, chain)),
+    ...lines('delete', true),
+    ...lines('add', false),
+    ...chains.more.flatMap(rewrite),
+  ];
+  const blocksLess = [
+    ...chains.less.flatMap(rewrite),
+    ...chains.gone.map((name) => `flush chain ${TABLE} ${name}`),
+    ...lines('delete', false),
+    ...lines('add', true),
+    ...sets.gone.map(([name, { kind }]) => `delete ${kind} ${TABLE} ${name}`),
+    ...chains.gone.map((name) => `delete chain ${TABLE} ${name}`),
+  ];
+  const [first, ...rest] = [blocksMore, blocksLess].filter((step) => step.length > 0);
+  if (first === undefined) return { steps: [], elements, rules };
+  const stale = counted.flatMap(([name, those]) => elementLines('delete', name, those));
+  return { steps: [[...stale, ...first], ...rest], elements, rules };
+}
+
+/**
+ * The whole table, in place of whatever has its name. `counted` are elements of counting sets, as they were counted so
+ * far.
+ */
+export function whole(
+  want: Table,
+  counted: ReadonlyMap<string, readonly string[]> = new Map(),
+  table = TABLE,
+): Transaction {
+  const sets = [...want.sets];
+  return [
+    ...removal(table),
+    `add table ${table}`,
+    ...sets.map(([name, set]) => `add ${set.kind} ${table} ${name} { ${set.declared} }`),
+    ...[...want.chains].map(([name, chain]) => addChain(table, name, chain)),
+    ...sets.flatMap(([name, set]) =>
+      elementLines('add', name, [...elementsOf(set), ...(counted.get(name) ?? [])], table),
+    ),
+    ...[...want.chains].flatMap(([name, { rules }]) =>
+      rules.map((rule) => `add rule ${table} ${name} ${rule}`),
+    ),
+  ];
+}
+
+/** Takes a table away, also if there is none: deleting what is not there is a failure. */
+export function removal(table = TABLE): Transaction {
+  return [`add table ${table}`, `delete table ${table}`];
+}
+
+export function ruleCount({ chains }: Table): number {
+  return chains.values().reduce((sum, { rules }) => sum + rules.length, 0);
+}
+
+function rewrite([name, { rules }]: readonly [string, ChainPlan]): string[] {
+  return [`flush chain ${TABLE} ${name}`, ...rules.map((rule) => `add rule ${TABLE} ${name} ${rule}`)];
+}
+
+function addChain(table: string, name: string, { hook }: ChainPlan): string {
+  return `add chain ${table} ${name}${hook === undefined ? '' : ` { ${hook} }`}`;
+}
+
+function elementLines(
+  verb: 'add' | 'delete',
+  set: string,
+  elements: readonly string[],
+  table = TABLE,
+): string[] {
+  const lines: string[] = [];
+  for (let i = 0; i < elements.length; i += ELEMENTS_A_COMMAND)
+    lines.push(`${verb} element ${table} ${set} { ${elements.slice(i, i + ELEMENTS_A_COMMAND).join(', ')} }`);
+  return lines;
+}
+
+interface ChangedSet {
+  readonly name: string;
+  readonly kind: SetPlan['kind'];
+  readonly role: Role;
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** What more elements do: packets are dropped, or let through; the home does both. */
+type Role = 'blocks' | 'passes' | 'home';
+
+function roleOf(name: string): Role {
+  const [, letter = ''] = /^([a-z]+)[46]/.exec(name) ?? [];
+  if (letter === 'h') return 'home';
+  return ['u', 'k', 'a', 'x', 'an', 'am', 'xm', 'anm'].includes(letter) ? 'passes' : 'blocks';
+}
+
+/**
+ * Whether two transactions will do (see `diff`). Known addresses come and go all the time: they matter to what is blocked
+ * by MAC or for everyone alone. What is blocked for everyone, and who is asked about it, must not cross either.
+ */
+function isSteady(changed: readonly ChangedSet[]): boolean {
+  const some = (which: 'added' | 'removed', is: (one: ChangedSet) => boolean): boolean =>
+    changed.some((one) => one[which].length > 0 && is(one));
+  const blocks = ({ role }: ChangedSet): boolean => role === 'blocks';
+  const passes = (one: ChangedSet): boolean => one.role === 'passes' && !known(one);
+  const known = ({ name }: ChangedSet): boolean => /^k[46]$/.test(name);
+  const everyone = ({ name }: ChangedSet): boolean => /^e[46]$/.test(name);
+  const asked = ({ name }: ChangedSet): boolean => /^lm?[46]/.test(name);
+  const byMac = (one: ChangedSet): boolean => everyone(one) || /^[a-z]+m[46]/.test(one.name);
+  const together = (one: typeof blocks, other: typeof blocks): boolean =>
+    (['added', 'removed'] as const).some((which) => some(which, one) && some(which, other));
+  const crossed = (one: typeof blocks, other: typeof blocks): boolean =>
+    (some('added', one) && some('removed', other)) || (some('removed', one) && some('added', other));
+  if (changed.some(({ role }) => role === 'home') || crossed(passes, passes)) return false;
+  if (changed.some(({ kind, added, removed }) => kind === 'map' && added.length > 0 && removed.length > 0))
+    return false;
+  return !together(blocks, passes) && !together(known, byMac) && !crossed(everyone, asked);
+}
+
+function changedSets(now: Table, want: Table) {
+  const made = [...want.sets].filter(([name]) => !now.sets.has(name));
+  const gone = [...now.sets].filter(([name]) => !want.sets.has(name));
+  const changed: ChangedSet[] = [];
+  for (const [name, set] of want.sets) {
+    const { added, removed } = changedElements(now.sets.get(name), set);
+    const { kind } = set;
+    if (added.length + removed.length > 0) changed.push({ name, kind, role: roleOf(name), added, removed });
+  }
+  // Elements of maps that go refer to chains that may go as well.
+  for (const [name, set] of gone)
+    changed.push({ name, kind: set.kind, role: roleOf(name), added: [], removed: [...elementsOf(set)] });
+  return { made, gone, changed };
+}
+
+/** An element that leaves one part and comes with another has not moved. */
+function changedElements(now: SetPlan | undefined, want: SetPlan): { added: string[]; removed: string[] } {
+  const added = new Set<string>();
+  const removed = new Set<string>();
+  for (const [key, elements] of want.parts) {
+    const there = now?.parts.get(key);
+    if (there === elements) continue;
+    for (const one of elements) if (!there?.has(one)) added.add(one);
+  }
+  for (const [key, elements] of now?.parts ?? []) {
+    const there = want.parts.get(key);
+    if (there === elements) continue;
+    for (const one of elements) if (!there?.has(one)) removed.add(one);
+  }
+  return { added: [...added.difference(removed)], removed: [...removed.difference(added)] };
+}
+
+/** Chains that are new or only longer, only shorter, or other ones; and those that go. */
+function changedChains(now: Table, want: Table) {
+  const more: [string, ChainPlan][] = [];
+  const less: [string, ChainPlan][] = [];
+  const other: [string, ChainPlan][] = [];
+  for (const [name, chain] of want.chains) {
+    const before = now.chains.get(name)?.rules ?? [];
+    const { rules } = chain;
+    const [inAfter, inBefore] = [isWithin(before, rules), isWithin(rules, before)];
+    if (inAfter && inBefore && now.chains.has(name)) continue;
+    (inAfter ? more : inBefore ? less : other).push([name, chain]);
+  }
+  return { more, less, other, gone: [...now.chains.keys()].filter((name) => !want.chains.has(name)) };
+}
+
+/** True if the first has nothing that the second has not, in the same order. */
+function isWithin(few: readonly string[], many: readonly string[]): boolean {
+  let at = 0;
+  for (const one of many) if (one === few[at]) at += 1;
+  return at === few.length;
+}

@@ -1,0 +1,50 @@
+import { messageOf, TemporaryError } from '../../../errors.ts';
+import type { Log } from '../../../log.ts';
+import type { Exec } from '../../exec.ts';
+import { transact } from './nft.ts';
+import { parseListing } from './read.ts';
+
+const PROBE = 'inet hedgerow_probe';
+const TIMEOUT_MS = 10_000;
+/** Everything of a kind that our table has, with nothing at the hook. */
+const MAKE = [
+  `add table ${PROBE}`,
+  `add set ${PROBE} pairs { type ipv4_addr . ipv4_addr; }`,
+  `add set ${PROBE} networks { type ether_addr . ipv6_addr; }`,
+  `add set ${PROBE} home { type ipv6_addr; flags interval; }`,
+  `add set ${PROBE} hits { type ipv4_addr; size 16; flags dynamic; counter; }`,
+  `add map ${PROBE} wide { type ipv4_addr : verdict; }`,
+  `add chain ${PROBE} there`,
+  `add chain ${PROBE} here`,
+  `add rule ${PROBE} there update @hits { ip saddr }`,
+  `add rule ${PROBE} there counter drop`,
+  `add rule ${PROBE} here ip saddr . ip daddr @pairs goto there`,
+  `add rule ${PROBE} here ether saddr . ip6 daddr & ffff:: ^ 0:8000:: @networks goto there`,
+  `add rule ${PROBE} here ip6 daddr != @home return`,
+  `add rule ${PROBE} here ip saddr vmap @wide`,
+  `add element ${PROBE} pairs { 192.0.2.1 . 192.0.2.2 }`,
+  `add element ${PROBE} networks { 02:00:00:00:00:01 . 2001:8000:: }`,
+  `add element ${PROBE} home { 2001:db8::/32 }`,
+  `add element ${PROBE} wide { 192.0.2.1 : jump there }`,
+];
+
+/**
+ * Tries nftables by doing: makes a table with all that ours needs, reads it as JSON, and takes it away. Throws
+ * TemporaryError or UnavailableError with what the tool said.
+ */
+export async function probeNft(exec: Exec, log: Log, signal: AbortSignal): Promise<void> {
+  try {
+    await transact(exec, MAKE, signal);
+    const { code, stdout, stderr } = await exec.run(['nft', '-j', 'list', 'table', ...PROBE.split(' ')], {
+      timeoutMs: TIMEOUT_MS,
+      signal,
+    });
+    const pairs = code === 0 ? parseListing(stdout, PROBE.split(' '))?.sets.get('pairs') : undefined;
+    if (pairs?.[0] !== '192.0.2.1 . 192.0.2.2')
+      throw new TemporaryError(`nft does not list as JSON: ${stderr.trim().slice(0, 300)}`);
+  } finally {
+    await exec
+      .run(['nft', 'delete', 'table', ...PROBE.split(' ')], { timeoutMs: TIMEOUT_MS })
+      .catch((error: unknown) => log.debug({ error: messageOf(error) }, 'a probe table was not removed'));
+  }
+}

@@ -1,0 +1,119 @@
+import { messageOf } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { BlockSet } from '../../policy/block-set.ts';
+import type { Exec } from '../exec.ts';
+import type { Backend, Counter, Drift, Outcome, Plan } from './backend.ts';
+import { listSizes, restoreSets } from './ipset.ts';
+import { Iptables, VARIANTS } from './iptables.ts';
+import { parseSetName } from './names.ts';
+import { removeTable } from './nft/nft.ts';
+import { removal } from './resync.ts';
+
+/**
+ * Takes out of the kernel what the backend of this name has left there, maybe in another life of the agent. True if there
+ * was something; a tool that is missing has left nothing. Throws TemporaryError.
+ */
+export async function removeRemains(
+  of: 'ipset' | 'nftables',
+  exec: Exec,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    return of === 'ipset' ? await removeIpset(exec, signal) : await removeTable(exec, signal);
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+/** Only where sets of ours are: to read a table of iptables makes it. */
+async function removeIpset(exec: Exec, signal: AbortSignal): Promise<boolean> {
+  const sizes = await listSizes(exec, signal);
+  if (![...sizes.keys()].some((name) => parseSetName(name) !== undefined)) return false;
+  for (const variant of VARIANTS) {
+    const iptables = new Iptables(exec, variant);
+    const found = await iptables.found(signal).catch((error: unknown) => {
+      if (isMissing(error)) return undefined;
+      throw error;
+    });
+    if (found !== undefined) await iptables.restore(removal({ sizes, found }).texts, signal);
+  }
+  const nothing = { chains: new Map(), jumps: [] };
+  const { lines } = removal({ sizes, found: { 4: nothing, 6: nothing } });
+  await restoreSets(exec, `${lines.join('\n')}\n`, signal);
+  return true;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && error.name === 'UnavailableError';
+}
+
+/**
+ * A backend that takes over from another one: what it wants is in force before what the other has left goes, so that
+ * nothing passes when the backend changes at a restart. As long as that has not gone nothing is acknowledged, for what is
+ * lifted would go on being blocked.
+ */
+export class Successor implements Backend {
+  readonly #backend: Backend;
+  readonly #exec: Exec;
+  readonly #log: Log;
+  readonly #former: 'ipset' | 'nftables';
+  #gone = false;
+
+  constructor(backend: Backend, former: 'ipset' | 'nftables', options: { exec: Exec; log: Log }) {
+    this.#backend = backend;
+    this.#former = former;
+    this.#exec = options.exec;
+    this.#log = options.log;
+  }
+
+  get name(): Backend['name'] {
+    return this.#backend.name;
+  }
+
+  describe(): { readonly name: string; readonly detail: string } {
+    return this.#backend.describe();
+  }
+
+  async set(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
+    const outcome = await this.#backend.set(want, signal);
+    if (!this.#gone) await this.#removeFormer(signal);
+    return outcome;
+  }
+
+  check(signal: AbortSignal): Promise<readonly Drift[]> {
+    return this.#backend.check(signal);
+  }
+
+  counters(signal: AbortSignal): Promise<readonly Counter[]> {
+    return this.#backend.counters(signal);
+  }
+
+  async clear(signal: AbortSignal): Promise<void> {
+    await this.#backend.clear(signal);
+    await this.#removeFormer(signal);
+  }
+
+  plan(): Plan | undefined {
+    return this.#backend.plan();
+  }
+
+  stop(): Promise<void> {
+    return this.#backend.stop();
+  }
+
+  async #removeFormer(signal: AbortSignal): Promise<void> {
+    const [former, backend] = [this.#former, this.name];
+    try {
+      const removed = await removeRemains(former, this.#exec, signal);
+      if (removed) this.#log.info({ former, backend }, 'another backend takes over from the one before');
+      this.#gone = true;
+    } catch (error) {
+      this.#log.warn(
+        { former, error: messageOf(error) },
+        'what the backend before has left could not be removed',
+      );
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { FakeBackend } from '../../../../src/local/enforce/fake-backend.ts';
+import { removeRemains, Successor } from '../../../../src/local/enforce/remains.ts';
+import { silentLog } from '../../../../src/log.ts';
+import { blockSet } from './block-sets.ts';
+import { ScriptedExec } from './scripted-exec.ts';
+
+const { signal } = new AbortController();
+const SETS = 'Name: hedge-R-4\nNumber of entries: 1\nName: mine\nNumber of entries: 2\n';
+
+test('what ipset has left goes from the variant that has it, and what is not ours stays', async () => {
+  const exec = new ScriptedExec((argv) => {
+    if (argv === 'ipset list -t') return { stdout: SETS };
+    if (argv.includes('-save'))
+      return argv.includes('legacy') ? undefined : { stdout: ':HEDGEROW - [0:0]\n-A FORWARD -j HEDGEROW\n' };
+    return {};
+  });
+  expect(await removeRemains('ipset', exec, signal)).toBe(true);
+  const wrote = exec.ran.filter(({ input }) => input !== undefined);
+  expect(wrote.map(({ argv }) => argv.split(' ')[0])).toContain('iptables-nft-restore');
+  expect(wrote[0]?.input).toBe('*mangle\n:HEDGEROW - [0:0]\n-D FORWARD -j HEDGEROW\n-X HEDGEROW\nCOMMIT\n');
+  expect(wrote.at(-1)).toEqual({ argv: 'ipset -exist restore', input: 'destroy hedge-R-4\n' });
+});
+
+test('without sets of ours no table of iptables is read, for that would make it', async () => {
+  const exec = new ScriptedExec(() => ({ stdout: 'Name: mine\nNumber of entries: 2\n' }));
+  expect(await removeRemains('ipset', exec, signal)).toBe(false);
+  expect(exec.ran.map(({ argv }) => argv)).toEqual(['ipset list -t']);
+});
+
+test('a tool that is missing has left nothing', async () => {
+  const exec = new ScriptedExec(() => undefined);
+  expect(await removeRemains('ipset', exec, signal)).toBe(false);
+  expect(await removeRemains('nftables', exec, signal)).toBe(false);
+});
+
+test('the new is in force before the old goes; once, and nothing is acknowledged before it has gone', async () => {
+  const backend = new FakeBackend();
+  let broken = true;
+  const exec = new ScriptedExec((argv) => {
+    expect(backend.outcomes.length).toBeGreaterThan(0);
+    return argv === 'ipset list -t' && broken ? { code: 1, stderr: 'busy' } : { stdout: SETS };
+  });
+  const successor = new Successor(backend, 'ipset', { exec, log: silentLog });
+  expect(exec.ran).toEqual([]);
+  await expect(successor.set(blockSet([]), signal)).rejects.toThrow('busy');
+  broken = false;
+  expect((await successor.set(blockSet([]), signal)).did).toBe('unchanged');
+  const ran = exec.ran.length;
+  await successor.set(blockSet([]), signal);
+  expect(exec.ran).toHaveLength(ran);
+  expect(successor.name).toBe('fake');
+  await successor.clear(signal);
+  expect(exec.ran.length).toBeGreaterThan(ran);
+});
