@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config';
 const WORKERS = 2;
 
 /** Those of test/netns that are one process, and no house of agents. */
-const ALONE = 'test/netns/{discovery,enforce,external,halt,ipset,observe,port-mapping}*.test.ts';
+const ALONE =
+  'test/netns/{discovery,enforce,external,halt,ipset,nft,observe,port-mapping,token-log}*.test.ts';
 
 /**
  * Tests that wait on sockets, brokers, the kernel and other processes run beside each other, after those that do not; those with
