@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** The machines have two cores; by default one of them would be left alone. */
 const WORKERS = 2;
+/** Of tests that mostly wait for others. */
+const WAITING = 3;
 
 /** Those of test/netns that are one process, and no house of agents. */
 const ALONE =
@@ -11,18 +13,13 @@ const ALONE =
  * Tests that wait on sockets, brokers, the kernel and other processes run beside each other, after those that do not; those with
  * a house of agents, which take both cores, run one file at a time, after all others.
  */
-const real = (
-  name: string,
-  groupOrder: number,
-  fileParallelism: boolean,
-  include = `test/${name}/**/*.test.ts`,
-) => ({
+const real = (name: string, groupOrder: number, workers: number, include = `test/${name}/**/*.test.ts`) => ({
   test: {
     name,
     include: [include],
     pool: 'forks' as const,
-    fileParallelism,
-    ...(fileParallelism ? { maxWorkers: WORKERS } : {}),
+    maxWorkers: workers,
+    fileParallelism: workers > 1,
     sequence: { groupOrder },
     testTimeout: 60_000,
     hookTimeout: 60_000,
@@ -41,12 +38,12 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
-      real('p2p', 1, true),
-      real('doors', 1, true),
-      real('mqtt', 1, true),
-      real('durability', 2, true),
-      real('kernel', 2, true, ALONE),
-      { test: { ...real('netns', 3, false).test, exclude: [ALONE] } },
+      real('p2p', 1, WORKERS),
+      real('doors', 2, WAITING),
+      real('mqtt', 2, WAITING),
+      real('durability', 2, WAITING),
+      real('kernel', 2, WAITING, ALONE),
+      { test: { ...real('netns', 3, 1).test, exclude: [ALONE] } },
     ],
   },
 });
