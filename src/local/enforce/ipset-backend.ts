@@ -11,13 +11,14 @@ import { CounterBook, parseRuleCounts } from './counters.ts';
 import { driftOf } from './drift.ts';
 import { isRead } from './exceptions.ts';
 import { listElements, listSizes, restoreSets, saveSets } from './ipset.ts';
-import { IpsetSession } from './ipset-session.ts';
+import { ipsetSession } from './ipset-session.ts';
 import type { Iptables } from './iptables.ts';
 import { type Change, diff, type Step } from './plan.ts';
 import { fillLines, type Look, narrow, removal, widen } from './resync.ts';
 import { compile, type Rulebook } from './rulebook.ts';
 import { assignSlots, type SlotMemory } from './slots.ts';
 import { withSpares } from './spares.ts';
+import type { ToolSession } from './tool-session.ts';
 
 /** More lines than this go through one `ipset restore` of their own, which is faster from here on. */
 const SESSION_LINES = 2_000;
@@ -36,7 +37,7 @@ export interface IpsetBackendOptions {
 export class IpsetBackend implements Backend {
   readonly name = 'ipset';
   readonly #options: IpsetBackendOptions;
-  readonly #session: IpsetSession;
+  readonly #session: ToolSession;
   readonly #cut: ConntrackCut;
   readonly #counters = new CounterBook();
   /** What the kernel holds, as far as it was acknowledged and nothing has shaken it. */
@@ -51,7 +52,7 @@ export class IpsetBackend implements Backend {
     const wrong = options.wan.find((device) => !INTERFACE.test(device));
     if (wrong !== undefined) throw new ConfigError(`wan: ${JSON.stringify(wrong)} is no interface name`);
     this.#options = options;
-    this.#session = new IpsetSession(options.exec, options.clock);
+    this.#session = ipsetSession(options.exec, options.clock);
     this.#cut = new ConntrackCut(options.exec, options.clock, options.log);
   }
 

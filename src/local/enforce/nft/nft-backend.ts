@@ -5,6 +5,7 @@ import type { BlockSet } from '../../../policy/block-set.ts';
 import type { Exec } from '../../exec.ts';
 import { type Backend, type Counter, type Drift, INTERFACE, type Outcome, type Plan } from '../backend.ts';
 import { ConntrackCut } from '../conntrack-cut.ts';
+import type { ToolSession } from '../tool-session.ts';
 import { type Compiled, compile } from './compile.ts';
 import { Attribution, countersOf, HitBook, kept, written } from './counters.ts';
 import { type Baseline, driftOf } from './drift.ts';
@@ -12,7 +13,7 @@ import { NEXT } from './names.ts';
 import { listSet, listTable, removeTable, transact } from './nft.ts';
 import { diff, removal, ruleCount, type Transaction, whole } from './plan.ts';
 import { type Found, parseListing } from './read.ts';
-import { NftSession } from './session.ts';
+import { nftSession } from './session.ts';
 import { elementsIn, type Table } from './table.ts';
 
 /** More elements than this go through one `nft -f` of their own: a line of the session takes no more. */
@@ -38,7 +39,7 @@ export interface NftBackendOptions {
 export class NftBackend implements Backend {
   readonly name = 'nftables';
   readonly #options: NftBackendOptions;
-  readonly #session: NftSession;
+  readonly #session: ToolSession;
   readonly #cut: ConntrackCut;
   readonly #hits = new HitBook();
   /** What the kernel holds, as far as it was acknowledged and nothing has shaken it. */
@@ -58,7 +59,7 @@ export class NftBackend implements Backend {
     const wrong = options.wan.find((device) => !INTERFACE.test(device));
     if (wrong !== undefined) throw new ConfigError(`wan: ${JSON.stringify(wrong)} is no interface name`);
     this.#options = options;
-    this.#session = new NftSession(options.exec, options.clock);
+    this.#session = nftSession(options.exec, options.clock);
     this.#cut = new ConntrackCut(options.exec, options.clock, options.log);
   }
 

@@ -1,16 +1,17 @@
 import { beforeEach, expect, test } from 'vitest';
-import { IpsetSession } from '../../../../src/local/enforce/ipset-session.ts';
+import { ipsetSession } from '../../../../src/local/enforce/ipset-session.ts';
+import type { ToolSession } from '../../../../src/local/enforce/tool-session.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { ScriptedExec, settle } from './scripted-exec.ts';
 
 const { signal } = new AbortController();
 let exec: ScriptedExec;
 let clock: FakeClock;
-let session: IpsetSession;
+let session: ToolSession;
 beforeEach(() => {
   exec = new ScriptedExec(() => undefined);
   clock = new FakeClock();
-  session = new IpsetSession(exec, clock);
+  session = ipsetSession(exec, clock);
 });
 const child = (n = 0) => {
   const one = exec.children[n];
