@@ -49,8 +49,7 @@ export function wire(options: NetworkOptions) {
     trusted: (peer) => trusted(peer) || guests.lets(peer),
     member: trusted,
     onHandshake: (peer, connection) => trusted(peer) && traffic.watch(peer, connection),
-    // What is gossiped is for members: a guest neither hears it nor is heard.
-    muted: (peer) => !trusted(peer) || gossip.muted(peer),
+    muted: (peer) => gossip.muted(peer),
     onRefused: (direction) => followed.refused(direction, counters),
     onOpen: (peer, connection) => (trusted(peer) ? news.opened(peer, connection) : guests.opened(connection)),
     onClose: (peer, connection) => news.closed(peer, connection),

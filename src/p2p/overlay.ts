@@ -113,7 +113,10 @@ export class Overlay {
         gossip: gossipsub(gossipOptions(topics, muted)),
       },
     });
-    node.addEventListener('connection:open', (event) => this.#told(event.detail, this.#options.onOpen));
+    node.addEventListener('connection:open', (event) => {
+      this.#confine(event.detail);
+      this.#told(event.detail, this.#options.onOpen);
+    });
     node.addEventListener('connection:close', (event) => this.#told(event.detail, this.#options.onClose));
     node.addEventListener('peer:identify', (event) => {
       const peer = peerKeyOf(event.detail.peerId);
@@ -181,7 +184,7 @@ export class Overlay {
         else if (whom === 'members' && !member(peer)) stream.abort(new Error('for members only'));
         else run(peer, stream, connection);
       },
-      { maxInboundStreams: 2, maxOutboundStreams: 2 },
+      { maxInboundStreams: 2, maxOutboundStreams: 2, runOnLimitedConnection: whom === 'guests' },
     );
   }
 
@@ -225,6 +228,15 @@ export class Overlay {
     } finally {
       if (peer !== undefined && this.#reaching.get(peer) === onReached) this.#reaching.delete(peer);
     }
+  }
+
+  /**
+   * With a guest no stream may run in either direction that does not say that it may: above all no gossip, which goes to whoever
+   * subscribes, and whose scores are remembered for seconds when a member is evicted.
+   */
+  #confine(connection: Connection): void {
+    const peer = peerKeyOf(connection.remotePeer);
+    if (peer === undefined || !this.#options.member(peer)) connection.limits = {};
   }
 
   #running(): Node {

@@ -1,27 +1,22 @@
 import { connect } from 'node:net';
-import { identify } from '@libp2p/identify';
-import type { Libp2p } from '@libp2p/interface';
-import { noise } from '@libp2p/noise';
-import { preSharedKey } from '@libp2p/pnet';
-import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
+import { setTimeout } from 'node:timers/promises';
+import { type Libp2p, stop } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { createLibp2p } from 'libp2p';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ALIVE_PROTOCOL } from '../../src/p2p/alive/alive.ts';
 import { frame } from '../../src/p2p/frames.ts';
-import { libp2pKeyOf } from '../../src/p2p/identity.ts';
+import { topicsOf } from '../../src/p2p/gossip.ts';
 import { FAREWELL_PROTOCOL } from '../../src/p2p/joining/farewells.ts';
 import { JOIN_PROTOCOL } from '../../src/p2p/joining/guests.ts';
-import { generateKey, type SigningKey } from '../../src/p2p/keys.ts';
+import { generateKey } from '../../src/p2p/keys.ts';
 import { SYNC_PROTOCOL } from '../../src/p2p/sync/sync.ts';
 import { encodeSync } from '../../src/p2p/sync/sync-wire.ts';
-import { toHex } from '../../src/policy/crypto.ts';
 import { addressOf, equal, eventually, House, type Router, writeBlock } from './house.ts';
 import { inviting } from './inviting.ts';
+import { outsider } from './outsider.ts';
 
 let house = new House();
-let nodes: Libp2p[] = [];
+let stops: (() => Promise<void>)[] = [];
 let a: Router;
 let b: Router;
 
@@ -34,30 +29,10 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await Promise.all(nodes.map((node) => node.stop()));
-  nodes = [];
+  await Promise.all(stops.map((stop) => stop()));
+  stops = [];
   await house.stop();
 });
-
-/** A bare libp2p node that speaks no protocol of ours by itself. */
-async function outsider(key: SigningKey, psk: Uint8Array | undefined): Promise<Libp2p> {
-  const file =
-    psk === undefined
-      ? undefined
-      : new TextEncoder().encode(`/key/swarm/psk/1.0.0/\n/base16/\n${toHex(psk)}`);
-  const node = await createLibp2p({
-    privateKey: libp2pKeyOf(key),
-    addresses: { listen: [] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    connectionMonitor: { enabled: false },
-    ...(file === undefined ? {} : { connectionProtector: preSharedKey({ psk: file }) }),
-    services: { identify: identify() },
-  });
-  nodes.push(node);
-  return node;
-}
 
 /** What a stranger gets: the protocols on which a stream came up, out of those that a router speaks. */
 async function streamsOf(node: Libp2p, router: Router): Promise<string[]> {
@@ -90,7 +65,7 @@ describe('a stranger', () => {
     ['with a wrong pre-shared key', () => new Uint8Array(32).fill(9)],
     ['with the pre-shared key', () => house.psk],
   ])('%s gets no stream', async (_, psk) => {
-    const node = await outsider(generateKey(), psk());
+    const node = await outsider(generateKey(), psk(), stops);
     expect(await streamsOf(node, a)).toEqual([]);
     await eventually('no connection stays', () => node.getConnections().length === 0);
     expect(a.network?.peers().every((peer) => peer.connections === 0)).toBe(true);
@@ -127,7 +102,7 @@ it('a stranger with the key of an evicted member hears that it is evicted, and n
   });
   await a.network?.stop();
   await house.start(a, { door: inviting(house, a).door });
-  const node = await outsider(thief, house.psk);
+  const node = await outsider(thief, house.psk, stops);
   const heard: number[] = [];
   await node.handle(FAREWELL_PROTOCOL, (stream) => {
     stream.addEventListener('message', (event) => void heard.push(event.data.byteLength));
@@ -153,6 +128,40 @@ it('a stranger with the key of an evicted member hears that it is evicted, and n
   expect(a.replica.digest).toBe(digest);
   expect(a.network?.peers().map(({ peer }) => peer)).toEqual([b.key.peer]);
   await goesOn();
+});
+
+it('an evicted member that listens on gets no gossip, not even while it is told', async () => {
+  const spy = generateKey();
+  house.admit(a, spy.peer);
+  await a.network?.stop();
+  await house.start(a, { door: inviting(house, a).door });
+  const node = await outsider(spy, house.psk, stops);
+  // It takes its time to hear that it is evicted.
+  let visits = 0;
+  await node.handle(FAREWELL_PROTOCOL, () => void visits++);
+  const { gossip } = node.services;
+  const heard: number[] = [];
+  gossip.addEventListener('message', (event) => void heard.push(event.detail.data.byteLength));
+  gossip.subscribe(topicsOf(a.replica.home).ops);
+  const dial = () => node.dial(multiaddr(addressOf(a)), { signal: AbortSignal.timeout(5_000) });
+  await dial();
+  await eventually('a member hears what is gossiped', () => {
+    a.network?.announceOp(writeBlock(a, `d${a.replica.size}`).envelope);
+    return heard.length > 0;
+  });
+  const record = { kind: 'evict', peer: spy.peer, heads: [] } as const;
+  a.replica.author(a.key, a.run, { at: 1, by: 'test', over: [], add: [record] });
+  a.network?.membersChanged();
+  await eventually('it is cut off', () => node.getConnections().length === 0);
+  const before = heard.length;
+  await dial();
+  await eventually('it is let in to be told', () => visits > 0);
+  for (let n = 0; n < 20; n++) {
+    a.network?.announceOp(writeBlock(a, `secret${n}`).envelope);
+    await setTimeout(50);
+  }
+  expect(node.getConnections()).toHaveLength(1);
+  expect(heard.length).toBe(before);
 });
 
 describe('rubbish', () => {
@@ -181,7 +190,7 @@ describe('rubbish', () => {
     const bad = generateKey();
     house.admit(a, bad.peer);
     const digest = a.replica.digest;
-    const node = await outsider(bad, house.psk);
+    const node = await outsider(bad, house.psk, stops);
     await node.handle(ALIVE_PROTOCOL, () => {});
     const signal = AbortSignal.timeout(5_000);
     const stream = await node.dialProtocol(multiaddr(addressOf(a)), protocol, { signal });
@@ -195,7 +204,8 @@ describe('rubbish', () => {
 it('a member without gossip is noticed and redialled', async () => {
   const deaf = generateKey();
   house.admit(a, deaf.peer);
-  const node = await outsider(deaf, house.psk);
+  const node = await outsider(deaf, house.psk, stops);
+  await stop(node.services.gossip);
   await node.handle(ALIVE_PROTOCOL, () => {});
   await node.dial(multiaddr(addressOf(a)), { signal: AbortSignal.timeout(5_000) });
   const stream = await node.dialProtocol(multiaddr(addressOf(a)), ALIVE_PROTOCOL);
@@ -209,7 +219,7 @@ describe('a slow reader', () => {
     for (let i = 0; i < 3_000; i++) writeBlock(a, `d${i}`);
     const slow = generateKey();
     house.admit(a, slow.peer);
-    const node = await outsider(slow, house.psk);
+    const node = await outsider(slow, house.psk, stops);
     const signal = AbortSignal.timeout(5_000);
     const stream = await node.dialProtocol(multiaddr(addressOf(a)), SYNC_PROTOCOL, { signal });
     const say = (message: Parameters<typeof encodeSync>[0]) => stream.send(frame(encodeSync(message)));

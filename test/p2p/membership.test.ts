@@ -77,6 +77,11 @@ describe('a router that was evicted while it was away', () => {
     await eventually('it knows', () => !c.replica.isMember(c.key.peer));
     expect(c.replica.holds(op.id)).toBe(true);
     await eventually('the others are in step', () => talk(a, b));
+    // What was open when they learned it ends at once; whenever it comes back it is a guest.
+    await eventually(
+      'it is cut off',
+      () => c.network?.peers().every((peer) => peer.connections === 0) === true,
+    );
     for (const { replica } of [a, b, c]) {
       expect(replica.live.has(`${before.id}/0`)).toBe(true);
       expect(replica.live.has(`${own.id}/0`)).toBe(false);

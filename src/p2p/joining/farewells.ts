@@ -82,7 +82,11 @@ export class Farewells {
     const { clock, counters, log } = this.#options;
     try {
       await within(clock, VISIT_MS, this.#signal, 'farewell', async (signal) => {
-        const channel = new StreamChannel(await connection.newStream(FAREWELL_PROTOCOL, { signal }));
+        const stream = await connection.newStream(FAREWELL_PROTOCOL, {
+          signal,
+          runOnLimitedConnection: true,
+        });
+        const channel = new StreamChannel(stream);
         await channel.send(encodeFarewell(op));
         await channel.close(signal);
         // It hangs up when it has read that.

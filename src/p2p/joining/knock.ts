@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { messageOf, TemporaryError, UsageError } from '../../errors.ts';
+import type { PeerKey } from '../../policy/crypto.ts';
 import { homeIdOf } from '../../policy/genesis.ts';
 import { StreamChannel } from '../channel.ts';
 import { within } from '../deadline.ts';
@@ -41,6 +42,7 @@ const WHOLE_MS = 40_000;
 export async function knock(options: KnockOptions): Promise<Admitted> {
   const { token, clock, signal, transport } = options;
   const nothing = (): void => undefined;
+  const named = (peer: PeerKey) => token.admins.some((admin) => admin.peer === peer);
   const overlay = new Overlay({
     key: keyFromSeed(token.seed),
     psk: Buffer.from(token.psk, 'hex'),
@@ -48,8 +50,8 @@ export async function knock(options: KnockOptions): Promise<Admitted> {
     announce: [],
     topics: [],
     transport,
-    trusted: (peer) => token.admins.some((admin) => admin.peer === peer),
-    member: () => false,
+    trusted: named,
+    member: named,
     muted: () => true,
     onHandshake: nothing,
     onRefused: nothing,
