@@ -91,14 +91,14 @@ describe('while one kind of block takes the place of another', () => {
     expect(await backend.check(signal)).toEqual([]);
   };
 
-  test('nothing of what both block passes', async () => {
+  test('nothing of what both block passes', { timeout: 120_000 }, async () => {
     await (await open()).set(eitherWay[0] ?? none, signal);
     const { sent, passed } = await during(BLOCKED, 5_000, () => change(1, 2, 3));
     expect(sent).toBeGreaterThan(3_000);
     expect(passed).toBe(0);
   });
 
-  test('all of what neither blocks passes', async () => {
+  test('all of what neither blocks passes', { timeout: 120_000 }, async () => {
     await (await open()).set(eitherWay[0] ?? none, signal);
     const counted = await countThrough();
     const { sent } = await during(NOT_BLOCKED, 5_000, () => change(4, 5));
