@@ -46,7 +46,10 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
   const { config, paths, wan, decider, replica, applied, onApplied, exec, clock, log } = options;
   const slots = new SlotsFile(paths.slots);
   const choice = await chooseBackend(config.enforce.backend, { exec, clock, log, slots, wan }, signal);
-  const backend = choice.role === 'enforcer' ? choice.backend : new DryRunBackend({ clock, log, wan });
+  const backend =
+    choice.role === 'enforcer'
+      ? choice.backend
+      : new DryRunBackend({ clock, log, wan, observing: choice.reason });
   const halts = new Halts({ path: paths.halt, clock, log });
   const kernel = new KernelGate(clock, () => applied.version);
   const enforcer: Enforcer = new Enforcer({
@@ -67,9 +70,5 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
   });
   halts.open(() => enforcer.notify());
   signal.addEventListener('abort', () => halts.stop(), { once: true });
-  const described =
-    choice.role === 'enforcer'
-      ? backend.describe()
-      : { name: 'observer', detail: `only observing: ${choice.reason}` };
-  return { enforcer, kernel, halts, backend: described };
+  return { enforcer, kernel, halts, backend: backend.describe() };
 }

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { getDefaultHighWaterMark, type Readable, setDefaultHighWaterMark, type Writable } from 'node:stream';
 import { execa } from 'execa';
 import { type Clock, repeat } from '../clock.ts';
@@ -44,7 +45,8 @@ export interface Child {
 export interface Exec {
   /**
    * Runs a command to its end. A command that fails is an answer (`code`), not an exception;
-   * a command that is not there throws UnavailableError. Output beyond 64 MiB ends it.
+   * a command that is not there throws UnavailableError. Output beyond 64 MiB ends it, and so does
+   * more than 256 KiB on standard error.
    */
   run(argv: readonly string[], options?: RunOptions): Promise<Finished>;
   /** Starts a long-lived child. The caller drains both outputs. */
@@ -52,6 +54,8 @@ export interface Exec {
 }
 
 const MAX_OUTPUT = 64 * 1024 * 1024;
+/** What a tool complains is read by people. */
+const MAX_ERROR_TEXT = 256 * 1024;
 /** A child that ran for this long is not in a crash loop. */
 const SETTLED_MS = 60_000;
 
@@ -64,15 +68,17 @@ export function createExec(prefix: readonly string[] = []): Exec {
   return {
     async run(argv, { input, timeoutMs = 10_000, signal } = {}) {
       const [file, args] = split(argv);
-      const result = await execa(file, args, {
+      const child = execa(file, args, {
         reject: false,
         timeout: timeoutMs,
         killSignal: 'SIGKILL',
-        maxBuffer: MAX_OUTPUT,
+        maxBuffer: { stdout: MAX_OUTPUT, stderr: MAX_ERROR_TEXT },
         stripFinalNewline: false,
         ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
         ...(signal ? { cancelSignal: signal } : {}),
       });
+      letGoWhenKilled(child.nodeChildProcess);
+      const result = await child;
       if (result.exitCode === undefined) {
         signal?.throwIfAborted();
         if (result.failed && result.code === 'ENOENT') throw notInstalled(argv[0], result);
@@ -93,6 +99,7 @@ export function createExec(prefix: readonly string[] = []): Exec {
           forceKillAfterDelay: 1_000,
         });
       const child = lazy ? withSmallStreams(start) : start();
+      letGoWhenKilled(child.nodeChildProcess);
       // A write to a child that is gone is told by `exited`; the stream's own error adds nothing.
       child.stdin.on('error', () => undefined);
       const exited = child.then(
@@ -114,6 +121,15 @@ export function createExec(prefix: readonly string[] = []): Exec {
       };
     },
   };
+}
+
+/** A child may have children that outlive it and hold its pipes: what was killed is not waited for until they end. */
+function letGoWhenKilled(child: ChildProcess): void {
+  child.once('exit', () => {
+    if (!child.killed) return;
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  });
 }
 
 /** A stream reads ahead as much as its mark, which a child's can only be given by default, while it is made. */

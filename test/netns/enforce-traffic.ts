@@ -1,7 +1,7 @@
 /**
  * Traffic for the tests of enforcement. Prints a growing number (packets or bytes) every 20 ms and at its end, which is
  * the end of its standard input.
- *   udp-send SOURCE TARGET PORT RATE   packets sent, RATE a second
+ *   udp-send SOURCE TARGET PORT RATE   packets sent, RATE a second; `A,B C,D`: from A to C and from B to D in turn
  *   udp-count PORT [REMOTE]            packets received; with REMOTE only its own
  *   tcp-serve PORT                     sends without end to whoever connects; bytes sent
  *   tcp-read SOURCE TARGET PORT        bytes read
@@ -17,13 +17,22 @@ const family = (address: string) => (address.includes(':') ? 'udp6' : 'udp4');
 
 if (mode === 'udp-send') {
   const [source = '', target = '', port = '', rate = '1000'] = args;
-  const socket = createSocket(family(target));
-  socket.on('error', () => undefined);
-  await new Promise<void>((resolve) => socket.bind({ address: source }, resolve));
+  const targets = target.split(',');
+  const sockets = await Promise.all(
+    source.split(',').map(async (address) => {
+      const socket = createSocket(family(address));
+      socket.on('error', () => undefined);
+      await new Promise<void>((resolve) => socket.bind({ address }, resolve));
+      return socket;
+    }),
+  );
   const begun = performance.now();
   const timer = setInterval(() => {
     const due = ((performance.now() - begun) * Number(rate)) / 1000;
-    for (; count < due; count++) socket.send('x', Number(port), target);
+    for (; count < due; count++) {
+      const way = count % sockets.length;
+      sockets[way]?.send('x', Number(port), targets[way]);
+    }
   }, 1);
   endings.push(() => clearInterval(timer));
 } else if (mode === 'udp-count') {

@@ -21,12 +21,16 @@ export interface World {
   /** Starts a part of enforce-traffic.ts; ends with the world. */
   traffic(host: Host, ...args: string[]): Traffic;
   run(host: Host | 'router', ...argv: string[]): Promise<string>;
+  /** Takes all rules, sets and connections out of the router's kernel, whoever made them. */
+  reset(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface Traffic {
   /** The newest number that it told: packets or bytes, since its start. */
   count(): number;
+  /** Resolves when it has told any number: what counts is there from then on. */
+  tells(): Promise<void>;
   /** Resolves when the number has reached this, rejects after 10 s. */
   reaches(count: number): Promise<void>;
   /** Ends it and resolves to its last number. */
@@ -121,20 +125,34 @@ export async function createWorld(): Promise<World> {
       return follow(child);
     },
     run: (name, ...argv) => must(argv, inside(name)),
+    reset: () =>
+      script(
+        'router',
+        `
+        nft flush ruleset
+        for each in iptables-legacy ip6tables-legacy; do
+          for table in mangle filter; do $each -t $table -F; $each -t $table -X; done
+        done
+        ipset destroy
+        conntrack -F 2> /dev/null`,
+      ),
     close,
   };
 }
 
 function follow(child: Child): Traffic {
   let count = 0;
+  const first = Promise.withResolvers<void>();
   child.stderr.pipe(process.stderr);
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => {
     count = Number(line);
+    first.resolve();
   });
   const ended = new Promise<void>((resolve) => lines.once('close', resolve));
   return {
     count: () => count,
+    tells: () => first.promise,
     async reaches(wanted) {
       for (let waited = 0; count < wanted; waited += 10) {
         if (waited > 10_000) throw new Error(`traffic stands at ${count} instead of ${wanted}`);

@@ -7,7 +7,7 @@ import { decodePrefix, encodePrefix } from '../../src/local/enforce/nft/names.ts
 import { diff, whole } from '../../src/local/enforce/nft/plan.ts';
 import { ownWriting, parseListing } from '../../src/local/enforce/nft/read.ts';
 import { elementsOf } from '../../src/local/enforce/nft/table.ts';
-import { prefixOf } from '../../src/policy/address.ts';
+import { canonicalAddress, prefixOf } from '../../src/policy/address.ts';
 import { blockSet, owner } from '../unit/local/enforce/block-sets.ts';
 import { NftModel } from '../unit/local/enforce/nft/model.ts';
 import { aBlockSet, expected, IDS, PACKETS, wans } from '../unit/local/enforce/small-world.ts';
@@ -150,6 +150,18 @@ test('a prefix is found again in the address that stands for it', () => {
       .map(([length, bits]) => prefixOf((bits >> BigInt(128 - length)) << BigInt(128 - length), length, 6)),
   );
   fc.assert(fc.property(prefix, (one) => decodePrefix(encodePrefix(one)) === one));
+  // The text of the address is canonical too, for it is compared with what the tool prints.
+  const short = fc.tuple(fc.integer({ min: 1, max: 64 }), fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }));
+  const usual = short.map(([length, bits]) =>
+    prefixOf((bits >> BigInt(64 - length)) << BigInt(128 - length), length, 6),
+  );
+  fc.assert(
+    fc.property(fc.oneof(prefix, usual), (one) => {
+      expect(canonicalAddress(encodePrefix(one))).toBe(encodePrefix(one));
+      expect(decodePrefix(encodePrefix(one))).toBe(one);
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test('no element that a tool could misread gets into a table', { timeout: 60_000 }, () => {

@@ -38,7 +38,7 @@ export async function lookAt({ config, exec, clock }: LookOptions, signal: Abort
   const agent = await askAgent(config.control.socket);
   const [tools, kernel, clockSynchronised, listening] = await Promise.all([
     toolsThere(exec, signal),
-    tryKernel({ exec, clock }, (capabilities >> NET_ADMIN) & 1n ? signal : undefined),
+    tryKernel({ config, exec, clock }, (capabilities >> NET_ADMIN) & 1n ? signal : undefined),
     synchronised(exec, signal),
     listeningOf(config, !agent.answers),
   ]);
@@ -97,12 +97,12 @@ async function toolsThere(exec: Exec, signal: AbortSignal): Promise<ReadonlySet<
 
 /** @param signal undefined when we may not try. */
 async function tryKernel(
-  { exec, clock }: Pick<LookOptions, 'exec' | 'clock'>,
+  { config, exec, clock }: LookOptions,
   signal: AbortSignal | undefined,
 ): Promise<Machine['kernel']> {
   if (signal === undefined) return { asked: false, problem: undefined };
   const options = { exec, clock, log: silentLog, slots: createSlotMemory(), wan: [] };
-  const choice = await chooseBackend('auto', options, signal);
+  const choice = await chooseBackend(config.enforce.backend, options, signal);
   if (choice.role === 'observer') return { asked: true, problem: choice.reason };
   await choice.backend.stop();
   return { asked: true, problem: undefined };

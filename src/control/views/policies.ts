@@ -9,6 +9,7 @@ import { type LivePolicy, livePolicies } from '../commands/standing.ts';
 import type { Parts } from '../parts.ts';
 import { countEntries, type Entries } from './entries.ts';
 import { haltedWords } from './halted.ts';
+import { idleWords } from './idle.ts';
 import { isShown } from './shown.ts';
 import { termsInWords } from './terms.ts';
 import { termsWords } from './words.ts';
@@ -134,7 +135,7 @@ export class PolicyViews {
     if (!this.#parts.force(policy).inForce) return not(`not now: ${termsInWords(this.#parts, policy)}`);
     const health = enforcer.health();
     if (!health.enforcing)
-      return not(haltedWords(health.halted) ?? health.lastError ?? 'this router only observes');
+      return not(haltedWords(health.halted) ?? health.lastError ?? idleWords(this.#parts.backend));
     const entries = this.#entries.get(id);
     if (entries !== undefined) return { ...entries, enforced: true, why: undefined };
     const spared = this.#spared.get(id);

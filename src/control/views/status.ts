@@ -3,6 +3,7 @@ import type { ObserverHealth } from '../../local/observer.ts';
 import type { Parts } from '../parts.ts';
 import { haltedWords } from './halted.ts';
 import { goneWords } from './home.ts';
+import { idleWords } from './idle.ts';
 import { overlayProblems } from './overlay-problems.ts';
 import { isThere } from './peer-words.ts';
 import { isShown } from './shown.ts';
@@ -84,7 +85,7 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
     found.push('this router waits for the others to tell what is blocked; what was blocked stays blocked');
   } else if (!enforcement.enforcing) {
     found.push(
-      `nothing is enforced on this router: ${haltedWords(enforcement.halted) ?? enforcement.lastError ?? parts.backend.detail}`,
+      `nothing is enforced on this router: ${haltedWords(enforcement.halted) ?? enforcement.lastError ?? idleWords(parts.backend)}`,
     );
   }
   const { forwardsNothing, lan, tracking, why } = observation;

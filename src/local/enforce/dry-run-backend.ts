@@ -6,17 +6,22 @@ import { diff, type Step } from './plan.ts';
 import { compile, emptyRulebook, type Rulebook } from './rulebook.ts';
 import { assignSlots, createSlotMemory } from './slots.ts';
 
-/** Says what the ipset backend would do, from a kernel that holds nothing of ours, and does nothing. */
+/**
+ * Says what the ipset backend would do, from a kernel that holds nothing of ours, and does nothing: because a person wants it so,
+ * or because nothing else works here, for the reason that is given.
+ */
 export class DryRunBackend implements Backend {
   readonly name = 'dry-run';
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #wan: readonly string[];
+  readonly #observing: string | undefined;
   readonly #slots = createSlotMemory();
   #shown: Rulebook = emptyRulebook;
   #steps: readonly Step[] = [];
 
-  constructor(options: { clock: Clock; log: Log; wan: readonly string[] }) {
+  constructor(options: { clock: Clock; log: Log; wan: readonly string[]; observing?: string }) {
+    this.#observing = options.observing;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#wan = options.wan;
@@ -28,7 +33,9 @@ export class DryRunBackend implements Backend {
   }
 
   describe(): { name: string; detail: string } {
-    return { name: 'dry-run', detail: 'nothing is blocked here' };
+    return this.#observing === undefined
+      ? { name: 'dry-run', detail: 'nothing is blocked here' }
+      : { name: 'observer', detail: `only observing: ${this.#observing}` };
   }
 
   async set(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
@@ -44,7 +51,8 @@ export class DryRunBackend implements Backend {
       const lines = step.kind === 'sets' ? step.lines : [...step.texts.values()];
       this.#log.debug({ [step.kind]: lines }, 'would run');
     }
-    this.#log.info({ steps: steps.length, elements, rules }, 'dry run: nothing was changed');
+    if (this.#observing === undefined)
+      this.#log.info({ steps: steps.length, elements, rules }, 'dry run: nothing was changed');
     const did = steps.length === 0 ? 'unchanged' : 'update';
     return { did, elements, rules, ms: this.#clock.monotonic() - begun };
   }

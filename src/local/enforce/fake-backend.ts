@@ -1,5 +1,6 @@
 import { type Address, type BlockSet, emptyBlockSet, type Mac } from '../../policy/block-set.ts';
 import type { Backend, Counter, Drift, Outcome } from './backend.ts';
+import { isElement, isMac, networks } from './elements.ts';
 import { Judge } from './judge.ts';
 
 /** A readable fake: an in-memory kernel that can be asked whether a forwarded packet passes, disturbed, and made to fail. */
@@ -24,10 +25,12 @@ export class FakeBackend implements Backend {
       this.#doubt = true;
       throw this.#failure;
     }
-    const did = this.#doubt ? 'resync' : sameBlocks(this.#kernel, want) ? 'unchanged' : 'update';
+    const kernel = sound(want);
+    const did = this.#doubt ? 'resync' : sameBlocks(this.#kernel, kernel) ? 'unchanged' : 'update';
     const outcome: Outcome = { did, elements: 0, rules: 0, ms: 0 };
-    this.#hold(want);
-    this.#acknowledged = want;
+    this.#hold(kernel);
+    this.#acknowledged = kernel;
+    for (const [key, counter] of this.#counters) if (!isIn(kernel, counter)) this.#counters.delete(key);
     this.#doubt = false;
     this.outcomes.push(outcome);
     return outcome;
@@ -90,6 +93,40 @@ export class FakeBackend implements Backend {
     this.#kernel = kernel;
     this.#judge = new Judge(kernel);
   }
+}
+
+/** What remains of a block set without what is no address, prefix or MAC. */
+function sound(want: BlockSet): BlockSet {
+  const among = (all: ReadonlySet<string>, is: (one: string) => boolean) => new Set([...all].filter(is));
+  const keyed = <V>(all: ReadonlyMap<string, V>, is: (one: string) => boolean) =>
+    new Map([...all].filter(([key]) => is(key)));
+  const isPrefix = (one: string): boolean => networks(one).length > 0;
+  const owners = [...want.owners.values()].map((owner) => ({
+    ...owner,
+    addresses: among(owner.addresses, isElement),
+    macs: among(owner.macs, isMac),
+    remotes: keyed(owner.remotes, isElement),
+    networks: keyed(owner.networks, isPrefix),
+    exceptions: keyed(owner.exceptions, isElement),
+    exceptedNetworks: keyed(owner.exceptedNetworks, isPrefix),
+  }));
+  return {
+    ...want,
+    owners: new Map(owners.map((owner) => [owner.id, owner])),
+    everyone: keyed(want.everyone, isElement),
+    home: among(want.home, isPrefix),
+    guard: among(want.guard, isPrefix),
+    known: among(want.known, isElement),
+  };
+}
+
+/** Whether what was counted is still an entry. */
+function isIn(kernel: BlockSet, { owner, remote }: Counter): boolean {
+  if (owner === undefined) return kernel.everyone.has(remote);
+  const one = kernel.owners.get(owner);
+  if (one === undefined) return false;
+  if (remote === 'internet' || remote === 'lan') return one[remote] !== undefined;
+  return one.remotes.has(remote) || one.networks.has(remote);
 }
 
 /** True if both block the same, whatever the reasons. */

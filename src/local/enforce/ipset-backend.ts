@@ -168,6 +168,9 @@ export class IpsetBackend implements Backend {
     const rest = narrow(want, between, await listSizes(this.#options.exec, signal));
     if (rest.missing.length > 0) throw new TemporaryError(`sets lost elements meanwhile: ${rest.missing[0]}`);
     for (const step of rest.steps) await this.#apply(step, signal, 0);
+    const wrong = driftOf(want, await this.#look(signal))[0];
+    if (wrong !== undefined)
+      throw new TemporaryError(`the kernel does not hold what was written: ${wrong.name} ${wrong.detail}`);
     // The next change is a single one and should find the session open.
     await this.#session.run([], signal);
     const sum = (count: (step: Step) => number): number =>

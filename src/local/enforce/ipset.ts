@@ -1,9 +1,11 @@
-import { TemporaryError } from '../../errors.ts';
 import type { Exec } from '../exec.ts';
+import { complaint } from './complaint.ts';
 import { parseElements, parseSizes } from './resync.ts';
 
 /** 200,000 elements take 1 s on a fast machine. */
 const TIMEOUT_MS = 60_000;
+/** Headers alone, which are few: one that takes longer hangs, and it is better said than waited for. */
+const SIZES_TIMEOUT_MS = 15_000;
 
 /** Runs lines through one `ipset restore`; what is there already counts as added, what is not there as removed. */
 export async function restoreSets(exec: Exec, input: string, signal: AbortSignal): Promise<void> {
@@ -12,7 +14,7 @@ export async function restoreSets(exec: Exec, input: string, signal: AbortSignal
 
 /** The number of elements of every set of the machine. */
 export async function listSizes(exec: Exec, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
-  return parseSizes(await checked(exec, ['ipset', 'list', '-t'], signal));
+  return parseSizes(await checked(exec, ['ipset', 'list', '-t'], signal, undefined, SIZES_TIMEOUT_MS));
 }
 
 /** One set, or all of the machine, as `ipset save` prints them. */
@@ -29,8 +31,7 @@ export async function listElements(
   if (names.length === 0) return new Map();
   const input = `${names.map((name) => `save ${name}`).join('\n')}\n`;
   const { code, stdout, stderr } = await exec.run(['ipset', '-'], { input, timeoutMs: TIMEOUT_MS, signal });
-  if (code !== 0 || stderr.trim() !== '')
-    throw new TemporaryError(`ipset - (save) failed: ${stderr.trim().slice(0, 300)}`);
+  if (code !== 0 || stderr.trim() !== '') throw complaint('ipset - (save)', { code, stderr });
   return parseElements(stdout);
 }
 
@@ -39,8 +40,9 @@ async function checked(
   argv: readonly string[],
   signal: AbortSignal,
   input?: string,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<string> {
-  const { code, stdout, stderr } = await exec.run(argv, { input, timeoutMs: TIMEOUT_MS, signal });
-  if (code !== 0) throw new TemporaryError(`${argv.join(' ')} failed: ${stderr.trim().slice(0, 300)}`);
+  const { code, stdout, stderr } = await exec.run(argv, { input, timeoutMs, signal });
+  if (code !== 0) throw complaint(argv.join(' '), { code, stderr });
   return stdout;
 }

@@ -1,8 +1,9 @@
-import { messageOf, TemporaryError, UnavailableError } from '../../errors.ts';
+import { messageOf, UnavailableError } from '../../errors.ts';
 import type { Family } from '../../policy/address.ts';
 import type { Exec, Finished } from '../exec.ts';
 import type { IptablesVariant } from './backend.ts';
 import { type Found, parseSave } from './chains-text.ts';
+import { complaint } from './complaint.ts';
 import { ROOT, TABLE } from './names.ts';
 import { FAMILIES } from './rulebook.ts';
 
@@ -63,8 +64,7 @@ export class Iptables {
 
   #checked(finished: Finished, argv: readonly string[]): Finished {
     if (finished.code === 0) return finished;
-    const said = finished.stderr.trim().slice(0, 300);
-    throw new TemporaryError(`${argv[0]} failed with ${finished.code}: ${said}`);
+    throw complaint(argv[0] ?? '', finished);
   }
 }
 

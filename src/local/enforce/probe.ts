@@ -1,8 +1,9 @@
 import type { Clock } from '../../clock.ts';
-import { messageOf, TemporaryError } from '../../errors.ts';
+import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Exec } from '../exec.ts';
 import type { Backend } from './backend.ts';
+import { complaint } from './complaint.ts';
 import { DryRunBackend } from './dry-run-backend.ts';
 import { IpsetBackend } from './ipset-backend.ts';
 import { chooseIptables } from './iptables.ts';
@@ -71,8 +72,7 @@ async function openIpset(options: ChooseOptions, signal: AbortSignal): Promise<B
       timeoutMs: TIMEOUT_MS,
       signal,
     });
-    if (made.code !== 0)
-      throw new TemporaryError(`ipset does not work here: ${made.stderr.trim().slice(0, 300)}`);
+    if (made.code !== 0) throw complaint('ipset', made);
     const iptables = await chooseIptables(exec, PROBE_SETS, signal);
     return new IpsetBackend({ ...options, iptables });
   } finally {
@@ -85,11 +85,12 @@ async function openNft(options: ChooseOptions, why: string, signal: AbortSignal)
   return new NftBackend({ ...options, why });
 }
 
-/** A set that is not there is no failure; without ipset there is nothing to remove. */
+/** A set that is not there is no failure; without ipset, or with one that hangs, there is nothing to remove. */
 async function removeProbeSets({ exec, log }: ChooseOptions): Promise<void> {
   for (const name of [...Object.values(PROBE_SETS), 'hedge-probe-n']) {
     try {
-      await exec.run(['ipset', 'destroy', name], { timeoutMs: TIMEOUT_MS });
+      const { code } = await exec.run(['ipset', 'destroy', name], { timeoutMs: TIMEOUT_MS });
+      if (code === -1) return;
     } catch (error) {
       log.debug({ error: messageOf(error) }, 'a probe set was not removed');
       return;

@@ -1,20 +1,11 @@
-import { isIP } from 'node:net';
 import { type Family, familyOf } from '../../policy/address.ts';
-import type { BlockSet, NodeId, Owner } from '../../policy/block-set.ts';
+import type { BlockSet, Mac, NodeId, Owner } from '../../policy/block-set.ts';
+import { isElement, isMac, networks } from './elements.ts';
 import { type SetLetter, setName } from './names.ts';
 import { isWide, type Kind, kindsOf, type Shape, type SlotShape } from './shape.ts';
 import { groupOf } from './slots.ts';
 
 export const FAMILIES: readonly Family[] = [4, 6];
-
-/**
- * What comes here is canonical already (policy/address.ts); this holds off anything that a tool could take for a host
- * name, an option or two lines, at a price that suits a check of every address at every change.
- */
-export const LOOKS_LIKE: Readonly<Record<Family, RegExp>> = {
-  4: /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/,
-  6: /^[0-9a-f:]{2,39}$/,
-};
 
 /** One kernel set and what it should hold. */
 export interface SetSpec {
@@ -36,7 +27,7 @@ export interface Part {
 export interface Rulebook {
   readonly sets: ReadonlyMap<string, SetSpec>;
   readonly shape: Shape;
-  /** Elements of the block set that are no address or prefix; never handed to a tool. */
+  /** Elements of the block set that are no address, prefix or MAC; never handed to a tool. */
   readonly refused: number;
   /** What the next rulebook takes over where its block set holds the same objects. */
   readonly parts: ReadonlyMap<string, Part>;
@@ -85,7 +76,8 @@ export function compile(
     const kinds = kindsOf(owner);
     const own = part(`slot ${slot}`, [owner], (into) => fillOwner(into, owner, slot, kinds));
     const keys = shared.size === 0 ? [] : [...owner.addresses, ...owner.macs];
-    shapes.set(slot, { macs: owner.macs, shared: keys.some((key) => shared.has(key)), kinds });
+    const macs = goodMacs(owner.macs);
+    shapes.set(slot, { macs, shared: keys.some((key) => shared.has(key)), kinds });
     owned.push(own);
     const group = groups.get(groupOf(slot)) ?? { all: [], wide: [] };
     groups.set(groupOf(slot), group);
@@ -118,6 +110,7 @@ export function compile(
 }
 
 function fillOwner(into: Filling, owner: Owner, slot: number, kinds: ReadonlySet<Kind>): void {
+  into.refused += owner.macs.size - goodMacs(owner.macs).size;
   into.addresses('d', owner.addresses, slot);
   into.addresses('r', owner.remotes.keys(), slot);
   if (kinds.has('a')) into.addresses('a', owner.exceptions.keys(), slot);
@@ -140,8 +133,7 @@ class Filling {
   addresses(letter: SetLetter, addresses: Iterable<string>, index?: number): void {
     const into = this.#open(letter, index);
     for (const address of addresses) {
-      const family = familyOf(address);
-      if (LOOKS_LIKE[family].test(address)) into[family].add(address);
+      if (isElement(address)) into[familyOf(address)].add(address);
       else this.refused += 1;
     }
   }
@@ -174,6 +166,12 @@ class Filling {
   }
 }
 
+/** Those that may stand in a rule. */
+function goodMacs(macs: ReadonlySet<Mac>): ReadonlySet<Mac> {
+  const good = [...macs].filter(isMac);
+  return good.length === macs.size ? macs : new Set(good);
+}
+
 /** Addresses and MACs that more than one owner has (a lease that moved and is not forgotten yet). */
 function sharedKeys(blockSet: BlockSet): Set<string> {
   const seen = new Set<string>();
@@ -185,15 +183,4 @@ function sharedKeys(blockSet: BlockSet): Set<string> {
     }
   }
   return shared;
-}
-
-/** A prefix as hash:net takes it: `/0` is not possible there and becomes its two halves. Empty for no prefix. */
-export function networks(prefix: string): readonly string[] {
-  const [base = '', length = '', more] = prefix.split('/');
-  const family = familyOf(prefix);
-  if (isIP(base) !== family || base.includes('%') || more !== undefined || !/^\d{1,3}$/.test(length))
-    return [];
-  if (Number(length) > (family === 4 ? 32 : 128)) return [];
-  if (Number(length) > 0) return [prefix];
-  return family === 4 ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'];
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { TemporaryError } from '../../errors.ts';
 import type { Child, Exec } from '../exec.ts';
+import { complaint, printable } from './complaint.ts';
 
 /** More error text than this tells nothing new. */
 const MAX_ERROR_TEXT = 16_384;
@@ -48,12 +49,13 @@ export class ToolSession {
   }
 
   /**
-   * Runs lines without newlines in them. Throws TemporaryError with the tool's words if it complained; or if the child ended
+   * Runs lines. A newline in one of them would make two of it: nothing is run then. Throws TemporaryError with the tool's words if it complained; or if the child ended
    * or gave no answer: then nobody knows what has run. Pieces of work must not overlap.
    */
   async run(lines: readonly string[], signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { tool } = this.#dialect;
+    if (lines.some((line) => line.includes('\n'))) throw new Error('a line with a newline');
     if (this.#pending !== undefined) throw new TemporaryError(`${tool} is still busy with the change before`);
     const child = this.#open();
     this.#asked += 1;
@@ -96,7 +98,9 @@ export class ToolSession {
     });
     void child.exited.then(({ why }) => {
       if (this.#child !== child) return;
-      this.#end(new TemporaryError(`${tool} ended: ${why} ${this.#said.slice(0, MAX_TOLD)}`.trim()));
+      this.#end(
+        new TemporaryError(`${tool} ended: ${why} ${printable(this.#said.slice(0, MAX_TOLD))}`.trim()),
+      );
     });
     return child;
   }
@@ -114,7 +118,7 @@ export class ToolSession {
     this.#answers += 1;
     const error = answer.error.trim();
     if (error === '') pending.resolve();
-    else pending.reject(new TemporaryError(`${this.#dialect.tool}: ${error.slice(0, MAX_TOLD)}`));
+    else pending.reject(complaint(this.#dialect.tool, { code: 1, stderr: error }));
   }
 
   /** Gives the child up: nobody knows which of its lines have run. */

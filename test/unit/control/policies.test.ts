@@ -61,7 +61,9 @@ describe('what a policy is shown as', () => {
     expect(here(parts, spared('cap'))?.why).toMatch(/more addresses than/);
     expect(here(parts)?.why).toMatch(/no address is known/);
     parts.kernel.enforcing = false;
-    expect(here(parts)?.why).toMatch(/only observes/);
+    expect(here(parts)?.why).toMatch(/not been brought up to date/);
+    const observing = { name: 'observer', detail: 'only observing: ipset is not installed' };
+    expect(here({ ...parts, backend: observing })?.why).toBe(observing.detail);
   });
 
   it('says what a schedule or a trial waits for', async () => {

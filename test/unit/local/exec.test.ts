@@ -52,3 +52,15 @@ test('a child that is read from lazily is not read ahead, and streams made later
   stopper.abort();
   await child.exited;
 });
+
+test('a command that is given up is not waited for, though a child of it holds its pipes', async () => {
+  const begun = performance.now();
+  const exec = createExec();
+  const script = ['sh', '-c', 'sleep 20 & wait'];
+  expect((await exec.run(script, { timeoutMs: 100 })).code).toBe(-1);
+  const stopper = new AbortController();
+  const child = exec.open(script, stopper.signal);
+  stopper.abort();
+  expect((await child.exited).code).toBe(-1);
+  expect(performance.now() - begun).toBeLessThan(15_000);
+});

@@ -1,11 +1,10 @@
 import { type Family, familyOf } from '../../../policy/address.ts';
 import type { Owner, Prefix } from '../../../policy/block-set.ts';
+import { isElement, isMac, networks } from '../elements.ts';
 import { PrefixIndex } from '../prefix-index.ts';
-import { FAMILIES, LOOKS_LIKE, networks } from '../rulebook.ts';
+import { FAMILIES } from '../rulebook.ts';
 import { type Kinds, wideName } from './chains.ts';
 import { encodePrefix, type SetLetter, setName, WIDTH } from './names.ts';
-
-const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 
 /** A length of prefixes that somebody's networks have. */
 export interface Length {
@@ -66,7 +65,7 @@ export class Filling {
   /** Those that are addresses; the others are refused. */
   checked(addresses: Iterable<string>): string[] {
     return [...addresses].filter((one) => {
-      const good = LOOKS_LIKE[familyOf(one)].test(one);
+      const good = isElement(one);
       if (!good) this.refused += 1;
       return good;
     });
@@ -115,7 +114,7 @@ export function fillOwner(
     into.add(setName('d', family, round), `${address} : jump ${wideName(family, 'i', kinds, round)}`);
   }
   for (const mac of owner.macs) {
-    if (!MAC.test(mac)) {
+    if (!isMac(mac)) {
       into.refused += 1;
       continue;
     }

@@ -76,8 +76,33 @@ export const WIDTH: Readonly<Record<Family, number>> = { 4: 32, 6: 128 };
  * of intervals. Only for prefixes shorter than an address.
  */
 export function encodePrefix(prefix: Prefix): Address {
+  const usual = encodeUsual(prefix);
+  if (usual !== undefined) return usual;
   const { first, last } = rangeOf(prefix);
   return textOf(first + (last - first + 1n) / 2n, familyOf(prefix));
+}
+
+const V4 = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)$/;
+const V6 = /^((?:[1-9a-f][0-9a-f]{0,3}:){1,5}):\/(\d+)$/;
+
+/** The same for prefixes as they usually are, by their text: lists have ten thousands of them. Undefined for others. */
+function encodeUsual(prefix: Prefix): Address | undefined {
+  const [, a, b, c, d, bits4] = V4.exec(prefix) ?? [];
+  if (bits4 !== undefined) {
+    const bytes = [Number(a), Number(b), Number(c), Number(d)];
+    const at = Number(bits4) >> 3;
+    bytes[at] = (bytes[at] ?? 0) + (0x80 >> (Number(bits4) & 7));
+    return bytes.join('.');
+  }
+  const [, text, bits6] = V6.exec(prefix) ?? [];
+  if (text === undefined) return undefined;
+  const groups = text.slice(0, -1).split(':');
+  const at = Number(bits6) >> 4;
+  const bit = 0x8000 >> (Number(bits6) & 15);
+  // Groups of zero between would be written otherwise.
+  if (at > groups.length || at > 5) return undefined;
+  groups[at] = (Number.parseInt(groups[at] ?? '0', 16) + bit).toString(16);
+  return `${groups.join(':')}::`;
 }
 
 /** The prefix that an address stands for. */

@@ -1,17 +1,19 @@
-import { TemporaryError } from '../../../errors.ts';
-import type { Exec, Finished } from '../../exec.ts';
+import type { Exec } from '../../exec.ts';
+import { complaint } from '../complaint.ts';
 import { NEXT, TABLE } from './names.ts';
 import { removal } from './plan.ts';
 import { parseListing } from './read.ts';
 
 /** 200,000 elements take 1.7 s on a fast machine. */
 const TIMEOUT_MS = 60_000;
+/** Without elements a table is small: a tool that takes longer hangs, and it is better said than waited for. */
+const TERSE_TIMEOUT_MS = 15_000;
 
 /** Runs one transaction: all of it is in force afterwards, or nothing of it. */
 export async function transact(exec: Exec, commands: readonly string[], signal: AbortSignal): Promise<void> {
   const input = `${commands.join('\n')}\n`;
   const finished = await exec.run(['nft', '-f', '-'], { input, timeoutMs: TIMEOUT_MS, signal });
-  if (finished.code !== 0) throw failure('nft -f', finished);
+  if (finished.code !== 0) throw complaint('nft -f', finished);
 }
 
 /**
@@ -24,7 +26,7 @@ export async function listTable(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const argv = terse ? ['-t', 'list', 'ruleset', 'inet'] : ['list', 'table', ...TABLE.split(' ')];
-  return listed(exec, ['nft', '-j', ...argv], signal);
+  return listed(exec, ['nft', '-j', ...argv], signal, terse ? TERSE_TIMEOUT_MS : TIMEOUT_MS);
 }
 
 /** A set or map of ours as JSON, undefined if there is none. */
@@ -52,13 +54,16 @@ export async function removeTable(exec: Exec, signal: AbortSignal): Promise<bool
   return tables.length > 0;
 }
 
-async function listed(exec: Exec, argv: readonly string[], signal: AbortSignal): Promise<string | undefined> {
-  const finished = await exec.run(argv, { timeoutMs: TIMEOUT_MS, signal });
+async function listed(
+  exec: Exec,
+  argv: readonly string[],
+  signal: AbortSignal,
+  timeoutMs = TIMEOUT_MS,
+): Promise<string | undefined> {
+  const finished = await exec.run(argv, { timeoutMs, signal });
   if (finished.code === 0) return finished.stdout;
-  if (finished.stderr.includes('No such file or directory')) return undefined;
-  throw failure('nft list', finished);
-}
-
-function failure(what: string, { code, stderr }: Finished): TemporaryError {
-  return new TemporaryError(`${what} failed with ${code}: ${stderr.trim().slice(0, 300)}`);
+  // Not the words of a shell or a loader for which the tool itself is missing: a table that is not seen is not gone.
+  if (finished.code === 1 && /^Error: (.*: )?No such file or directory/m.test(finished.stderr))
+    return undefined;
+  throw complaint('nft list', finished);
 }

@@ -1,6 +1,7 @@
 import { messageOf, TemporaryError } from '../../../errors.ts';
 import type { Log } from '../../../log.ts';
 import type { Exec } from '../../exec.ts';
+import { printable } from '../complaint.ts';
 import { transact } from './nft.ts';
 import { parseListing } from './read.ts';
 
@@ -41,7 +42,7 @@ export async function probeNft(exec: Exec, log: Log, signal: AbortSignal): Promi
     });
     const pairs = code === 0 ? parseListing(stdout, PROBE.split(' '))?.sets.get('pairs') : undefined;
     if (pairs?.[0] !== '192.0.2.1 . 192.0.2.2')
-      throw new TemporaryError(`nft does not list as JSON: ${stderr.trim().slice(0, 300)}`);
+      throw new TemporaryError(`nft does not list as JSON: ${printable(stderr.slice(0, 300))}`);
   } finally {
     await exec
       .run(['nft', 'delete', 'table', ...PROBE.split(' ')], { timeoutMs: TIMEOUT_MS })

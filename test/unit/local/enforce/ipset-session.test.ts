@@ -44,7 +44,7 @@ test('what stands before the answer is the error', async () => {
   );
   await expect(done).rejects.toMatchObject({
     name: 'TemporaryError',
-    message: 'ipset: ipset v7.17: The set with the given name does not exist',
+    message: 'ipset failed: ipset v7.17: The set with the given name does not exist',
   });
 });
 

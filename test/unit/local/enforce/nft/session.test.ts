@@ -50,7 +50,7 @@ test('what stands before the answer is the error, and the session goes on', asyn
   );
   await expect(done).rejects.toMatchObject({
     name: 'TemporaryError',
-    message: expect.stringMatching(/^nft: Error: Could not process rule: No such file or directory/),
+    message: expect.stringMatching(/^nft failed: Error: Could not process rule: No such file or directory/),
   });
   expect(session.useless).toBe(false);
   const next = session.run([], signal);
