@@ -4,12 +4,12 @@ import { keepProcessAlive, systemClock } from '../clock.ts';
 import { loadConfig } from '../config-file.ts';
 import { ConfigError } from '../errors.ts';
 import { createLog } from '../log.ts';
-import { mustNotBeRootIn } from './owner.ts';
+import { mustOwn } from './owner.ts';
 
 /** Runs the agent in the foreground; SIGTERM and SIGINT stop it, what is blocked stays blocked. */
 export async function serve(file: string | undefined): Promise<void> {
   const config = loadConfig(file);
-  mustNotBeRootIn(config.agent.stateDir);
+  mustOwn(config.agent.stateDir);
   const log = createLog(config.log.level);
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
