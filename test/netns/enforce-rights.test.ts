@@ -103,7 +103,9 @@ const well = () =>
 const asMember = () => ({ uid: STRANGER.uid, gid: machine.id });
 const status = () => client?.call<StatusView>('status') as Promise<StatusView>;
 
-test('as its unit runs it, the agent enforces, captures, follows connections and lets its group in, without root', async () => {
+test('as its unit runs it, the agent enforces, captures, follows connections and lets its group in, without root', {
+  timeout: 120_000,
+}, async () => {
   const begun = await start('auto');
   expect(begun.rights).toEqual({ uid: machine.id, lacks: [] });
   // With the lock that the unit grants it is iptables-legacy; without, that one would be passed over.
@@ -205,6 +207,18 @@ test('without CAP_NET_ADMIN it is an observer that says so, and what is blocked 
   expect(findings(outside.stdout)).toMatchObject({ group: 'warn' });
   await stop();
   expect(existsSync(machine.socket)).toBe(false);
+});
+
+test('a group that it is not in ends it with the reason', async () => {
+  machine.configure('{control: {group: root}, p2p: {mdns: false}}');
+  const child = await machine.start(SERVICE, stopper.signal);
+  let log = '';
+  child.stdout.resume();
+  child.stderr.on('data', (bytes: Buffer) => {
+    log = (log + bytes).slice(-3_000);
+  });
+  expect(await child.exited).toMatchObject({ code: 69 });
+  expect(log).toContain('cannot be listened on: EPERM');
 });
 
 /** The level of each finding, by name. */
