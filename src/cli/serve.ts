@@ -4,10 +4,13 @@ import { keepProcessAlive, systemClock } from '../clock.ts';
 import { loadConfig } from '../config-file.ts';
 import { ConfigError } from '../errors.ts';
 import { createLog } from '../log.ts';
+import { mustOwn } from './owner.ts';
+import { report } from './report.ts';
 
 /** Runs the agent in the foreground; SIGTERM and SIGINT stop it, what is blocked stays blocked. */
-export async function serve(file: string | undefined): Promise<void> {
+export async function serve(file: string | undefined, json = false): Promise<void> {
   const config = loadConfig(file);
+  mustOwn(config.agent.stateDir);
   const log = createLog(config.log.level);
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
@@ -25,6 +28,10 @@ export async function serve(file: string | undefined): Promise<void> {
       signal: stop.signal,
       groupId: groupId(config.control.group),
     });
+  } catch (error) {
+    // What a start that failed has left open must not hold the process: whoever looks after it starts it again.
+    report(error, json);
+    process.exit();
   } finally {
     alive.clear();
   }

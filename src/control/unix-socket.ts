@@ -1,17 +1,24 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { UnavailableError } from '../errors.ts';
+import { messageOf, UnavailableError } from '../errors.ts';
 
 /** How long whoever may be on a socket has to accept, milliseconds. */
 const ANSWER_MS = 1_000;
 
 /**
  * Makes room for a unix socket: its folder is there, and a socket on which nobody listens any more is not.
- * UnavailableError when somebody does, or a file of another kind is in the way.
+ * UnavailableError when somebody does, when a file of another kind is in the way, or when there may be no folder.
  */
 export async function clearWay(path: string, signal: AbortSignal): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  } catch (cause) {
+    throw new UnavailableError(`there can be no socket ${path}: ${messageOf(cause)}`, {
+      cause,
+      hint: 'the service makes its folder (RuntimeDirectory); control.socket names another place',
+    });
+  }
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return;
   if (!stat.isSocket())

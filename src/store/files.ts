@@ -1,5 +1,7 @@
 import {
   closeSync,
+  constants,
+  fchownSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -7,6 +9,7 @@ import {
   renameSync,
   rmSync,
   statfsSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -25,7 +28,7 @@ export function replaceFile(path: string, content: string | Uint8Array, mode = 0
   const temporary = `${path}.new`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    write(temporary, content, mode);
+    writeAsOwner(temporary, content, mode);
     renameSync(temporary, path);
     const handle = openSync(dirname(path), 'r');
     try {
@@ -40,11 +43,19 @@ export function replaceFile(path: string, content: string | Uint8Array, mode = 0
   }
 }
 
-function write(path: string, content: string | Uint8Array, mode: number): void {
-  const file = openSync(path, 'w', mode);
+/**
+ * Writes a file from its beginning. What root writes into the folder of another user belongs to that one, as the agent has a
+ * user of its own and could not read it otherwise; and a link that this one put there is not followed.
+ */
+export function writeAsOwner(path: string, content: string | Uint8Array, mode: number, synced = true): void {
+  const folder = process.getuid?.() === 0 ? statSync(dirname(path)) : undefined;
+  const owner = folder?.uid === 0 ? undefined : folder;
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC;
+  const file = openSync(path, owner === undefined ? flags : flags | constants.O_NOFOLLOW, mode);
   try {
+    if (owner !== undefined) fchownSync(file, owner.uid, owner.gid);
     writeFileSync(file, content);
-    fsyncSync(file);
+    if (synced) fsyncSync(file);
   } finally {
     closeSync(file);
   }

@@ -1,6 +1,6 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import type { NodeId } from '../policy/block-set.ts';
-import { readFileIfThere, whyNotWritable } from './files.ts';
+import { readFileIfThere, whyNotWritable, writeAsOwner } from './files.ts';
 
 /**
  * Which slot of the kernel's sets belongs to which owner. It must be known before the kernel hears of it and survive
@@ -31,9 +31,8 @@ export class SlotsFile {
   save(slots: ReadonlyMap<NodeId, number>): void {
     const temporary = `${this.#path}.new`;
     try {
-      writeFileSync(temporary, [...slots].map(([owner, slot]) => `${owner} ${slot}\n`).join(''), {
-        mode: 0o600,
-      });
+      const lines = [...slots].map(([owner, slot]) => `${owner} ${slot}\n`);
+      writeAsOwner(temporary, lines.join(''), 0o600, false);
       renameSync(temporary, this.#path);
       this.#unwritten = undefined;
     } catch (error) {

@@ -168,6 +168,7 @@ export class FakeHome {
       policies: this.policies.length,
       routers: { members: 2, alive: 2, inStep: 2 },
       clock: { trusted: true, why: 'a test' },
+      rights: { uid: 0, lacks: [] },
       problems: [],
     };
   }

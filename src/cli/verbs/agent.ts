@@ -4,8 +4,8 @@ import type { Common } from '../ask.ts';
 export const agent: CommandModule<object, Common> = {
   command: 'agent',
   describe: 'run the agent of this router until it is told to stop',
-  handler: async ({ config }) => {
+  handler: async ({ config, json }) => {
     const { serve } = await import('../serve.ts');
-    await serve(config);
+    await serve(config, json);
   },
 };

@@ -4,6 +4,7 @@ import type { CareReport, CareTask, CareView } from '../../control/store-care.ts
 import { TemporaryError } from '../../errors.ts';
 import { ask, type Common, isNobodyThere } from '../ask.ts';
 import { harmless, paint, printJson, printLine } from '../output.ts';
+import { becomeOwnerOf } from '../owner.ts';
 
 /** How often the agent is asked how far it is, milliseconds. */
 const ASK_EVERY_MS = 250;
@@ -68,7 +69,9 @@ async function withoutAgent(args: Common): Promise<CareReport> {
     import('../../control/store-offline.ts'),
     import('../../config-file.ts'),
   ]);
-  const steps = checkWithoutAgent(loadConfig(args.config), AbortSignal.timeout(DEADLINE_MS));
+  const config = loadConfig(args.config);
+  becomeOwnerOf(config.agent.stateDir);
+  const steps = checkWithoutAgent(config, AbortSignal.timeout(DEADLINE_MS));
   let step = await steps.next();
   for (; step.done !== true; step = await steps.next()) showProgress(step.value);
   endProgress();

@@ -1,37 +1,21 @@
-import { everywhere, type Finding, fail, type Mend, ok, warn } from './finding.ts';
-import { type Machine, TOOLS, type Tool } from './machine.ts';
+import { backend, lock, modules, tools } from './blocking.ts';
+import { everywhere, type Finding, fail, ok, warn } from './finding.ts';
+import type { Machine } from './machine.ts';
 import { clocks, discovery, peers } from './overlay.ts';
+import { capabilities, user } from './user.ts';
 
 const OLDEST_NODE = 22;
-/** Bits of capabilities(7). */
-const CAPABILITIES = { CAP_NET_ADMIN: 12n, CAP_NET_RAW: 13n } as const;
 const LITTLE_BYTES = 50_000_000;
-
-const NEEDS: Readonly<
-  Record<Tool, { readonly level: 'warn' | 'fail'; readonly without: string; readonly mend: Mend }>
-> = {
-  ip: { level: 'fail', without: 'no interface is found', mend: packages('iproute2', 'ip-full') },
-  ipset: { level: 'fail', without: 'nothing is blocked', mend: packages('ipset', 'ipset kmod-ipt-ipset') },
-  iptables: {
-    level: 'fail',
-    without: 'nothing is blocked',
-    mend: packages('iptables', 'iptables-nft ip6tables-nft kmod-ipt-ipset'),
-  },
-  conntrack: { level: 'fail', without: 'no flow is seen', mend: packages('conntrack', 'conntrack') },
-  tcpdump: { level: 'warn', without: 'no names are seen', mend: packages('tcpdump', 'tcpdump-mini') },
-  nft: {
-    level: 'warn',
-    without: 'what the kernel does not track by itself is not seen',
-    mend: packages('nftables', 'nftables'),
-  },
-};
 
 /** Every check, in the order in which one needs the other. Each is a function of what a look at the machine found. */
 export const CHECKS: readonly ((machine: Machine) => Finding | readonly Finding[])[] = [
   nodeVersion,
   tools,
+  user,
   capabilities,
-  kernel,
+  backend,
+  modules,
+  lock,
   forwarding,
   accounting,
   bridges,
@@ -56,41 +40,6 @@ export function nodeVersion({ nodeVersion: version }: Machine): Finding {
   if (major >= OLDEST_NODE) return ok('node', `Node ${version}`);
   const mend = { debian: 'npm install --global n && n 24', openwrt: 'opkg update && opkg install node' };
   return fail('node', `Node ${version} is too old: ${OLDEST_NODE} is the least`, mend);
-}
-
-export function tools({ tools: there }: Machine): Finding[] {
-  return TOOLS.map((tool) => {
-    if (there.has(tool)) return ok(tool, 'installed');
-    const { level, without, mend } = NEEDS[tool];
-    return { name: tool, level, message: `not installed: ${without}`, mend };
-  });
-}
-
-export function capabilities({ capabilities: held, root, agent: said }: Machine): Finding {
-  const lacking = Object.entries(CAPABILITIES).flatMap(([name, bit]) => ((held >> bit) & 1n ? [] : [name]));
-  if (lacking.length === 0) return ok('rights', root ? 'root' : Object.keys(CAPABILITIES).join(' and '));
-  // The agent has its own: what a person lacks who looks does not matter to it.
-  if (said.answers) return ok('rights', `the agent has its own; you lack ${lacking.join(' and ')}`);
-  return warn(
-    'rights',
-    `you lack ${lacking.join(' and ')}: this cannot be an agent`,
-    everywhere('sudo hedgerow doctor'),
-  );
-}
-
-export function kernel({ kernel: { asked, problem } }: Machine): Finding {
-  if (!asked)
-    return warn(
-      'kernel',
-      'sets and rules were not tried: it needs CAP_NET_ADMIN',
-      everywhere('sudo hedgerow doctor'),
-    );
-  if (problem === undefined) return ok('kernel', 'takes sets and rules');
-  const mend = {
-    debian: 'modprobe -a ip_set_hash_ip ip_set_hash_net xt_set xt_mac',
-    openwrt: 'opkg update && opkg install kmod-ipt-ipset kmod-ipt-core iptables-mod-ipopt',
-  };
-  return fail('kernel', `does not take sets and rules: ${problem}`, mend);
 }
 
 export function forwarding({ sysctl }: Machine): Finding[] {
@@ -144,24 +93,32 @@ export function clock({ clockSynchronised, agent: said }: Machine): Finding {
   return warn('clock', `${why}: times of policies are counted down instead`, mend);
 }
 
-export function stateFolder({ config, state: { exists, writable, freeBytes }, root }: Machine): Finding {
+export function stateFolder(machine: Machine): Finding {
+  const {
+    config,
+    state,
+    rights,
+    agent: said,
+    user: { name },
+  } = machine;
   const folder = config.agent.stateDir;
-  if (!exists)
-    return root
-      ? ok('state', `${folder} is made by the agent`)
-      : warn(
-          'state',
-          `${folder} is not there yet, or not for you to see`,
-          everywhere('sudo hedgerow doctor'),
-        );
-  if (!writable)
-    return root
-      ? fail(
-          'state',
-          `${folder} cannot be written`,
-          everywhere(`mount -o remount,rw ${folder}; chmod 700 ${folder}`),
-        )
-      : warn('state', `${folder} is not yours to write`, everywhere('sudo hedgerow doctor'));
+  const mayNot = (message: string) => warn('state', message, everywhere('sudo hedgerow doctor'));
+  if (rights.uid !== 0 && !state.writable) {
+    if (said.answers) return ok('state', `${folder} is the agent's own`);
+    return mayNot(
+      state.exists ? `${folder} is not yours to write` : `${folder} is not there yet, or not for you to see`,
+    );
+  }
+  if (!state.exists) return ok('state', `${folder} is made by the agent`);
+  if (!state.writable) {
+    const mend = everywhere(`mount -o remount,rw ${folder}; chmod 700 ${folder}`);
+    return fail('state', `${folder} cannot be written`, mend);
+  }
+  if (state.foreign.length > 0) {
+    const mend = everywhere(`chown -R -h ${name}: ${folder}`);
+    return fail('state', `${folder}: not of ${name}, who cannot read it: ${state.foreign.join(', ')}`, mend);
+  }
+  const { freeBytes } = state;
   if (freeBytes !== undefined && freeBytes < LITTLE_BYTES)
     return warn(
       'state',
@@ -219,14 +176,10 @@ export function bootUnit({ units }: Machine): Finding {
   const missing = [...(units.agent ? [] : ['hedgerow']), ...(units.restore ? [] : ['hedgerow-restore'])];
   return warn('boot', `not begun with the machine: ${missing.join(', ')}`, {
     debian: `cp configs/systemd/*.service /etc/systemd/system/ && systemctl enable ${missing.join(' ')}`,
-    openwrt: '/etc/init.d/hedgerow enable',
+    openwrt: missing.map((name) => `/etc/init.d/${name} enable`).join(' && '),
   });
 }
 
 function portOf(address: string): string {
   return /(\d+)$/.exec(address)?.[1] ?? '';
-}
-
-function packages(debian: string, openwrt: string): Mend {
-  return { debian: `apt-get install -y ${debian}`, openwrt: `opkg update && opkg install ${openwrt}` };
 }

@@ -28,3 +28,8 @@ export function warn(name: string, message: string, mend?: Mend): Finding {
 export function fail(name: string, message: string, mend?: Mend): Finding {
   return { name, level: 'fail', message, mend };
 }
+
+/** Installs packages. */
+export function packages(debian: string, openwrt: string): Mend {
+  return { debian: `apt-get install -y ${debian}`, openwrt: `opkg update && opkg install ${openwrt}` };
+}

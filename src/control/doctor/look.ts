@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Clock } from '../../clock.ts';
 import { pathsOf } from '../../config.ts';
@@ -10,9 +10,11 @@ import type { Exec } from '../../local/exec.ts';
 import { silentLog } from '../../log.ts';
 import { openControl } from '../client.ts';
 import { isOnlyHere } from '../needs-password.ts';
+import { rightsHeld } from '../rights.ts';
 import type { PeerRow } from '../views/peers.ts';
 import type { StatusView } from '../views/status.ts';
-import { type AgentSaid, type Listening, type Machine, TOOLS, type Tool } from './machine.ts';
+import { foreignIn, lockOf, modulesHere, read, usersOf } from './files.ts';
+import { type AgentSaid, type Listening, type Machine, TOOLS, type Tried } from './machine.ts';
 
 export interface LookOptions {
   readonly config: Config;
@@ -23,46 +25,48 @@ export interface LookOptions {
 /** An agent that does not say within this that it is there is not, milliseconds. */
 const PATIENCE_MS = 2_000;
 const TOOL_MS = 3_000;
-const NET_ADMIN = 12n;
 /** Where programs of the system lie that an ordinary user's PATH leaves out. */
 const SYSTEM_FOLDERS = '/usr/sbin:/sbin:/usr/local/sbin';
 /** Where units that begin with the machine are linked: systemd.unit(5), and OpenWrt's rc.d. */
 const STARTED = {
   agent: ['/etc/systemd/system/multi-user.target.wants/hedgerow.service', '/etc/rc.d/S95hedgerow'],
-  restore: ['/etc/systemd/system/multi-user.target.wants/hedgerow-restore.service', '/etc/rc.d/S95hedgerow'],
+  restore: [
+    '/etc/systemd/system/multi-user.target.wants/hedgerow-restore.service',
+    '/etc/rc.d/S18hedgerow-restore',
+  ],
 } as const;
+const UNIT = '/etc/systemd/system/hedgerow.service';
 
 /** Looks at this machine, with an agent or without; what it cannot tell is undefined. Changes nothing but for a moment. */
 export async function lookAt({ config, exec, clock }: LookOptions, signal: AbortSignal): Promise<Machine> {
-  const capabilities = capabilitiesHeld();
+  const rights = rightsHeld();
   const agent = await askAgent(config.control.socket);
-  const [tools, kernel, clockSynchronised, listening] = await Promise.all([
+  const { stateDir } = config.agent;
+  const [tools, backend, clockSynchronised, listening] = await Promise.all([
     toolsThere(exec, signal),
-    tryKernel({ config, exec, clock }, (capabilities >> NET_ADMIN) & 1n ? signal : undefined),
+    tryBackends({ config, exec, clock }, rights.lacks.includes('CAP_NET_ADMIN') ? undefined : signal),
     synchronised(exec, signal),
     listeningOf(config, !agent.answers),
   ]);
+  const places = { socket: config.control.socket, stateDir };
+  const user = usersOf(places, agent.answers ? agent.rights : undefined, rights.uid, read(UNIT));
   return {
     config,
     nodeVersion: process.version,
-    root: process.getuid?.() === 0,
-    capabilities,
-    tools,
-    kernel,
+    rights,
+    tools: new Set(TOOLS.filter((tool) => tools.has(tool))),
+    backend,
+    module: modulesHere(),
+    lock: lockOf(user.name, tools.has('iptables-legacy')),
+    user,
     sysctl: (name) => read(`/proc/sys/${name.replaceAll('.', '/')}`)?.trim(),
     clockSynchronised,
-    state: stateFolder(config.agent.stateDir),
+    state: stateFolder(stateDir),
     listening,
-    passwordSet: isThere(pathsOf(config).password, config.agent.stateDir),
+    passwordSet: isThere(pathsOf(config).password, stateDir),
     units: { agent: STARTED.agent.some(existsSync), restore: STARTED.restore.some(existsSync) },
     agent,
   };
-}
-
-/** From proc_pid_status(5); none when it cannot be read. */
-function capabilitiesHeld(): bigint {
-  const held = /^CapEff:\s*([0-9a-f]+)$/m.exec(read('/proc/self/status') ?? '')?.[1];
-  return BigInt(`0x${held ?? '0'}`);
 }
 
 async function askAgent(socket: string): Promise<AgentSaid> {
@@ -75,8 +79,7 @@ async function askAgent(socket: string): Promise<AgentSaid> {
         client.call<StatusView>('status'),
         client.call<PeerRow[]>('peers'),
       ]);
-      const { problems, clock } = status;
-      return { answers: true, problems, clock, peers };
+      return saidBy(status, peers);
     } finally {
       client.close();
     }
@@ -88,24 +91,32 @@ async function askAgent(socket: string): Promise<AgentSaid> {
   }
 }
 
-async function toolsThere(exec: Exec, signal: AbortSignal): Promise<ReadonlySet<Tool>> {
-  const script = `PATH=$PATH:${SYSTEM_FOLDERS}; for tool in ${TOOLS.join(' ')}; do command -v "$tool" >/dev/null && echo "$tool"; done; true`;
+/** One of before an update does not tell its rights. */
+function saidBy(status: Omit<StatusView, 'rights'> & Partial<StatusView>, peers: PeerRow[]): AgentSaid {
+  const { problems, clock, enforcement, rights } = status;
+  const { backend: name, detail, enforcing, halted } = enforcement;
+  const backend = { name, detail, works: enforcing || halted !== undefined };
+  return { answers: true, problems, clock, peers, rights, backend };
+}
+
+async function toolsThere(exec: Exec, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const looked = [...TOOLS, 'iptables-legacy'].join(' ');
+  const script = `PATH=$PATH:${SYSTEM_FOLDERS}; for tool in ${looked}; do command -v "$tool" >/dev/null && echo "$tool"; done; true`;
   const { stdout } = await exec.run(['sh', '-c', script], { timeoutMs: TOOL_MS, signal });
-  const found = new Set(stdout.split('\n'));
-  return new Set(TOOLS.filter((tool) => found.has(tool)));
+  return new Set(stdout.split('\n'));
 }
 
 /** @param signal undefined when we may not try. */
-async function tryKernel(
+async function tryBackends(
   { config, exec, clock }: LookOptions,
   signal: AbortSignal | undefined,
-): Promise<Machine['kernel']> {
-  if (signal === undefined) return { asked: false, problem: undefined };
+): Promise<Tried> {
+  if (signal === undefined) return { tried: false };
   const options = { exec, clock, log: silentLog, slots: createSlotMemory(), wan: [] };
   const choice = await chooseBackend(config.enforce.backend, options, signal);
-  if (choice.role === 'observer') return { asked: true, problem: choice.reason };
+  if (choice.role === 'observer') return { tried: true, name: undefined, problem: choice.reason };
   await choice.backend.stop();
-  return { asked: true, problem: undefined };
+  return { tried: true, ...choice.backend.describe() };
 }
 
 async function synchronised(exec: Exec, signal: AbortSignal): Promise<boolean | undefined> {
@@ -121,13 +132,13 @@ async function synchronised(exec: Exec, signal: AbortSignal): Promise<boolean | 
 }
 
 function stateFolder(folder: string): Machine['state'] {
-  if (!existsSync(folder)) return { exists: false, writable: false, freeBytes: undefined };
+  if (!existsSync(folder)) return { exists: false, writable: false, freeBytes: undefined, foreign: [] };
   try {
     accessSync(folder, constants.W_OK | constants.X_OK);
     const { bavail, bsize } = statfsSync(folder);
-    return { exists: true, writable: true, freeBytes: bavail * bsize };
+    return { exists: true, writable: true, freeBytes: bavail * bsize, foreign: foreignIn(folder) };
   } catch {
-    return { exists: true, writable: false, freeBytes: undefined };
+    return { exists: true, writable: false, freeBytes: undefined, foreign: [] };
   }
 }
 
@@ -184,13 +195,5 @@ function isThere(path: string, folder: string): boolean | undefined {
     return false;
   } catch {
     return existsSync(folder) ? undefined : false;
-  }
-}
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
   }
 }

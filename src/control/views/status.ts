@@ -1,6 +1,7 @@
 import type { EnforcerHealth } from '../../local/enforce/enforcer.ts';
 import type { ObserverHealth } from '../../local/observer.ts';
 import type { Parts } from '../parts.ts';
+import { CAPABILITIES, type Rights, rightsHeld } from '../rights.ts';
 import { haltedWords } from './halted.ts';
 import { goneWords } from './home.ts';
 import { idleWords } from './idle.ts';
@@ -26,6 +27,8 @@ export interface StatusView {
   readonly observation: ObserverHealth;
   readonly devices: number;
   readonly flows: number;
+  /** As whom the agent runs. */
+  readonly rights: Rights;
   /** Whether this router knows what time it is, and why. */
   readonly clock: { readonly trusted: boolean; readonly why: string };
   /** Changes that this router refused to write because there were too many in a short time. */
@@ -44,6 +47,7 @@ export function statusView(parts: Parts): StatusView {
   const members = replica.members().filter(({ peer, depth }) => depth >= 0 && replica.isMember(peer));
   const enforcement = { ...enforcer.health(), detail: parts.backend.detail };
   const observation = observer.health();
+  const rights = rightsHeld();
   return {
     router: config.agent.name,
     peer: key.peer,
@@ -63,10 +67,11 @@ export function statusView(parts: Parts): StatusView {
     observation,
     devices: cache.counters.devices.size,
     flows: parts.flows.size,
+    rights,
     clock: parts.clockTrust(),
     changesRefused: parts.author.refused,
     syncing: syncing(parts),
-    problems: problems(parts, enforcement, observation),
+    problems: [...rightsMissing(rights), ...problems(parts, enforcement, observation)],
   };
 }
 
@@ -75,6 +80,10 @@ function syncing({ network, directory }: Parts): StatusView['syncing'] {
   if (progress === undefined) return undefined;
   const { peer, received, expected } = progress;
   return { router: directory.routerName(peer), received, expected };
+}
+
+function rightsMissing({ lacks }: Rights): string[] {
+  return lacks.map((name) => `the agent lacks ${name}: ${CAPABILITIES[name].without}`);
 }
 
 function problems(parts: Parts, enforcement: EnforcerHealth, observation: ObserverHealth): string[] {

@@ -19,33 +19,47 @@ const kitchen: PeerSaid = {
   link: { state: 'up', sinceSeconds: 60, reason: 'all', closed: undefined },
 };
 
+const folder = { exists: true, writable: true, freeBytes: 1e9, foreign: [] };
+const answering = {
+  answers: true,
+  problems: [],
+  peers: [],
+  clock: { trusted: true, why: 'timedatectl says so' },
+  rights: { uid: 990, lacks: [] },
+  backend: { name: 'ipset', detail: 'ipset, iptables-legacy', works: true },
+} as const;
+
 /** A router on which all is well, and what a test changes about it. */
 function machine(changes: Partial<Machine> = {}): Machine {
   return {
     config: parseConfig('', 'test'),
     nodeVersion: 'v24.1.0',
-    root: true,
-    capabilities: 0xffff_ffffn,
+    rights: { uid: 0, lacks: [] },
     tools: new Set(TOOLS),
-    kernel: { asked: true, problem: undefined },
+    backend: { tried: true, name: 'ipset', detail: 'ipset, iptables-legacy' },
+    module: () => 'there',
+    lock: { path: '/run/xtables.lock', denied: false },
+    user: { name: 'hedgerow', missing: undefined, socketGroup: 'hedgerow', me: 'root' },
     sysctl: (name) => SETTINGS[name],
     clockSynchronised: true,
-    state: { exists: true, writable: true, freeBytes: 1e9 },
+    state: { ...folder },
     listening: [{ ...place, onlyHere: false }],
     passwordSet: true,
     units: { agent: true, restore: true },
-    agent: {
-      answers: true,
-      problems: [],
-      peers: [kitchen],
-      clock: { trusted: true, why: 'timedatectl says so' },
-    },
+    agent: { ...answering, peers: [kitchen] },
     ...changes,
   };
 }
 
 const silent = { answers: false, why: 'no agent answers', denied: false } as const;
-const noCaps = { capabilities: 0n, root: false };
+const noCaps = { rights: { uid: 1000, lacks: ['CAP_NET_ADMIN', 'CAP_NET_RAW'] } } as const;
+const without = (...names: string[]) => new Set(TOOLS.filter((tool) => !names.includes(tool)));
+const byNft = { tried: true, name: 'nftables', detail: 'nftables (ipset is not installed)' } as const;
+const byNothing = { tried: true, name: undefined, problem: 'no ip_set' } as const;
+const configured = (text: string) => ({ config: parseConfig(text, 'test') });
+
+/** A router without an agent, and what came of trying. */
+const quiet = (backend: Machine['backend']) => ({ agent: silent, backend });
 
 /** Names of what is not well, with the level. */
 const wrong = (changes: Partial<Machine>) =>
@@ -59,16 +73,113 @@ describe('the doctor', () => {
 
   it.each<[string, Partial<Machine>, string[]]>([
     ['an old Node', { nodeVersion: 'v20.1.0' }, ['fail node']],
-    ['no ipset', { tools: new Set(TOOLS.filter((tool) => tool !== 'ipset')) }, ['fail ipset']],
-    ['no tcpdump', { tools: new Set(TOOLS.filter((tool) => tool !== 'tcpdump')) }, ['warn tcpdump']],
-    ['no rights, but an agent', { ...noCaps }, []],
-    ['no rights and no agent', { ...noCaps, agent: silent }, ['warn rights', 'fail agent']],
-    ['a kernel nobody may try', { kernel: { asked: false, problem: undefined } }, ['warn kernel']],
-    ['a kernel without sets', { kernel: { asked: true, problem: 'no ip_set' } }, ['fail kernel']],
+    [
+      'no ipset where nothing else blocks',
+      { ...quiet(byNothing), tools: without('ipset') },
+      ['fail ipset', 'fail backend', 'fail agent'],
+    ],
+    [
+      'no failure in ipset that is missing where nftables blocks',
+      {
+        ...quiet(byNft),
+        tools: without('ipset', 'iptables'),
+      },
+      ['fail agent'],
+    ],
+    [
+      'nor where an agent blocks with nftables',
+      {
+        backend: { tried: false },
+        agent: {
+          ...answering,
+          backend: { name: 'nftables', detail: 'nftables (as configured)', works: true },
+        },
+        tools: without('ipset', 'iptables'),
+      },
+      [],
+    ],
+    [
+      'nor where nobody asked for it',
+      {
+        ...configured('{enforce: {backend: nftables}}'),
+        ...quiet(byNothing),
+        tools: without('ipset', 'iptables', 'nft'),
+      },
+      ['fail nft', 'fail backend', 'fail agent'],
+    ],
+    [
+      'that nobody knows whether nftables blocks',
+      {
+        ...quiet({ tried: false }),
+        tools: without('ipset'),
+      },
+      ['warn ipset', 'warn backend', 'fail agent'],
+    ],
+    ['no nft where ipset blocks', { tools: without('nft') }, ['warn nft']],
+    ['no tcpdump, no sysctl', { tools: without('tcpdump', 'sysctl') }, ['warn tcpdump', 'warn sysctl']],
+    ['no rights, but an agent', { ...noCaps, backend: { tried: false } }, []],
+    [
+      'no rights and no agent',
+      { ...noCaps, ...quiet({ tried: false }) },
+      ['warn CAP_NET_ADMIN', 'warn CAP_NET_RAW', 'warn backend', 'fail agent'],
+    ],
+    [
+      'an agent without rights',
+      {
+        agent: {
+          ...answering,
+          rights: { uid: 990, lacks: ['CAP_NET_ADMIN', 'CAP_NET_RAW'] },
+          backend: { name: 'dry-run', detail: 'only observing: not permitted', works: false },
+        },
+      },
+      ['fail CAP_NET_ADMIN', 'warn CAP_NET_RAW', 'warn backend'],
+    ],
+    [
+      'an agent without CAP_NET_RAW',
+      {
+        agent: { ...answering, rights: { uid: 990, lacks: ['CAP_NET_RAW'] } },
+      },
+      ['warn CAP_NET_RAW'],
+    ],
+    [
+      'a kernel without modules',
+      { ...quiet(byNothing), module: () => 'absent' },
+      ['fail backend', 'warn modules', 'fail agent'],
+    ],
+    [
+      'a dry run',
+      {
+        ...configured('{enforce: {backend: dry-run}}'),
+        ...quiet({ tried: true, name: 'dry-run', detail: 'nothing is blocked here' }),
+      },
+      ['warn backend', 'fail agent'],
+    ],
+    [
+      'a lock that the agent may not read',
+      { lock: { path: '/run/xtables.lock', denied: true } },
+      ['warn lock'],
+    ],
+    [
+      'a unit without its user',
+      {
+        user: { name: 'root', missing: 'hedgerow', socketGroup: undefined, me: 'root' },
+      },
+      ['fail user'],
+    ],
+    ['files that root left in the state folder', { state: { ...folder, foreign: ['halt'] } }, ['fail state']],
+    [
+      'a state folder of the agent, for another',
+      {
+        ...noCaps,
+        backend: { tried: false },
+        state: { ...folder, writable: false },
+      },
+      [],
+    ],
     [
       'a machine that forwards nothing and tracks nothing',
-      { sysctl: () => undefined },
-      ['warn forwarding IPv4', 'warn forwarding IPv6', 'warn connections'],
+      { sysctl: () => undefined, module: () => 'loadable' },
+      ['warn modules', 'warn forwarding IPv4', 'warn forwarding IPv6', 'warn connections'],
     ],
     [
       'a machine that is no router',
@@ -80,8 +191,8 @@ describe('the doctor', () => {
       { clockSynchronised: undefined, agent: silent },
       ['warn clock', 'fail agent'],
     ],
-    ['a state folder of another', { state: { exists: true, writable: false, freeBytes: 1 } }, ['fail state']],
-    ['a full disk', { state: { exists: true, writable: true, freeBytes: 1e6 } }, ['warn state']],
+    ['a state folder of another', { state: { ...folder, writable: false } }, ['fail state']],
+    ['a full disk', { state: { ...folder, freeBytes: 1e6 } }, ['warn state']],
     [
       'a port that is taken',
       { agent: silent, listening: [{ ...place, onlyHere: true, problem: 'EADDRINUSE' }] },
@@ -90,7 +201,7 @@ describe('the doctor', () => {
     ['no password for the network', { passwordSet: false }, ['fail password']],
     ['no password and none needed', { passwordSet: false, listening: [{ ...place, onlyHere: true }] }, []],
     ['a password that one may not see', { passwordSet: undefined }, ['warn password']],
-    ['an agent that may not be asked', { agent: { ...silent, denied: true } }, ['warn agent']],
+    ['an agent that may not be asked', { agent: { ...silent, denied: true } }, ['warn group', 'warn agent']],
     ['no unit', { units: { agent: true, restore: false } }, ['warn boot']],
   ])('sees %s', (_, changes, found) => {
     expect(wrong(changes)).toEqual(found);
@@ -98,7 +209,7 @@ describe('the doctor', () => {
 
   it('passes on what the agent complains of, and who cannot be reached', () => {
     const agent = {
-      answers: true,
+      ...answering,
       problems: ['the disk is full'],
       peers: [{ ...kitchen, state: 'down' }],
       clock: { trusted: false, why: 'nobody agrees' },
@@ -107,7 +218,7 @@ describe('the doctor', () => {
   });
 
   const said = (...peers: PeerSaid[]): Partial<Machine> => ({
-    agent: { answers: true, problems: [], peers, clock: { trusted: true, why: 'a test' } },
+    agent: { ...answering, peers },
   });
   const messages = (changes: Partial<Machine>) =>
     examine(machine(changes)).flatMap(({ level, message }) => (level === 'ok' ? [] : [message]));
@@ -149,12 +260,36 @@ describe('the doctor', () => {
     expect(messages({ config: asked })).toEqual([]);
   });
 
+  it('tells which backend blocks or would, and why', () => {
+    const told = (changes: Partial<Machine>) =>
+      examine(machine(changes)).find(({ name }) => name === 'backend')?.message;
+    expect(told({})).toBe('the agent blocks with ipset, iptables-legacy');
+    expect(told({ agent: silent })).toBe('ipset, iptables-legacy: the default where it works');
+    expect(told(quiet(byNft))).toBe('nftables (ipset is not installed)');
+    expect(told(quiet(byNothing))).toBe('nothing can block here: no ip_set');
+  });
+
+  it('names the modules that are not there, and the group that one is not in', () => {
+    const module = (name: string) =>
+      name === 'nf_tables' ? 'absent' : name === 'xt_set' ? 'loadable' : 'there';
+    const found = examine(machine({ ...quiet(byNothing), module })).find(({ name }) => name === 'modules');
+    expect(found?.message).toBe('not loaded: xt_set, nf_tables; this kernel has no nf_tables');
+    expect(found?.mend?.debian).toBe('modprobe -a xt_set nf_tables');
+    const user = { name: 'hedgerow', missing: undefined, socketGroup: 'hedgerow', me: 'anna' };
+    const group = examine(machine({ ...noCaps, user, agent: { ...silent, denied: true } })).find(
+      ({ name }) => name === 'group',
+    );
+    expect(group?.message).toMatch(/^anna is not in the group hedgerow/);
+    expect(group?.mend?.debian).toContain('usermod -aG hedgerow anna');
+  });
+
   it('names a command for whatever does not work, on Debian and on OpenWrt', () => {
     const broken = machine({
       nodeVersion: 'v18.0.0',
       tools: new Set(),
-      kernel: { asked: true, problem: 'no ip_set' },
-      state: { exists: true, writable: false, freeBytes: undefined },
+      backend: byNothing,
+      state: { ...folder, writable: false },
+      user: { name: 'root', missing: 'hedgerow', socketGroup: undefined, me: 'root' },
       listening: [{ ...place, onlyHere: false, problem: 'EADDRINUSE' }],
       passwordSet: false,
       agent: silent,
