@@ -35,14 +35,14 @@ export const enforce: CommandModule<object, Args> = {
 };
 
 async function withoutAgent({ config, dryRun }: Args): Promise<HaltView> {
-  const [{ readHalt }, { restorePlan }, { createExec }, { loadConfig }] = await Promise.all([
+  const [{ momentOf, readHalt }, { restorePlan }, { createExec }, { loadConfig }] = await Promise.all([
     import('../../local/enforce/halts.ts'),
     import('../../local/enforce/plan-file.ts'),
     import('../../local/exec.ts'),
     import('../../config-file.ts'),
   ]);
   const { halt, plan } = pathsOf(loadConfig(config));
-  const changed = readHalt(halt, systemClock.now(), silentLog) !== undefined;
+  const changed = readHalt(halt, momentOf(systemClock), silentLog) !== undefined;
   if (!dryRun) {
     try {
       rmSync(halt, { force: true });
