@@ -5,6 +5,7 @@ import { pathsOf } from './config.ts';
 import type { Config } from './config-schema.ts';
 import { answersTo } from './control/answers.ts';
 import { Connections } from './control/connections.ts';
+import { enforcementOf } from './control/enforcement.ts';
 import { careOf, endRepair } from './control/store-tasks.ts';
 import { messageOf } from './errors.ts';
 import { doorOf } from './inviting.ts';
@@ -189,7 +190,13 @@ async function runOnce(
       presence: { claims: () => seen.claims(), idOf: (mac) => deviceId(crypto, replica.home, mac) },
       door: doorOf(() => people.parts),
       listeners: connections,
-      answer: answersTo({ methods: () => people.methods, allowed: config.p2p.answer, log }),
+      answer: answersTo({
+        methods: () => people.methods,
+        nameOf: (peer) => people.parts.directory.routerName(peer),
+        allowed: config.p2p.answer,
+        log,
+      }),
+      enforcement: () => enforcementOf(enforcer.health(), notices?.holding ?? false),
     });
     const { network } = others;
     membersChanged = () => network.membersChanged();

@@ -16,7 +16,16 @@ import type { HomeFile } from './store/home-file.ts';
 import type { Store } from './store/store.ts';
 
 /** What the overlay takes from the agent as it is; the rest follows from the configuration, the home and the store. */
-type Given = 'key' | 'clock' | 'log' | 'onBatch' | 'presence' | 'door' | 'answer' | 'listeners';
+type Given =
+  | 'key'
+  | 'clock'
+  | 'log'
+  | 'onBatch'
+  | 'presence'
+  | 'door'
+  | 'answer'
+  | 'enforcement'
+  | 'listeners';
 
 export interface OthersOptions extends Pick<NetworkOptions, Given> {
   readonly config: Config['p2p'];
