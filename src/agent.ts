@@ -19,11 +19,12 @@ import type { Log } from './log.ts';
 import { openMoving } from './moving.ts';
 import { openOthers } from './others.ts';
 import type { Applied } from './p2p/alive/applied.ts';
-import { connectedAddresses, routerCard, segmentRouter } from './p2p/card.ts';
+import { routerCard, segmentRouter } from './p2p/card.ts';
 import { loadPeerKey } from './p2p/identity.ts';
 import { withAcquaintances } from './p2p/joining/acquaintances.ts';
 import { foundHome } from './p2p/joining/founding.ts';
 import { createCrypto } from './p2p/keys.ts';
+import { ProvenAddresses } from './p2p/proven-addresses.ts';
 import { type GivenParts, openPeople } from './people.ts';
 import { deviceId } from './policy/identity.ts';
 import { openSeen } from './seen.ts';
@@ -129,6 +130,7 @@ async function runOnce(
     });
     seenStore = seen.store;
     const { cache, flows } = seen;
+    const proven = new ProvenAddresses(clock);
     const decider = new Decider({
       replica,
       registers,
@@ -136,7 +138,10 @@ async function runOnce(
       crypto,
       self: key.peer,
       interfaces: () => interfaces,
-      memberAddresses: () => connectedAddresses(network.peers()),
+      memberAddresses: () => {
+        proven.look(network.peers());
+        return proven.addresses();
+      },
       networks: config.home.networks,
       maxAddresses: config.enforce.maxAddresses,
       inForce: (live) => timekeeper.inForce(live),
@@ -185,6 +190,9 @@ async function runOnce(
       key,
       interfaces: () => interfaces,
       onListens: () => notices?.changed(),
+      onPeerChange: () => {
+        if (proven.look(network.peers())) notices?.changed();
+      },
       onBatch: (edge) => notices?.batch(edge),
       clockTrusted: () => trust.trusted,
       presence: { claims: () => seen.claims(), idOf: (mac) => deviceId(crypto, replica.home, mac) },

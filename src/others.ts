@@ -25,6 +25,7 @@ type Given =
   | 'door'
   | 'answer'
   | 'enforcement'
+  | 'onPeerChange'
   | 'listeners';
 
 export interface OthersOptions extends Pick<NetworkOptions, Given> {
