@@ -24,7 +24,6 @@ import { loadPeerKey } from './p2p/identity.ts';
 import { withAcquaintances } from './p2p/joining/acquaintances.ts';
 import { foundHome } from './p2p/joining/founding.ts';
 import { createCrypto } from './p2p/keys.ts';
-import { ProvenAddresses } from './p2p/proven-addresses.ts';
 import { type GivenParts, openPeople } from './people.ts';
 import { deviceId } from './policy/identity.ts';
 import { openSeen } from './seen.ts';
@@ -130,7 +129,6 @@ async function runOnce(
     });
     seenStore = seen.store;
     const { cache, flows } = seen;
-    const proven = new ProvenAddresses(clock);
     const decider = new Decider({
       replica,
       registers,
@@ -138,10 +136,7 @@ async function runOnce(
       crypto,
       self: key.peer,
       interfaces: () => interfaces,
-      memberAddresses: () => {
-        proven.look(network.peers());
-        return proven.addresses();
-      },
+      memberAddresses: () => others.memberAddresses(),
       networks: config.home.networks,
       maxAddresses: config.enforce.maxAddresses,
       inForce: (live) => timekeeper.inForce(live),
@@ -165,7 +160,7 @@ async function runOnce(
       },
       onAnswer: (fact) => people.recent.answered(fact),
       drops: {
-        read: (inner) => enforcer.counters(inner),
+        ...seen.counting(enforcer, () => decider.latest),
         onDrop: (drop) => {
           seen.drops(drop);
           people.recent.drops(drop);
@@ -190,20 +185,13 @@ async function runOnce(
       key,
       interfaces: () => interfaces,
       onListens: () => notices?.changed(),
-      onPeerChange: () => {
-        if (proven.look(network.peers())) notices?.changed();
-      },
+      onMoved: () => notices?.changed(),
       onBatch: (edge) => notices?.batch(edge),
       clockTrusted: () => trust.trusted,
       presence: { claims: () => seen.claims(), idOf: (mac) => deviceId(crypto, replica.home, mac) },
       door: doorOf(() => people.parts),
       listeners: connections,
-      answer: answersTo({
-        methods: () => people.methods,
-        nameOf: (peer) => people.parts.directory.routerName(peer),
-        allowed: config.p2p.answer,
-        log,
-      }),
+      answer: answersTo({ people: () => people, allowed: config.p2p.answer, log }),
       enforcement: () => enforcementOf(enforcer.health(), notices?.holding ?? false),
     });
     const { network } = others;

@@ -9,6 +9,7 @@ import { Mdns } from './p2p/discovery/mdns.ts';
 import { Network } from './p2p/network.ts';
 import type { NetworkOptions } from './p2p/network-options.ts';
 import { PortMapping } from './p2p/port-mapping/port-mapping.ts';
+import { ProvenAddresses } from './p2p/proven-addresses.ts';
 import type { Registers } from './policy/registers.ts';
 import type { Replica } from './policy/replica.ts';
 import type { Service } from './service.ts';
@@ -25,7 +26,6 @@ type Given =
   | 'door'
   | 'answer'
   | 'enforcement'
-  | 'onPeerChange'
   | 'listeners';
 
 export interface OthersOptions extends Pick<NetworkOptions, Given> {
@@ -38,6 +38,8 @@ export interface OthersOptions extends Pick<NetworkOptions, Given> {
   readonly interfaces: () => Interfaces;
   /** Where this router can be dialled has changed. */
   readonly onListens: () => void;
+  /** Where members are reached has changed. */
+  readonly onMoved: () => void;
 }
 
 /** The other routers of the home: the overlay, and what finds them and waits for them. */
@@ -45,6 +47,8 @@ export interface Others {
   readonly network: Network;
   /** Where this router can be dialled, as multiaddrs. */
   readonly listens: () => readonly string[];
+  /** Where members are, or were a while ago, as authenticated connections have proven. */
+  readonly memberAddresses: () => readonly string[];
   readonly parts: {
     readonly tolerances: Tolerances;
     readonly discovery: Discovery | undefined;
@@ -63,8 +67,12 @@ export function openOthers(options: OthersOptions): Others {
   const { toleranceSeconds, links } = config;
   const psk = Buffer.from(home.psk, 'hex');
   const saved = () => Buffer.from(store.note(TOLERANCES) ?? []).toString();
-  const network = new Network({
+  const proven = new ProvenAddresses(clock);
+  const network: Network = new Network({
     ...options,
+    onPeerChange: () => {
+      if (proven.look(network.peers())) options.onMoved();
+    },
     psk,
     sponsors: home.sponsors,
     listen: config.listen,
@@ -122,6 +130,10 @@ export function openOthers(options: OthersOptions): Others {
   return {
     network,
     listens: () => [...network.addresses(), ...(external === undefined ? [] : [external])],
+    memberAddresses: () => {
+      proven.look(network.peers());
+      return proven.addresses();
+    },
     parts: {
       tolerances,
       discovery: mdns,

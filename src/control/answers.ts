@@ -8,9 +8,11 @@ import type { Method } from './offer.ts';
 import { toldBy } from './tellable.ts';
 
 export interface AnswersOptions {
-  readonly methods: () => ReadonlyMap<string, Method>;
-  /** How a router is called. */
-  readonly nameOf: (peer: PeerKey) => string;
+  /** What people see here, and how they call a router. */
+  readonly people: () => {
+    readonly methods: ReadonlyMap<string, Method>;
+    readonly parts: { readonly directory: { routerName(peer: PeerKey): string } };
+  };
   /** Whether other routers are told anything that this one has seen. */
   readonly allowed: boolean;
   readonly log: Log;
@@ -21,19 +23,19 @@ export interface AnswersOptions {
  * for ({@link toldBy}). Never rejects.
  */
 export function answersTo({
-  methods,
-  nameOf,
+  people,
   allowed,
   log,
 }: AnswersOptions): (question: Question, peer: PeerKey) => Promise<Answer> {
   return async ({ view, params }, peer) => {
-    const told = toldBy(view, nameOf(peer));
+    const { methods, parts } = people();
+    const told = toldBy(view, parts.directory.routerName(peer));
     if (!allowed && told === undefined)
       return refused(
         'this router tells the others nothing',
         'ask on the router itself, or set p2p.answer there',
       );
-    const method = ASKABLE.has(view) || told !== undefined ? methods().get(view) : undefined;
+    const method = ASKABLE.has(view) || told !== undefined ? methods.get(view) : undefined;
     if (method === undefined)
       return refused(
         `routers do not ask each other for "${view}"`,

@@ -144,8 +144,8 @@ function peerOf(row: PeerRow): z.input<typeof peersSchema>[number] {
 }
 
 function enforcedOf({ id, here }: PolicyView): z.input<typeof enforcedSchema>[number] {
-  const { enforced, why, addresses, networks, wide } = here;
-  return { id, enforced, why, addresses, networks, wide };
+  const { enforced, why, addresses, networks, wide, dropped } = here;
+  return { id, enforced, why, addresses, networks, wide, dropped: dropped && { ...dropped } };
 }
 
 function deviceHereOf(device: DeviceView): z.input<typeof deviceHereSchema> {

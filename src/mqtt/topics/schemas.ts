@@ -69,6 +69,9 @@ export const enforcedSchema = z.array(
     addresses: count,
     networks: count,
     wide: count,
+    dropped: amount
+      .optional()
+      .describe('what it has dropped on this router, over restarts; absent where nobody can tell'),
   }),
 );
 

@@ -217,10 +217,11 @@ describe('joined flows', () => {
 
 describe('being asked', () => {
   const answer = (of: string, params = '{}', allowed = true) =>
-    answersTo({ methods: () => methodsOf(parts), nameOf: () => 'cellar', allowed, log: silentLog })(
-      { version: 1, view: of, params },
-      key(2).peer,
-    );
+    answersTo({
+      people: () => ({ methods: methodsOf(parts), parts: { directory: { routerName: () => 'cellar' } } }),
+      allowed,
+      log: silentLog,
+    })({ version: 1, view: of, params }, key(2).peer);
 
   it('is answered with the views that people see here', async () => {
     see(parts, '02:00:00:00:01:01', '192.168.1.20', 'tv');
