@@ -5,6 +5,7 @@ import { pathsOf } from './config.ts';
 import type { Config } from './config-schema.ts';
 import { answersTo } from './control/answers.ts';
 import { Connections } from './control/connections.ts';
+import { enforcementOf } from './control/enforcement.ts';
 import { careOf, endRepair } from './control/store-tasks.ts';
 import { messageOf } from './errors.ts';
 import { doorOf } from './inviting.ts';
@@ -18,7 +19,7 @@ import type { Log } from './log.ts';
 import { openMoving } from './moving.ts';
 import { openOthers } from './others.ts';
 import type { Applied } from './p2p/alive/applied.ts';
-import { connectedAddresses, routerCard, segmentRouter } from './p2p/card.ts';
+import { routerCard, segmentRouter } from './p2p/card.ts';
 import { loadPeerKey } from './p2p/identity.ts';
 import { withAcquaintances } from './p2p/joining/acquaintances.ts';
 import { foundHome } from './p2p/joining/founding.ts';
@@ -135,7 +136,7 @@ async function runOnce(
       crypto,
       self: key.peer,
       interfaces: () => interfaces,
-      memberAddresses: () => connectedAddresses(network.peers()),
+      memberAddresses: () => others.memberAddresses(),
       networks: config.home.networks,
       maxAddresses: config.enforce.maxAddresses,
       inForce: (live) => timekeeper.inForce(live),
@@ -159,7 +160,7 @@ async function runOnce(
       },
       onAnswer: (fact) => people.recent.answered(fact),
       drops: {
-        read: (inner) => enforcer.counters(inner),
+        ...seen.counting(enforcer, () => decider.latest),
         onDrop: (drop) => {
           seen.drops(drop);
           people.recent.drops(drop);
@@ -184,12 +185,14 @@ async function runOnce(
       key,
       interfaces: () => interfaces,
       onListens: () => notices?.changed(),
+      onMoved: () => notices?.changed(),
       onBatch: (edge) => notices?.batch(edge),
       clockTrusted: () => trust.trusted,
       presence: { claims: () => seen.claims(), idOf: (mac) => deviceId(crypto, replica.home, mac) },
       door: doorOf(() => people.parts),
       listeners: connections,
-      answer: answersTo({ methods: () => people.methods, allowed: config.p2p.answer, log }),
+      answer: answersTo({ people: () => people, allowed: config.p2p.answer, log }),
+      enforcement: () => enforcementOf(enforcer.health(), notices?.holding ?? false),
     });
     const { network } = others;
     membersChanged = () => network.membersChanged();

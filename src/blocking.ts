@@ -54,7 +54,11 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
   const kernel = new KernelGate(clock, () => applied.version);
   const enforcer: Enforcer = new Enforcer({
     backend,
-    desired: () => ({ state: `${applied.version} ${replica.digest}`, blockSet: decider.blockSet() }),
+    desired: () => ({
+      state: `${applied.version} ${replica.digest}`,
+      blockSet: decider.blockSet(),
+      atBoot: decider.withoutTrials(),
+    }),
     onApplied: (state) => {
       const [version = '0', digest = ''] = state.split(' ');
       const said = applied.applied(Number(version), digest);

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** A timer that can be cleared; clearing twice is harmless. */
@@ -26,6 +28,26 @@ export const systemClock: Clock = {
     return { clear: () => clearTimeout(timer) };
   },
   sleep: (ms, signal) => delay(ms, undefined, { ref: false, ...(signal ? { signal } : {}) }),
+};
+
+/** A moment of one boot of this machine, which neither a restart of the agent nor a wrong clock moves. */
+export interface BootMoment {
+  /** Names the boot (random(4), `boot_id`). */
+  readonly boot: string;
+  /** Milliseconds since it, suspension included (clock_gettime(2), `CLOCK_BOOTTIME`). */
+  readonly ms: number;
+}
+
+/** Tells the moment; undefined where the machine does not name its boots. */
+export type BootTime = () => BootMoment | undefined;
+
+export const systemBootTime: BootTime = () => {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    return { boot, ms: Math.round(uptime() * 1000) };
+  } catch {
+    return undefined;
+  }
 };
 
 /** Keeps the process alive until it is cleared; the clock's own timers do not. */

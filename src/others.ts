@@ -9,6 +9,7 @@ import { Mdns } from './p2p/discovery/mdns.ts';
 import { Network } from './p2p/network.ts';
 import type { NetworkOptions } from './p2p/network-options.ts';
 import { PortMapping } from './p2p/port-mapping/port-mapping.ts';
+import { ProvenAddresses } from './p2p/proven-addresses.ts';
 import type { Registers } from './policy/registers.ts';
 import type { Replica } from './policy/replica.ts';
 import type { Service } from './service.ts';
@@ -16,7 +17,16 @@ import type { HomeFile } from './store/home-file.ts';
 import type { Store } from './store/store.ts';
 
 /** What the overlay takes from the agent as it is; the rest follows from the configuration, the home and the store. */
-type Given = 'key' | 'clock' | 'log' | 'onBatch' | 'presence' | 'door' | 'answer' | 'listeners';
+type Given =
+  | 'key'
+  | 'clock'
+  | 'log'
+  | 'onBatch'
+  | 'presence'
+  | 'door'
+  | 'answer'
+  | 'enforcement'
+  | 'listeners';
 
 export interface OthersOptions extends Pick<NetworkOptions, Given> {
   readonly config: Config['p2p'];
@@ -28,6 +38,8 @@ export interface OthersOptions extends Pick<NetworkOptions, Given> {
   readonly interfaces: () => Interfaces;
   /** Where this router can be dialled has changed. */
   readonly onListens: () => void;
+  /** Where members are reached has changed. */
+  readonly onMoved: () => void;
 }
 
 /** The other routers of the home: the overlay, and what finds them and waits for them. */
@@ -35,6 +47,8 @@ export interface Others {
   readonly network: Network;
   /** Where this router can be dialled, as multiaddrs. */
   readonly listens: () => readonly string[];
+  /** Where members are, or were a while ago, as authenticated connections have proven. */
+  readonly memberAddresses: () => readonly string[];
   readonly parts: {
     readonly tolerances: Tolerances;
     readonly discovery: Discovery | undefined;
@@ -53,8 +67,12 @@ export function openOthers(options: OthersOptions): Others {
   const { toleranceSeconds, links } = config;
   const psk = Buffer.from(home.psk, 'hex');
   const saved = () => Buffer.from(store.note(TOLERANCES) ?? []).toString();
-  const network = new Network({
+  const proven = new ProvenAddresses(clock);
+  const network: Network = new Network({
     ...options,
+    onPeerChange: () => {
+      if (proven.look(network.peers())) options.onMoved();
+    },
     psk,
     sponsors: home.sponsors,
     listen: config.listen,
@@ -112,6 +130,10 @@ export function openOthers(options: OthersOptions): Others {
   return {
     network,
     listens: () => [...network.addresses(), ...(external === undefined ? [] : [external])],
+    memberAddresses: () => {
+      proven.look(network.peers());
+      return proven.addresses();
+    },
     parts: {
       tolerances,
       discovery: mdns,

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import type { Clock } from './clock.ts';
 import type { Config } from './config-schema.ts';
+import type { Counter } from './local/enforce/backend.ts';
+import type { Enforcer } from './local/enforce/enforcer.ts';
 import type { Exec } from './local/exec.ts';
 import type { Drop, Sighting } from './local/flows/flow.ts';
 import { FlowTable } from './local/flows/flow-table.ts';
+import { PolicyDrops } from './local/flows/policy-drops.ts';
 import { History } from './local/history/history.ts';
 import { InterfaceTotals } from './local/history/interface-totals.ts';
 import type { DeviceTotal } from './local/history/totals.ts';
@@ -15,7 +18,7 @@ import { Stays } from './local/nodes/presence.ts';
 import { NodeReferences } from './local/nodes/references.ts';
 import { Vendors } from './local/nodes/vendors.ts';
 import type { Log } from './log.ts';
-import type { Mac, NodeId } from './policy/block-set.ts';
+import type { BlockSet, Mac, NodeId } from './policy/block-set.ts';
 import type { Crypto } from './policy/crypto.ts';
 import { domainNodeId } from './policy/identity.ts';
 import type { PresenceClaim, Totals } from './policy/presence.ts';
@@ -34,6 +37,8 @@ export interface Seen {
   readonly history: History;
   readonly nodeFile: NodeFile;
   readonly references: NodeReferences;
+  /** What each policy has dropped here. */
+  readonly policyDrops: PolicyDrops;
   /** Who made a device; undefined when nobody can tell. */
   readonly vendorOf: (mac: Mac) => string | undefined;
   /** To start before whatever looks, and to stop after it. */
@@ -41,6 +46,11 @@ export interface Seen {
   /** News of a flow goes to both, the table of now and the history; what was counted earlier only to the first. */
   sees(news: Sighting, earlier: boolean): void;
   drops(drop: Drop): void;
+  /** Reads the kernel's counters so that each policy's are kept. `blockSet`: what they are of. */
+  counting(
+    kernel: Pick<Enforcer, 'counters'>,
+    blockSet: () => BlockSet,
+  ): { readonly read: Enforcer['counters']; readonly onCounted: (added: Counter) => void };
   /** Which devices are behind this router, to be told to the others. */
   claims(): PresenceClaim[];
   /** The policy has changed: nodes may be one, or two, that were not. */
@@ -127,6 +137,7 @@ export async function openSeen(options: SeenOptions): Promise<Seen> {
     interfaces: (signal) => totals.read(options.interfaces(), signal),
   });
   const vendors = new Vendors();
+  const policyDrops = new PolicyDrops({ store, log });
   const stays = new Stays({
     devices: () => cache.devices(),
     lastSeen: (id) => cache.seenSinceStart(id),
@@ -141,8 +152,9 @@ export async function openSeen(options: SeenOptions): Promise<Seen> {
     history,
     nodeFile,
     references,
+    policyDrops,
     vendorOf: (mac) => vendors.vendorOf(mac),
-    services: [nodeFile, history],
+    services: [nodeFile, history, policyDrops],
     sees: (news, earlier) => {
       flows.sees(news);
       // The kernel's counters outlive a run, which has put them down already.
@@ -152,8 +164,17 @@ export async function openSeen(options: SeenOptions): Promise<Seen> {
       flows.seesDrop(drop);
       history.drops(drop);
     },
+    counting: (kernel, blockSet) => ({
+      read: async (signal) => {
+        const read = await kernel.counters(signal);
+        if (read !== undefined) policyDrops.read();
+        return read;
+      },
+      onCounted: (added) => policyDrops.counted(blockSet(), added),
+    }),
     claims: () => stays.claims(clock.monotonic()),
     noticed: () => {
+      if (replica.size > 0) policyDrops.keep((id) => replica.live.has(id));
       if (edgesAt === replica.edgesVersion) return;
       edgesAt = replica.edgesVersion;
       merges.look(replica.edges());

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { type Clock, systemBootTime } from './clock.ts';
 import type { Change } from './control/author.ts';
 import { messageOf } from './errors.ts';
 import { ClockTrust, type ClockTrustOptions } from './local/clock-trust.ts';
@@ -44,6 +44,7 @@ export function timing(options: TimingOptions): {
       });
     },
     self: options.self,
+    bootTime: systemBootTime,
   });
   return { trust, timekeeper };
 }

@@ -1,6 +1,9 @@
 import type { HaltView } from '../control/commands/halt.ts';
 import { duration, harmless, paint, printJson, printLine } from './output.ts';
 
+/** EX_TEMPFAIL: not on all routers. */
+const EX_TEMPFAIL = 75;
+
 /** Prints whether this router enforces what is decided, after `suspend`, `clear` and `enforce`. */
 export function printHalt(view: HaltView, json: boolean): void {
   if (json) {
@@ -9,6 +12,14 @@ export function printHalt(view: HaltView, json: boolean): void {
   }
   printLine(sentence(view));
   for (const note of view.notes) printLine(harmless(note));
+  const { others } = view;
+  if (others === undefined) return;
+  const does = view.halted === undefined ? 'block again' : 'block nothing';
+  const words = view.dryRun ? `would ${does}` : does.replace('block', 'blocks');
+  for (const { router, done, why = '' } of others)
+    printLine(`  ${harmless(router.padEnd(12))} ${done ? words : paint('red', `no: ${harmless(why)}`)}`);
+  // Whoever presses the button has to know that it did not reach all.
+  if (others.some(({ done }) => !done)) process.exitCode = EX_TEMPFAIL;
 }
 
 function sentence({ dryRun, changed, halted, enforcing }: HaltView): string {

@@ -1,3 +1,4 @@
+import { enforcementWords } from '../control/enforcement.ts';
 import { countWords, isUnlinked, linkWords, stateWords } from '../control/views/peer-words.ts';
 import type { PeerRow } from '../control/views/peers.ts';
 import { bytes, duration, harmless, paint, tableLines } from './output.ts';
@@ -139,8 +140,20 @@ function offWords(aheadSeconds: number | undefined): string | undefined {
 
 /** What somebody should know besides, as what follows the router's name. */
 function remarksOn(peer: Shown): string[] {
-  const { state, absent, lastError, link, stretched, toleranceSeconds = 0, clock, flooding } = peer;
+  const {
+    state,
+    absent,
+    lastError,
+    link,
+    stretched,
+    toleranceSeconds = 0,
+    clock,
+    flooding,
+    enforcement,
+  } = peer;
   const remarks: string[] = [];
+  const halted = enforcementWords(enforcement);
+  if (halted !== undefined) remarks.push(halted);
   if (absent === true)
     remarks.push(`has been away for long: if it does not come back, hedgerow evict ${peer.router}`);
   if (state !== 'alive' && lastError !== undefined) remarks.push(`could not be reached: ${lastError}`);

@@ -1,6 +1,6 @@
 /**
  * The views that a member may ask of another member's agent, and why each is harmless to tell and worth asking for. Nothing
- * else is answered: no command, nothing that changes anything, nothing that asks a third router.
+ * else is answered: nothing that changes anything (but for tellable.ts), nothing that asks a third router.
  */
 export const ASKABLE: ReadonlyMap<string, string> = new Map([
   [

@@ -7,7 +7,7 @@ import { MAX_BY_BYTES, MAX_OP_BYTES, type Op } from '../policy/op.ts';
 import { decodeRecord, encodeRecord } from '../policy/record-codec.ts';
 import type { OpId, Record, RunId } from '../policy/records.ts';
 import type { Replica } from '../policy/replica.ts';
-import { Bucket } from './bucket.ts';
+import { FairBucket } from './fair-bucket.ts';
 import type { KernelGate } from './kernel-gate.ts';
 import { isShown } from './views/shown.ts';
 
@@ -75,12 +75,12 @@ const FRAME_BYTES = 768;
 /** The one way in which a change of a person becomes an op: signed, in force here, on disk, announced, in this order. */
 export class Author {
   readonly #options: AuthorOptions;
-  readonly #bucket: Bucket;
+  readonly #bucket: FairBucket;
 
   constructor(options: AuthorOptions) {
     this.#options = options;
     const { changesPerHour, burst } = options.limits;
-    this.#bucket = new Bucket(options.clock, { perHour: changesPerHour, burst });
+    this.#bucket = new FairBucket(options.clock, { perHour: changesPerHour, burst });
   }
 
   /** Changes that were refused because too many were made in a short time. */
@@ -158,12 +158,12 @@ export class Author {
         );
       }
     }
-    const seconds = automatic ? 0 : this.#bucket.take();
+    const seconds = automatic ? 0 : this.#bucket.take(by);
     if (seconds > 0) {
       throw new TemporaryError(
         `too many changes on this router (${limits.burst} at once, ${limits.changesPerHour} an hour): the next one in ${seconds} s`,
         {
-          hint: 'every change is kept for years: an automation has to make fewer; limits in the configuration',
+          hint: 'every change is kept for years: find what makes so many (hedgerow audit) and let it make fewer; hedgerow suspend stops all blocking meanwhile; limits in the configuration',
         },
       );
     }

@@ -3,6 +3,7 @@ import type { Config } from '../config-schema.ts';
 import type { Enforcer } from '../local/enforce/enforcer.ts';
 import type { Halts } from '../local/enforce/halts.ts';
 import type { FlowTable } from '../local/flows/flow-table.ts';
+import type { PolicyDrops } from '../local/flows/policy-drops.ts';
 import type { History } from '../local/history/history.ts';
 import type { Aliases } from '../local/nodes/aliases.ts';
 import type { NodeCache } from '../local/nodes/node-cache.ts';
@@ -43,6 +44,8 @@ export interface Parts {
   readonly flows: FlowTable;
   /** What flows came to over hours and days; undefined where none of it is kept. */
   readonly history?: Pick<History, 'read' | 'total' | 'bytesSince' | 'hour' | 'health'> | undefined;
+  /** What each policy has dropped on this router; undefined where nobody counts. */
+  readonly policyDrops?: Pick<PolicyDrops, 'of'> | undefined;
   /** Why a node is kept, and its small integer; without them nobody is told. */
   readonly references?: Pick<NodeReferences, 'of'> | undefined;
   readonly aliases?: Pick<Aliases, 'has' | 'of' | 'nodeOf'> | undefined;

@@ -2,8 +2,10 @@ import type { Clock } from '../clock.ts';
 import type { Drop, Sighting } from '../local/flows/flow.ts';
 import type { NodeNews, NodeNotice } from '../local/nodes/node-news.ts';
 import type { AnswerFact } from '../local/observe/facts.ts';
+import type { Enforcement } from '../p2p/alive/enforcement.ts';
 import { isoTime } from './book/terms.ts';
 import { ignoredNodes } from './commands/ignore.ts';
+import { enforcementOf } from './enforcement.ts';
 import type { Parts } from './parts.ts';
 import type { Happening, Recent, RecentSource } from './recent.ts';
 import { RecentFlows } from './recent-flows.ts';
@@ -26,6 +28,7 @@ export class RecentGatherer implements RecentSource {
   #takenAt: number | undefined;
   #newsAt = 0;
   #states = new Map<string, string>();
+  #enforcing = new Map<string, Enforcement['state']>();
   #peers = '';
   #peersVersion = 0;
   #blockSet: unknown;
@@ -73,6 +76,7 @@ export class RecentGatherer implements RecentSource {
       ...news.notices.flatMap((notice) => this.#told(notice) ?? []),
       ...this.#policies.look(this.#clock.now()),
       ...this.#routers(now),
+      ...this.#enforcement(now),
       ...blocked,
     ];
     const happenings = all.slice(0, MAX_HAPPENINGS);
@@ -90,6 +94,7 @@ export class RecentGatherer implements RecentSource {
     this.#policies.forget();
     this.#newsAt = this.#parts.cache.news.last;
     this.#states = new Map(this.#stateOfPeers());
+    this.#enforcing = new Map(this.#enforcementOfAll());
   }
 
   #nodeNews(): ReturnType<NodeNews['since']> {
@@ -137,16 +142,35 @@ export class RecentGatherer implements RecentSource {
     );
   }
 
+  *#enforcementOfAll(): Generator<[peer: string, state: Enforcement['state']]> {
+    const { key, enforcer, holding, network } = this.#parts;
+    yield [key.peer, enforcementOf(enforcer.health(), holding()).state];
+    for (const { peer, enforcement } of network.peers())
+      if (enforcement !== undefined) yield [peer, enforcement.state];
+  }
+
+  /** What was not known before is no news. */
+  #enforcement(at: string): Happening[] {
+    const before = this.#enforcing;
+    this.#enforcing = new Map([...before, ...this.#enforcementOfAll()]);
+    return [...this.#enforcing].flatMap(([peer, state]): Happening[] =>
+      (before.get(peer) ?? state) === state
+        ? []
+        : [{ at, kind: 'enforcement', router: this.#parts.directory.routerName(peer), state }],
+    );
+  }
+
   #versions(): Recent['versions'] {
     const { cache, registers, replica, network, blockSet } = this.#parts;
     const set = blockSet();
     if (set !== this.#blockSet) this.#blockSetVersion += 1;
     this.#blockSet = set;
-    const peers = JSON.stringify(
+    const peers = JSON.stringify([
       network
         .peers()
         .map(({ peer, state, digestEqual, appliedDigest }) => [peer, state, digestEqual, appliedDigest]),
-    );
+      [...this.#enforcing.values()],
+    ]);
     if (peers !== this.#peers) this.#peersVersion += 1;
     this.#peers = peers;
     const said = replica.liveVersion + replica.edgesVersion;

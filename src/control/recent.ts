@@ -1,4 +1,5 @@
 import type { Counts } from '../local/observe/conntrack.ts';
+import type { Enforcement } from '../p2p/alive/enforcement.ts';
 import type { NodeId } from '../policy/block-set.ts';
 
 /** What was added to a flow in the meantime. Ids are those of the classes, as views give them. */
@@ -58,6 +59,7 @@ export type Happening = { readonly at: string } & (
       readonly router: string;
     }
   | { readonly kind: 'router'; readonly router: string; readonly state: string }
+  | { readonly kind: 'enforcement'; readonly router: string; readonly state: Enforcement['state'] }
 );
 
 /** What happened since it was last taken. All of it is bounded; `missed` counts what there was no room for. */

@@ -22,6 +22,7 @@ import type { Replica } from '../policy/replica.ts';
 import type { InForce } from '../policy/rule-book.ts';
 import { isEnforceable } from '../policy/rules.ts';
 import { Sightings } from '../policy/sightings.ts';
+import { isTrial } from '../policy/terms.ts';
 import type { NodeCache } from './nodes/node-cache.ts';
 import { PersistentNodes } from './nodes/persistent-nodes.ts';
 import type { Interfaces } from './observe/interfaces.ts';
@@ -53,6 +54,7 @@ const OURS = '';
 export class Decider {
   readonly #options: DeciderOptions;
   readonly #decision = new Decision();
+  readonly #lasting = new Decision();
   readonly #persistent: PersistentNodes;
   readonly #idOfDomain: (domain: string) => NodeId;
   #latest = emptyBlockSet;
@@ -85,13 +87,27 @@ export class Decider {
 
   /** Decides afresh. */
   blockSet(): BlockSet {
+    this.#look();
+    this.#latest = this.#decide(this.#decision, this.#inForce());
+    return this.#latest;
+  }
+
+  /**
+   * The same without the trials that are running; undefined when there is none. A machine that starts again may be one from
+   * which somebody has locked himself out, and nobody knows yet whether its agent will run to end what was tried.
+   */
+  withoutTrials(): BlockSet | undefined {
+    const lasting = this.#policies.filter(({ record }) => !('terms' in record && isTrial(record.terms)));
+    return lasting.length === this.#policies.length ? undefined : this.#decide(this.#lasting, lasting);
+  }
+
+  #decide(decision: Decision, policies: InForce): BlockSet {
     const { replica, networks, maxAddresses } = this.#options;
     const interfaces = this.#options.interfaces();
-    this.#look();
     const prefixes = this.#cards().flatMap((card) => card.prefixes);
     const home = homePrefixes(interfaces.lanPrefixes, prefixes, networks);
-    this.#latest = this.#decision.next(
-      this.#inForce(),
+    return decision.next(
+      policies,
       {
         sightings: this.#sightings,
         classes: this.#classes,
@@ -105,7 +121,6 @@ export class Decider {
         readyOwners: READY_OWNERS,
       },
     );
-    return this.#latest;
   }
 
   /** The policies that are in force: the same array as long as they are the same. */

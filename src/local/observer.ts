@@ -67,6 +67,8 @@ export interface ObserverOptions {
     | {
         readonly read: (signal: AbortSignal) => Promise<readonly Counter[] | undefined>;
         readonly onDrop: (drop: Drop) => void;
+        /** What was added to a counter. */
+        readonly onCounted?: (added: Counter) => void;
       }
     | undefined;
   /** Told of every answer to a name, after the node cache knows it. */
@@ -159,7 +161,7 @@ export class Observer implements Service {
             onReading,
           })
         : undefined,
-      drops && new DropReader({ clock, drops: new Drops(this.#places), ...drops }),
+      drops && new DropReader({ clock, drops: new Drops(this.#places, drops.onCounted), ...drops }),
     ];
     this.#sources = sources.filter((source) => source !== undefined);
   }

@@ -1,3 +1,4 @@
+import type { BootMoment } from '../clock.ts';
 import type { RecordId } from '../policy/block-set.ts';
 
 /** What a router remembers of a record over restarts. All counts are of its monotonic clock, since it first saw the record. */
@@ -15,14 +16,18 @@ export const MAX_COUNTS = 10_000;
 
 const VERSION = 1;
 
-export function writeCounts(counts: Iterable<readonly [RecordId, SavedCount]>): string {
+/** @param saved when that is */
+export function writeCounts(
+  counts: Iterable<readonly [RecordId, SavedCount]>,
+  saved?: BootMoment | undefined,
+): string {
   const lines = [...counts].map(([id, { seenS, window, endedS }]) => [
     id,
     Math.floor(seenS),
     window === undefined ? null : Math.ceil(window),
     endedS === undefined ? null : Math.floor(endedS),
   ]);
-  return JSON.stringify({ version: VERSION, counts: lines });
+  return JSON.stringify({ version: VERSION, saved, counts: lines });
 }
 
 /**
@@ -46,6 +51,17 @@ export function readCounts(text: string): Map<RecordId, SavedCount> {
     });
   }
   return counts;
+}
+
+/** Seconds since counts were saved; undefined when they were in another boot of the machine, or do not say when. Never throws. */
+export function secondsSince(text: string, now: BootMoment | undefined): number | undefined {
+  const written = parseJson(text);
+  if (typeof written !== 'object' || written === null || !('saved' in written)) return undefined;
+  const { saved } = written;
+  if (typeof saved !== 'object' || saved === null || !('boot' in saved) || !('ms' in saved)) return undefined;
+  if (now === undefined || saved.boot !== now.boot || !isCount(saved.ms) || saved.ms > now.ms)
+    return undefined;
+  return (now.ms - saved.ms) / 1000;
 }
 
 function isCount(value: unknown): value is number {

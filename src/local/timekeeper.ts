@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../clock.ts';
+import type { BootTime, Clock, Timer } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { RecordId } from '../policy/block-set.ts';
@@ -7,7 +7,7 @@ import type { PeerKey } from '../policy/crypto.ts';
 import type { Record } from '../policy/records.ts';
 import { type Force, forceOf, isTimed, lasting } from '../policy/terms.ts';
 import type { Service } from '../service.ts';
-import { MAX_COUNTS, readCounts, type SavedCount, writeCounts } from './time-counts.ts';
+import { MAX_COUNTS, readCounts, type SavedCount, secondsSince, writeCounts } from './time-counts.ts';
 
 export interface TimekeeperOptions {
   readonly clock: Clock;
@@ -27,6 +27,8 @@ export interface TimekeeperOptions {
   /** These records have ended for good: an op should say so. Asked again after ten minutes while they are live. */
   readonly retire: (ids: readonly RecordId[], why: string) => void;
   readonly self: PeerKey;
+  /** Where the machine tells it, the time goes on while the agent does not run. Default: it does not tell. */
+  readonly bootTime?: BootTime;
 }
 
 type Timed = Live<Extract<Record, { kind: 'block' | 'allow' }>>;
@@ -48,6 +50,8 @@ interface Count {
 
 const TICK_MS = 60_000;
 const SAVE_MS = 60_000;
+/** What is counted for the first time is saved so soon after the last save: else a crash would begin it anew. */
+const SAVE_NEW_MS = 2_000;
 /** Wall and monotonic clock drift apart by less in a tick, whatever NTP slews. */
 const JUMP_MS = 2_000;
 const RETRY_MS = 10 * 60_000;
@@ -58,7 +62,8 @@ const SPREAD_S = 1_800;
 
 /**
  * Knows which timed records are in force on this router: counts for how long it has seen each, over restarts, and wakes
- * up when one begins or ends (policy.md, Time). What a crash loses of the count makes a block last longer, never shorter.
+ * up when one begins or ends (policy.md, Time). A restart of the agent loses nothing of the count; what a power cut loses makes
+ * a block last longer, never shorter.
  */
 export class Timekeeper implements Service {
   readonly name = 'timekeeper';
@@ -71,6 +76,10 @@ export class Timekeeper implements Service {
   /** Wall minus monotonic at the last look, milliseconds. */
   #offset = 0;
   #savedAt = 0;
+  /** Something is counted of which nothing is saved. */
+  #unsaved = false;
+  /** Seconds for which no agent ran before this one; undefined when nobody can tell. */
+  #offS: number | undefined;
   #dropped = 0;
 
   constructor(options: TimekeeperOptions) {
@@ -85,7 +94,9 @@ export class Timekeeper implements Service {
   async start(): Promise<void> {
     const { clock, load, log } = this.#options;
     try {
-      this.#saved = readCounts(load() ?? '');
+      const text = load() ?? '';
+      this.#saved = readCounts(text);
+      this.#offS = secondsSince(text, this.#options.bootTime?.());
     } catch (error) {
       log.warn({ error: messageOf(error) }, 'the counts of timed policies cannot be read: counting anew');
     }
@@ -134,10 +145,12 @@ export class Timekeeper implements Service {
     if (known !== undefined || this.#counts.size >= MAX_COUNTS) return known;
     const saved = this.#saved.get(live.id);
     // The newest minute may not have been saved: a block lasts longer for it, an allow must not.
-    const lostS = saved !== undefined && live.record.kind === 'allow' ? SAVE_MS / 1000 : 0;
+    const allowed = saved !== undefined && live.record.kind === 'allow' ? SAVE_MS / 1000 : 0;
+    const offS = saved === undefined ? 0 : (this.#offS ?? allowed);
+    if (saved === undefined) this.#unsaved = true;
     const count: Count = {
       live,
-      zero: this.#options.clock.monotonic() - ((saved?.seenS ?? 0) + lostS) * 1000,
+      zero: this.#options.clock.monotonic() - ((saved?.seenS ?? 0) + offS) * 1000,
       window: saved?.window,
       endedS: saved?.endedS,
       asked: undefined,
@@ -192,7 +205,7 @@ export class Timekeeper implements Service {
       if (count.force.inForce !== before) changed = true;
       if (this.#toRetire(count, mono)) ended.push(count.live.id);
     }
-    if (mono - this.#savedAt >= SAVE_MS && this.#counting()) this.#save();
+    if (mono - this.#savedAt >= this.#saveEvery() && this.#counting()) this.#save();
     this.#arm();
     // Last, for both may lead back here.
     if (changed) onChange();
@@ -238,12 +251,18 @@ export class Timekeeper implements Service {
     const due = this.#counts
       .values()
       .reduce((least, count) => Math.min(least, count.dueMono), Number.POSITIVE_INFINITY);
-    const wait = Math.min(TICK_MS, Math.max(1, due - clock.monotonic()));
+    const save = this.#unsaved && this.#counting() ? this.#savedAt + SAVE_NEW_MS : Number.POSITIVE_INFINITY;
+    const wait = Math.min(TICK_MS, Math.max(1, Math.min(due, save) - clock.monotonic()));
     this.#timer = clock.after(wait, () => this.#look());
+  }
+
+  #saveEvery(): number {
+    return this.#unsaved ? SAVE_NEW_MS : SAVE_MS;
   }
 
   #save(): void {
     const { clock, save, log } = this.#options;
+    this.#unsaved = false;
     this.#savedAt = clock.monotonic();
     const counts = this.#counts
       .values()
@@ -255,7 +274,7 @@ export class Timekeeper implements Service {
           ] as const,
       );
     try {
-      save(writeCounts(counts));
+      save(writeCounts(counts, this.#options.bootTime?.()));
     } catch (error) {
       log.warn({ error: messageOf(error) }, 'the counts of timed policies cannot be saved');
     }

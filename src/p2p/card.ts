@@ -1,8 +1,6 @@
-import { canonicalAddress } from '../policy/address.ts';
-import type { Address, Mac, Prefix } from '../policy/block-set.ts';
+import type { Mac, Prefix } from '../policy/block-set.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { RouterCard } from '../policy/register-codec.ts';
-import type { PeerView } from './peer-view.ts';
 
 /** How a segment names its router: the beginning of its key, which nobody can claim by taking its name. */
 export function segmentRouter(peer: PeerKey): string {
@@ -21,12 +19,4 @@ export function routerCard(
     listens: [...listens].filter((address) => !/^\/(ip4\/127\.|ip6\/::1\/|ip6\/fe80:)/.test(address)).sort(),
     macs: [...lan.macs].sort(),
   };
-}
-
-/** The addresses on which authenticated connections to members stand. */
-export function connectedAddresses(peers: Iterable<PeerView>): Address[] {
-  return [...peers].flatMap(({ connections, address }) => {
-    const [, , host = ''] = address?.split('/') ?? [];
-    return connections === 0 ? [] : (canonicalAddress(host) ?? []);
-  });
 }

@@ -5,6 +5,7 @@ import type { Mac, NodeId } from '../policy/block-set.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { PresenceClaim } from '../policy/presence.ts';
 import { type PeerAddress, parseAddress } from './addresses.ts';
+import type { Enforcement } from './alive/enforcement.ts';
 import type { Followers } from './followed.ts';
 import type { Door } from './joining/guests.ts';
 import type { SigningKey } from './keys.ts';
@@ -61,8 +62,10 @@ export interface NetworkOptions {
   };
   /** Lets in routers that come with an invitation. Default: nobody who is no member. */
   readonly door?: Door;
+  /** Whether this router blocks what is decided, for the others to know. Default: it is not said. */
+  readonly enforcement?: () => Enforcement;
   /** Answers what another member asks of this router. Default: nothing is answered. */
-  readonly answer?: (question: Question) => Promise<Answer>;
+  readonly answer?: (question: Question, peer: PeerKey) => Promise<Answer>;
   /** Where connections are told of. Default: nowhere. */
   readonly listeners?: Followers | undefined;
 }

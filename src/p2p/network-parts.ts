@@ -75,6 +75,7 @@ export function wire(options: NetworkOptions) {
     clockTrusted: options.clockTrusted ?? (() => false),
     digests,
     changes: () => replica.size,
+    enforcement: options.enforcement,
     knowledge: (peer, told) => table.knowledge(peer, told),
     close: (peer, connection, why) => links.end(peer, connection, 'silent', why),
     onIdle: (peer, bytes) => traffic.idle(peer, bytes),

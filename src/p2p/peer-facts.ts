@@ -1,5 +1,6 @@
 import type { PeerKey } from '../policy/crypto.ts';
 import type { AliveFrame } from './alive/alive-wire.ts';
+import type { Enforcement } from './alive/enforcement.ts';
 
 /** What was last heard of one peer. */
 export interface PeerFacts {
@@ -7,6 +8,8 @@ export interface PeerFacts {
   readonly registersDigest: string | undefined;
   /** Ops that it holds. */
   readonly changes: number | undefined;
+  /** Whether it blocks what is decided. */
+  readonly enforcement: Enforcement | undefined;
   readonly rttMs: number | undefined;
   /** Where its newest connection stands or stood. */
   readonly address: string | undefined;
@@ -17,6 +20,7 @@ const NOTHING: PeerFacts = {
   digest: undefined,
   registersDigest: undefined,
   changes: undefined,
+  enforcement: undefined,
   rttMs: undefined,
   address: undefined,
   lastError: undefined,
@@ -35,10 +39,11 @@ export class PeerFactsTable {
   /** True when it changed what a person is shown of the peer's state. */
   frame(peer: PeerKey, frame: AliveFrame, rttMs: number | undefined): boolean {
     const before = this.of(peer);
-    const { digest, registersDigest } = frame;
+    const { digest, registersDigest, enforcement } = frame;
     const changes = frame.changes === 0 ? undefined : frame.changes;
-    this.#set(peer, { ...before, digest, registersDigest, changes, rttMs: rttMs ?? before.rttMs });
-    return before.digest !== digest;
+    const said = { digest, registersDigest, changes, enforcement, rttMs: rttMs ?? before.rttMs };
+    this.#set(peer, { ...before, ...said });
+    return before.digest !== digest || before.enforcement?.state !== enforcement?.state;
   }
 
   /** Another member told of its digest. True when it changed. Its registers and its ops are only told by itself. */

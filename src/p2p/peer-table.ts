@@ -67,6 +67,7 @@ export class PeerTable {
       address: facts.address,
       digestEqual: facts.digest === undefined ? undefined : facts.digest === this.#digests().digest,
       changes: facts.changes,
+      enforcement: facts.enforcement,
       appliedDigest: this.applied.digestOf(peer),
       appliedVia: this.applied.viaOf(peer),
       bytesIn: bytes.in,

@@ -1,4 +1,5 @@
 import type { PeerKey } from '../policy/crypto.ts';
+import type { Enforcement } from './alive/enforcement.ts';
 import type { Flooding } from './floods.ts';
 import type { LinkReason } from './links/link-choice.ts';
 
@@ -41,6 +42,8 @@ export interface PeerView {
   readonly digestEqual: boolean | undefined;
   /** Ops that it holds, by its last keep-alive; undefined when it has not said. */
   readonly changes: number | undefined;
+  /** Whether it blocks what is decided, by its last keep-alive; undefined when it has not said. */
+  readonly enforcement?: Enforcement | undefined;
   /** The digest that its kernel was last made equal to; '' when it has not said. */
   readonly appliedDigest: string;
   /** The member that told so in its place; undefined when it said so itself. */

@@ -30,8 +30,8 @@ export interface QuestionsOptions {
   readonly counters: Counters;
   /** Whether a peer is a member that is counted now; one that we only remember as a sponsor is none. */
   readonly isMember: (peer: PeerKey) => boolean;
-  /** Computes an answer, which is JSON; what it throws is told as a refusal. Undefined: nothing is answered. */
-  readonly answer: ((question: Question) => Promise<Answer>) | undefined;
+  /** Computes an answer, which is JSON, for the member that asks. Undefined: nothing is answered. */
+  readonly answer: ((question: Question, peer: PeerKey) => Promise<Answer>) | undefined;
 }
 
 /** From the first byte of a question to the last of its answer, milliseconds. */
@@ -108,7 +108,7 @@ export class Questions {
     try {
       await within(clock, ANSWER_MS, this.#signal, 'ask', async (signal) => {
         const answer: Answer =
-          refusal === undefined ? await this.#answer(channel) : { kind: 'refused', why: refusal };
+          refusal === undefined ? await this.#answer(channel, peer) : { kind: 'refused', why: refusal };
         counters.add(answer.kind === 'view' ? 'ask.answered' : 'ask.refused');
         await channel.send(encodeAnswer(answer));
         await channel.close(signal);
@@ -131,13 +131,13 @@ export class Questions {
     return undefined;
   }
 
-  async #answer(channel: StreamChannel): Promise<Answer> {
+  async #answer(channel: StreamChannel, peer: PeerKey): Promise<Answer> {
     const bytes = await channel.receive();
     if (bytes === undefined) throw new Error('asked nothing');
     const question = decodeQuestion(bytes);
     if (!question.ok)
       return { kind: 'refused', why: refused(`the question cannot be read: ${question.why}`) };
-    const answer = await this.#options.answer?.(question.value);
+    const answer = await this.#options.answer?.(question.value, peer);
     if (answer === undefined) return { kind: 'refused', why: refused('it answers no questions') };
     if (answer.kind === 'refused' || Buffer.byteLength(answer.json) <= MAX_ANSWER_BYTES) return answer;
     return {

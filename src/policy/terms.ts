@@ -53,6 +53,14 @@ export const lasting: Force = {
   window: undefined,
 };
 
+/** A trial is for trying, seconds. */
+export const MAX_TRIAL_S = 3_600;
+
+/** Nothing but `for`, and short: a trial that waits for `confirm` (policy.md, "Time"). */
+export function isTrial({ until, windows = [], for: seconds = MAX_TRIAL_S + 1 }: Terms): boolean {
+  return until === undefined && windows.length === 0 && seconds <= MAX_TRIAL_S;
+}
+
 /** Whether time has any say in these terms. */
 export function isTimed(terms: Terms): boolean {
   return terms.for !== undefined || terms.until !== undefined || (terms.windows?.length ?? 0) > 0;

@@ -44,6 +44,8 @@ export const SEEN = {
   /** Of the history only its totals; the rest is in files of its own (seen-hours.ts). */
   history: '0',
   nodes: '1',
+  /** What each policy has dropped. */
+  policies: '2',
 } as const;
 
 /** All keys of a keyspace: a key is the keyspace's number, `!`, and what its owner likes. */

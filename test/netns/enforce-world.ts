@@ -19,7 +19,7 @@ export interface World {
   /** One ping, answered within 0.3 s. */
   ping(device: Host, source: string, remote: string): Promise<boolean>;
   /** Starts a part of enforce-traffic.ts; ends with the world. */
-  traffic(host: Host, ...args: string[]): Traffic;
+  traffic(host: Host | 'router', ...args: string[]): Traffic;
   run(host: Host | 'router', ...argv: string[]): Promise<string>;
   /** Takes all rules, sets and connections out of the router's kernel, whoever made them. */
   reset(): Promise<void>;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { Enforcer } from '../../src/local/enforce/enforcer.ts';
-import { Halts, readHalt } from '../../src/local/enforce/halts.ts';
+import { Halts, momentOf, readHalt } from '../../src/local/enforce/halts.ts';
 import { PlanFile, restorePlan } from '../../src/local/enforce/plan-file.ts';
 import { chooseBackend } from '../../src/local/enforce/probe.ts';
 import { clearWithoutAgent } from '../../src/local/enforce/without-agent.ts';
@@ -63,7 +63,10 @@ test('suspend and clear let the kernel go and enforce takes it back, with an age
     await clearWithoutAgent(paths, 'anna', { exec: router, clock: systemClock }, signal);
     expect(await passes()).toBe(true);
     expect(await world.run('router', 'ipset', 'list', '-name')).toBe('');
-    expect(readHalt(paths.halt, systemClock.now(), silentLog)).toMatchObject({ kind: 'cleared', by: 'anna' });
+    expect(readHalt(paths.halt, momentOf(systemClock), silentLog)).toMatchObject({
+      kind: 'cleared',
+      by: 'anna',
+    });
 
     // Its last plan is still there for whoever goes on.
     await restorePlan(paths.plan, router, signal);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseFor, parseSchedule, parseUntil } from '../../src/control/durations.ts';
 import { describeWindows } from '../../src/control/terms-text.ts';
 import { readAdjtimex, readChrony, readTimedatectl } from '../../src/local/clock-trust.ts';
-import { readCounts, writeCounts } from '../../src/local/time-counts.ts';
+import { readCounts, secondsSince, writeCounts } from '../../src/local/time-counts.ts';
 import type { Terms, Window } from '../../src/policy/records.ts';
 import { scheduleAt } from '../../src/policy/schedule.ts';
 import { forceOf } from '../../src/policy/terms.ts';
@@ -219,11 +219,14 @@ describe('rubbish', () => {
     fc.assert(
       fc.property(fc.oneof(rubbish, fc.json()), (text) => {
         expect(readCounts(text).size).toBe(0);
+        expect(secondsSince(text, { boot: 'one', ms: 1 })).toBeUndefined();
       }),
     );
     fc.assert(
       fc.property(fc.array(fc.anything()), (counts) => {
-        readCounts(JSON.stringify({ version: 1, counts }));
+        const text = JSON.stringify({ version: 1, counts, saved: counts[0] });
+        readCounts(text);
+        secondsSince(text, { boot: 'one', ms: 1 });
       }),
     );
   });

@@ -14,6 +14,7 @@ export function peerRow(router: string, changes: Partial<PeerRow> = {}): PeerRow
     address: '/ip4/192.0.2.7/tcp/4411',
     inStep: true,
     changesBehind: 0,
+    enforcement: { state: 'enforces', secondsLeft: undefined },
     applied: true,
     appliedVia: undefined,
     admin: true,

@@ -54,5 +54,12 @@ async function withoutAgent({ config, dryRun }: Args): Promise<HaltView> {
       AbortSignal.timeout(DEADLINE_MS),
     );
   const halted = { kind: 'cleared', by, at: systemClock.now(), secondsLeft: undefined } as const;
-  return { dryRun, changed: true, halted, enforcing: false, notes: ['no agent runs here'] };
+  return {
+    dryRun,
+    changed: true,
+    halted,
+    enforcing: false,
+    problem: undefined,
+    notes: ['no agent runs here'],
+  };
 }

@@ -9,6 +9,7 @@ import { ask, type Common, isNobodyThere } from '../ask.ts';
 import { printHalt } from '../halt-text.ts';
 
 interface Args extends Common {
+  readonly home: boolean;
   readonly dryRun: boolean;
 }
 
@@ -21,10 +22,15 @@ export const enforce: CommandModule<object, Args> = {
   describe: 'end suspend or clear: what is blocked is blocked on this router again',
   builder: (yargs) =>
     yargs
+      .option('home', {
+        type: 'boolean',
+        default: false,
+        describe: 'also on every other router that can be reached and was suspended',
+      })
       .option('dry-run', { type: 'boolean', default: false, describe: 'only say what it would do' })
       .example('$0 enforce', 'without an agent: the last plan, as hedgerow restore would') as never,
   handler: async (args) => {
-    const params = { by: personFromEnvironment(), dryRun: args.dryRun };
+    const params = { by: personFromEnvironment(), home: args.home, dryRun: args.dryRun };
     const view = await ask<HaltView>(args, 'enforce', params).catch((error: unknown) => {
       if (isNobodyThere(error)) return withoutAgent(args);
       throw error;
@@ -35,14 +41,14 @@ export const enforce: CommandModule<object, Args> = {
 };
 
 async function withoutAgent({ config, dryRun }: Args): Promise<HaltView> {
-  const [{ readHalt }, { restorePlan }, { createExec }, { loadConfig }] = await Promise.all([
+  const [{ momentOf, readHalt }, { restorePlan }, { createExec }, { loadConfig }] = await Promise.all([
     import('../../local/enforce/halts.ts'),
     import('../../local/enforce/plan-file.ts'),
     import('../../local/exec.ts'),
     import('../../config-file.ts'),
   ]);
   const { halt, plan } = pathsOf(loadConfig(config));
-  const changed = readHalt(halt, systemClock.now(), silentLog) !== undefined;
+  const changed = readHalt(halt, momentOf(systemClock), silentLog) !== undefined;
   if (!dryRun) {
     try {
       rmSync(halt, { force: true });
@@ -56,6 +62,7 @@ async function withoutAgent({ config, dryRun }: Args): Promise<HaltView> {
     changed,
     halted: undefined,
     enforcing: !dryRun,
+    problem: undefined,
     notes: ['no agent runs here: this is its last plan'],
   };
 }

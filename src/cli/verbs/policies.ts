@@ -2,7 +2,7 @@ import type { CommandModule } from 'yargs';
 import type { PolicyView } from '../../control/views/policies.ts';
 import { shortId } from '../../control/views/shown.ts';
 import { ask, type Common } from '../ask.ts';
-import { printJson, printTable } from '../output.ts';
+import { bytes, printJson, printTable } from '../output.ts';
 
 export const policies: CommandModule<object, Common> = {
   command: 'policies',
@@ -12,7 +12,7 @@ export const policies: CommandModule<object, Common> = {
     if (args.json) printJson(view);
     else {
       printTable(
-        ['ID', 'POLICY', 'TIME', 'BY', 'ON', 'SINCE', 'HERE', 'ALSO AFFECTS'],
+        ['ID', 'POLICY', 'TIME', 'BY', 'ON', 'SINCE', 'HERE', 'DROPPED', 'ALSO AFFECTS'],
         view.map((policy) => [
           shortId(policy.id),
           pair(policy),
@@ -21,6 +21,7 @@ export const policies: CommandModule<object, Common> = {
           policy.router,
           policy.at.slice(0, 16).replace('T', ' '),
           here(policy),
+          dropped(policy),
           others(policy),
         ]),
         'nothing is blocked',
@@ -42,6 +43,12 @@ function here({ kind, here: { enforced, why, addresses, networks, wide } }: Poli
     wide > 0 ? `all of it for ${wide} devices` : '',
   ].filter((part) => part !== '');
   return `${parts.join(', ')} ${kind === 'allow' ? 'excepted' : 'blocked'}`;
+}
+
+/** Nothing where this router cannot tell. */
+function dropped({ here: { dropped: counts } }: PolicyView): string {
+  if (counts === undefined) return '';
+  return counts.packets === 0 ? '0' : `${counts.packets} packets, ${bytes(counts.bytes)}`;
 }
 
 function others({ alsoAffects, alsoAffectsMore }: PolicyView): string {

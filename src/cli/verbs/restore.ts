@@ -17,13 +17,13 @@ export const restore: CommandModule<object, Common & { dryRun: boolean }> = {
       .option('dry-run', { type: 'boolean', default: false, describe: 'only say what it would do' })
       .example('$0 restore --dry-run', 'is the plan whole?') as never,
   handler: async (args) => {
-    const [{ readPlan, restorePlan }, { readHalt }, { createExec }] = await Promise.all([
+    const [{ readPlan, restorePlan }, { momentOf, readHalt }, { createExec }] = await Promise.all([
       import('../../local/enforce/plan-file.ts'),
       import('../../local/enforce/halts.ts'),
       import('../../local/exec.ts'),
     ]);
     const paths = pathsOf(loadConfig(args.config));
-    const halt = readHalt(paths.halt, systemClock.now(), silentLog);
+    const halt = readHalt(paths.halt, momentOf(systemClock), silentLog);
     if (halt !== undefined) {
       const { kind, by } = halt;
       if (args.json) printJson({ restored: false, halted: { kind, by } });

@@ -91,6 +91,11 @@ async function askPeer(
   { view, params }: AskRequest,
 ): Promise<unknown> {
   if (peer === parts.key.peer) return await methods.get(view)?.run(params);
+  return await askOther(parts, peer, { view, params });
+}
+
+/** What another router answers. TemporaryError when it is away or does not answer; what it refuses is thrown as it says. */
+export async function askOther(parts: Parts, peer: PeerKey, { view, params }: AskRequest): Promise<unknown> {
   const router = parts.directory.routerName(peer);
   const { state = 'unknown', sinceMs = 0 } = parts.network.peers().find((each) => each.peer === peer) ?? {};
   if (!isThere(state)) {

@@ -17,7 +17,7 @@ import {
   standing,
 } from './standing.ts';
 import { type TermsRequest, termsOf } from './terms.ts';
-import { refuseUnconfirmed } from './wide.ts';
+import { refuseUnconfirmed, sharedBy, wideness } from './wide.ts';
 
 export interface PolicyRequest extends ChangeRequest, TermsRequest {
   readonly first: string;
@@ -78,9 +78,9 @@ async function put(
 ): Promise<ChangeView> {
   const pair = resolvePair(parts.directory, request.first, request.second);
   const terms = termsOf(parts, request);
-  if (kind === 'block' && !request.dryRun) {
-    refuseUnconfirmed(parts, pair, { confirm: request.confirm ?? false, from: request.from });
-  }
+  const asks = kind === 'block' && request.confirm !== true;
+  const wide = asks ? wideness(parts, pair, request.from) : undefined;
+  if (!request.dryRun) refuseUnconfirmed(wide);
   await learn(parts, [pair.b.subject]);
   const found = replacingPair(parts, { kind, terms, mayShorten }, pair);
   refuseUseless(pair, found);
@@ -88,13 +88,18 @@ async function put(
   const over = recordIds(found.over);
   const before = new PolicyViews(parts);
   const affected = kind === 'block' ? before.affectedBy(pair.b.subject) : { names: [], more: 0 };
+  const shared = asks ? sharedBy(pair, affected) : undefined;
+  if (!request.dryRun && add.length > 0) refuseUnconfirmed(shared);
+  const asked = [wide, shared].flatMap((why) =>
+    why === undefined ? [] : [`it would be asked about: ${why}`],
+  );
   const outcome = {
     changed: over.length + add.length > 0,
     policies: found.already.map((live) => before.of(live)),
     replaced: found.over.map((live) => before.of(live)),
     alsoAffects: affected.names,
     alsoAffectsMore: affected.more,
-    notes: notesOf(parts, kind, pair, found, left),
+    notes: [...notesOf(parts, kind, pair, found, left), ...asked],
   };
   if (!outcome.changed) return changeView(parts, request, outcome);
   if (request.dryRun) {

@@ -1,4 +1,5 @@
 import { UsageError } from '../../errors.ts';
+import { isTrial } from '../../policy/terms.ts';
 import type { Step } from '../author.ts';
 import type { Parts } from '../parts.ts';
 import { PolicyViews } from '../views/policies.ts';
@@ -6,7 +7,7 @@ import { isNamed } from '../views/shown.ts';
 import { type ChangeRequest, type ChangeView, changeView, writeSteps } from './change.ts';
 import { recordIds, replacing } from './replacing.ts';
 import { type LivePolicy, livePolicies, type PolicyKind, standing } from './standing.ts';
-import { isTimed, isTrial } from './terms.ts';
+import { isTimed } from './terms.ts';
 
 /**
  * Makes a trial last: the newest one, or a policy that ends by itself, by the beginning of its id. Safe at any moment:

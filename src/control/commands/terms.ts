@@ -1,6 +1,7 @@
 import { UsageError } from '../../errors.ts';
 import type { Terms } from '../../policy/records.ts';
 import { isKnownZone } from '../../policy/schedule.ts';
+import { MAX_TRIAL_S } from '../../policy/terms.ts';
 import { parseFor, parseSchedule, parseUntil } from '../durations.ts';
 import type { Parts } from '../parts.ts';
 
@@ -16,9 +17,6 @@ export interface TermsRequest {
   readonly trial?: string | undefined;
   readonly reason?: string | undefined;
 }
-
-/** A trial is for trying: who wants longer says `--for`. */
-export const MAX_TRIAL_S = 3_600;
 
 /**
  * What was typed as terms. A time of day means nothing on a router that does not know what time it is: UsageError with the
@@ -86,11 +84,6 @@ export function isScheduled(terms: Terms): boolean {
 /** True for what holds always, until it is lifted. */
 export function isLasting(terms: Terms): boolean {
   return !isTimed(terms) && !isScheduled(terms);
-}
-
-/** Nothing but `for`, and short: a trial that waits for `confirm` (policy.md, "Time"). */
-export function isTrial(terms: Terms): boolean {
-  return terms.until === undefined && !isScheduled(terms) && (terms.for ?? MAX_TRIAL_S + 1) <= MAX_TRIAL_S;
 }
 
 /** True when asking for `wanted` where `held` holds would change nothing. What is counted from now on never is the same. */

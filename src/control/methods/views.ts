@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { NodeRoll } from '../node-roll.ts';
 import type { Offer } from '../offer.ts';
 import type { Parts } from '../parts.ts';
+import { blockedView } from '../views/blocked.ts';
 import { flowHistoryView } from '../views/flow-history.ts';
 import { flowsPageView, flowsView } from '../views/flows.ts';
 import { devicesView, nodesPageView, nodesView } from '../views/nodes.ts';
@@ -40,6 +41,7 @@ export function offerViews(offer: Offer, parts: Parts): void {
   offer('flows.history', z.strictObject({ ...flows, ...history, since }), (params) =>
     flowHistoryView(parts, params),
   );
+  offer('blocked', z.strictObject({ top: top(1_000, 50) }), (params) => blockedView(parts, params));
   offer('policies', nothing, () => policiesView(parts));
   offer('policies.brief', nothing, () => briefPoliciesView(parts));
 }

@@ -1,3 +1,4 @@
+import { enforcementWords } from '../enforcement.ts';
 import type { Parts } from '../parts.ts';
 import { isThere, isUnlinked } from './peer-words.ts';
 
@@ -11,6 +12,10 @@ export function overlayProblems({ network, directory, discovery, portMapping }: 
     if (!isThere(state)) found.push(`${router} cannot be reached`);
     else if (heardBy !== undefined)
       found.push(`${router} is heard by ${directory.routerName(heardBy)}, and not by this router`);
+    // One that only observes is perhaps meant to; what a person halted is to be remembered everywhere.
+    const { enforcement } = view;
+    const halted = enforcement?.state === 'observes' ? undefined : enforcementWords(enforcement);
+    if (halted !== undefined && isThere(state)) found.push(`${router} ${halted}`);
   }
   found.push(...(discovery?.problems() ?? []));
   const mapped = portMapping?.();

@@ -1,3 +1,4 @@
+import type { Enforcement } from '../../p2p/alive/enforcement.ts';
 import type { PeerState, PeerView } from '../../p2p/peer-view.ts';
 import type { Parts } from '../parts.ts';
 
@@ -19,6 +20,8 @@ export interface PeerRow {
   readonly inStep: boolean | undefined;
   /** Changes held here minus those held there: above 0 it lacks some, below 0 we do; undefined when it has not said. */
   readonly changesBehind: number | undefined;
+  /** Whether it blocks what is decided; undefined when it has not said. */
+  readonly enforcement: Enforcement | undefined;
   /** Its kernel holds what we hold. */
   readonly applied: boolean;
   /** The router that told so in its place. */
@@ -74,6 +77,7 @@ function rowOf({ replica, directory, absent }: Parts, view: PeerView): PeerRow {
     address: view.address,
     inStep: view.digestEqual,
     changesBehind: behind(view, replica.size),
+    enforcement: view.enforcement,
     applied: view.appliedDigest === replica.digest,
     appliedVia: nameOf(view.appliedVia),
     admin: replica.member(view.peer)?.admin ?? false,

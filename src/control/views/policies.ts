@@ -1,3 +1,4 @@
+import type { Counts } from '../../local/observe/conntrack.ts';
 import type { RecordId, Spared } from '../../policy/block-set.ts';
 import type { Live } from '../../policy/contents.ts';
 import type { Subject, Terms } from '../../policy/records.ts';
@@ -43,6 +44,11 @@ export interface EnforcementView extends Entries {
   readonly enforced: boolean;
   /** Why there is nothing of it in the kernel. */
   readonly why: string | undefined;
+  /**
+   * What it has dropped on this router, all directions and devices together, over restarts; what several policies want counts
+   * for each. Undefined for what drops nothing, and where nobody can tell.
+   */
+  readonly dropped?: Counts | undefined;
 }
 
 /** Every policy, oldest first. */
@@ -101,7 +107,7 @@ export class PolicyViews {
       at: isoTime(op.at),
       alsoAffects: [...split, ...affected.names],
       alsoAffectsMore: affected.more,
-      here: this.#here(live, policy),
+      here: { ...this.#here(live, policy), dropped: this.#dropped(live, policy) },
     };
   }
 
@@ -125,6 +131,14 @@ export class PolicyViews {
       alsoAffectsMore: 0,
       here: { ...NOTHING, enforced: false, why: 'it is not made yet' },
     };
+  }
+
+  /** What is not enforced has perhaps dropped before; that it has dropped nothing is told only of what is. */
+  #dropped({ id }: Live, policy: LivePolicy | undefined): Counts | undefined {
+    if (policy?.record.kind !== 'block') return undefined;
+    const counts = this.#parts.policyDrops?.of(id);
+    const isZero = counts?.packets === 0;
+    return isZero && !(this.#parts.enforcer.health().enforcing && this.#entries.has(id)) ? undefined : counts;
   }
 
   #here({ id, record }: Live, policy: LivePolicy | undefined): EnforcementView {

@@ -79,8 +79,11 @@ export interface Backend {
   counters(signal: AbortSignal): Promise<readonly Counter[]>;
   /** Takes everything of ours out of the kernel: nothing is blocked any more. */
   clear(signal: AbortSignal): Promise<void>;
-  /** The last acknowledged state, undefined before the first and for backends without a kernel. */
-  plan(): Plan | undefined;
+  /**
+   * The last acknowledged state, or what would put this block set in force instead; undefined before the first and for
+   * backends without a kernel.
+   */
+  plan(of?: BlockSet): Plan | undefined;
   /** Ends children. What is blocked stays blocked. */
   stop(): Promise<void>;
 }

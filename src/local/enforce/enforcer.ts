@@ -11,6 +11,8 @@ import type { PlanFile } from './plan-file.ts';
 export interface Desired {
   readonly state: string;
   readonly blockSet: BlockSet;
+  /** What the plan for the next boot holds instead, which may be without an agent. Default: the same. */
+  readonly atBoot?: BlockSet | undefined;
 }
 
 export interface EnforcerOptions {
@@ -163,7 +165,7 @@ export class Enforcer implements Service {
 
   async #once(signal: AbortSignal): Promise<void> {
     const { backend, desired, onApplied, planFile, log } = this.#options;
-    const { state, blockSet } = desired();
+    const { state, blockSet, atBoot } = desired();
     if (this.#options.halted?.() !== undefined) {
       await this.#release(signal);
       onApplied(state, { did: 'unchanged', elements: 0, rules: 0, ms: 0 });
@@ -181,7 +183,7 @@ export class Enforcer implements Service {
     }
     log.debug({ ...outcome }, 'enforced');
     onApplied(state, outcome);
-    if (outcome.did !== 'unchanged') planFile?.keep(state, () => backend.plan());
+    if (outcome.did !== 'unchanged') planFile?.keep(state, () => backend.plan(atBoot));
   }
 
   /** The plan stays as it was: it is what goes on. */

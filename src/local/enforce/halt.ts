@@ -1,12 +1,19 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import type { BootMoment } from '../../clock.ts';
 
 /**
  * A person has told this router to enforce nothing: for a while, or until `hedgerow enforce`. Times are Unix milliseconds
- * of this router's clock.
+ * of this router's clock; `ends` is the same end in the time of the boot in which it was said.
  */
 export type Halt =
-  | { readonly kind: 'suspended'; readonly by: string; readonly at: number; readonly until: number }
+  | {
+      readonly kind: 'suspended';
+      readonly by: string;
+      readonly at: number;
+      readonly until: number;
+      readonly ends?: BootMoment | undefined;
+    }
   | { readonly kind: 'cleared'; readonly by: string; readonly at: number };
 
 /** The longest suspension, seconds. */
@@ -14,8 +21,15 @@ export const LONGEST_SUSPENSION_S = 86_400;
 
 const HEAD = /^hedgerow-halt\/1 ([0-9a-f]{64})\n/;
 const moment = z.number().int().nonnegative();
+const bootMoment = z.strictObject({ boot: z.string().max(64), ms: moment });
 const schema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('suspended'), by: z.string().max(200), at: moment, until: moment }),
+  z.strictObject({
+    kind: z.literal('suspended'),
+    by: z.string().max(200),
+    at: moment,
+    until: moment,
+    ends: bootMoment.optional(),
+  }),
   z.strictObject({ kind: z.literal('cleared'), by: z.string().max(200), at: moment }),
 ]);
 
@@ -40,12 +54,24 @@ export function decodeHalt(text: string): { readonly halt: Halt } | { readonly w
   }
 }
 
+/** What the clocks of this router show. */
+export interface Moment {
+  /** Unix milliseconds; perhaps wrong. */
+  readonly wall: number;
+  readonly boot: BootMoment | undefined;
+}
+
 /**
- * Milliseconds that a halt has left at this moment; undefined for one without an end, 0 when it has ended. A clock that
- * shows less than when it began cannot tell: then it has ended. It never lasts longer than a day after it began.
+ * Milliseconds that a halt has left at this moment; undefined for one without an end, 0 when it has ended. In the boot in
+ * which it was said no clock is asked. After another one a clock that shows less than when it began cannot tell: then it
+ * has ended. It never lasts longer than a day.
  */
-export function leftOf(halt: Halt, now: number): number | undefined {
+export function leftOf(halt: Halt, { wall, boot }: Moment): number | undefined {
   if (halt.kind === 'cleared') return undefined;
-  if (now < halt.at) return 0;
-  return Math.max(0, Math.min(halt.until, halt.at + LONGEST_SUSPENSION_S * 1000) - now);
+  const { at, until, ends } = halt;
+  const longest = LONGEST_SUSPENSION_S * 1000;
+  if (ends !== undefined && ends.boot === boot?.boot)
+    return Math.max(0, Math.min(ends.ms - boot.ms, longest));
+  if (wall < at) return 0;
+  return Math.max(0, Math.min(until, at + longest) - wall);
 }

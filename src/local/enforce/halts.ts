@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
-import type { Clock, Timer } from '../../clock.ts';
+import { type BootTime, type Clock, systemBootTime, type Timer } from '../../clock.ts';
 import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { readFileIfThere, replaceFile } from '../../store/files.ts';
-import { decodeHalt, encodeHalt, type Halt, leftOf } from './halt.ts';
+import { decodeHalt, encodeHalt, type Halt, leftOf, type Moment } from './halt.ts';
 
 /** What a person has told this router, as of now. */
 export interface Halted {
@@ -19,10 +19,17 @@ export interface HaltsOptions {
   readonly path: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Default: that of this machine. */
+  readonly bootTime?: BootTime;
+}
+
+/** What the clocks of this machine show now. */
+export function momentOf(clock: Pick<Clock, 'now'>, bootTime: BootTime = systemBootTime): Moment {
+  return { wall: clock.now(), boot: bootTime() };
 }
 
 /** What a file says of a halt that still holds at this moment. Damaged and ended ones are none: then what is blocked is blocked. */
-export function readHalt(path: string, now: number, log: Log): Halt | undefined {
+export function readHalt(path: string, now: Moment, log: Log): Halt | undefined {
   let text: string | undefined;
   try {
     text = readFileIfThere(path)?.toString('utf8');
@@ -56,9 +63,9 @@ export class Halts {
 
   /** Reads what an earlier run was told. `onChange`: enforcement should look again. */
   open(onChange: () => void): void {
-    const { path, clock, log } = this.#options;
+    const { path, log } = this.#options;
     this.#onChange = onChange;
-    this.#hold(readHalt(path, clock.now(), log));
+    this.#hold(readHalt(path, this.#moment(), log));
   }
 
   /** What holds now. */
@@ -79,14 +86,15 @@ export class Halts {
   set(halt: Halt): string | undefined {
     const { path, log } = this.#options;
     let problem: string | undefined;
+    const stamped = this.#stamped(halt);
     try {
-      replaceFile(path, encodeHalt(halt));
+      replaceFile(path, encodeHalt(stamped));
     } catch (error) {
       problem = messageOf(error);
       log.warn({ error: problem }, 'a halt of enforcement could not be kept');
     }
     log.info({ kind: halt.kind, by: halt.by }, 'enforcement is halted on this router');
-    this.#hold(halt);
+    this.#hold(stamped);
     this.#onChange();
     return problem;
   }
@@ -108,10 +116,21 @@ export class Halts {
     const { clock } = this.#options;
     this.#timer?.clear();
     this.#halt = halt;
-    const left = halt === undefined ? undefined : leftOf(halt, clock.now());
+    const left = halt === undefined ? undefined : leftOf(halt, this.#moment());
     if (left === undefined) return;
     this.#endsAt = clock.monotonic() + left;
     this.#timer = clock.after(left, () => this.#ended());
+  }
+
+  #moment(): Moment {
+    return momentOf(this.#options.clock, this.#options.bootTime);
+  }
+
+  /** With its end in the time of this boot, so that it is the same after a restart of the agent, whatever the clock does. */
+  #stamped(halt: Halt): Halt {
+    const { boot } = this.#moment();
+    if (halt.kind === 'cleared' || boot === undefined) return halt;
+    return { ...halt, ends: { boot: boot.boot, ms: boot.ms + Math.max(0, halt.until - halt.at) } };
   }
 
   #ended(): void {

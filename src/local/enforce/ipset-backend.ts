@@ -120,13 +120,18 @@ export class IpsetBackend implements Backend {
     this.#epoch += 1;
   }
 
-  plan(): Plan | undefined {
+  plan(of?: BlockSet): Plan | undefined {
     if (this.#applied === undefined) return undefined;
-    const { shape } = this.#applied;
+    const { slots, wan, iptables } = this.#options;
+    const rulebook =
+      of === undefined
+        ? this.#applied
+        : compile(of, assignSlots(slots.load(), of.owners.keys()), { wan, last: this.#applied });
+    const { shape } = rulebook;
     return {
       backend: 'ipset',
-      variant: this.#options.iptables.variant,
-      sets: `${fillLines(this.#applied).join('\n')}\n`,
+      variant: iptables.variant,
+      sets: `${fillLines(rulebook).join('\n')}\n`,
       chains: {
         v4: restoreText({ chains: chainsOf(shape, 4), gone: [] }),
         v6: restoreText({ chains: chainsOf(shape, 6), gone: [] }),

@@ -94,8 +94,8 @@ export class Successor implements Backend {
     await this.#removeFormer(signal);
   }
 
-  plan(): Plan | undefined {
-    return this.#backend.plan();
+  plan(of?: BlockSet): Plan | undefined {
+    return this.#backend.plan(of);
   }
 
   stop(): Promise<void> {

@@ -23,6 +23,7 @@ export interface DropTotal extends Drop {
  */
 export class Drops {
   readonly #places: Pick<Places, 'isLan' | 'deviceAt' | 'remoteAt'>;
+  readonly #onCounted: (added: Counter) => void;
   /** Undefined before the first reading. */
   #last: ReadonlyMap<string, Counts> | undefined;
   /** The last reading had more counters than could be followed: one that is new was perhaps among those. */
@@ -35,8 +36,13 @@ export class Drops {
    */
   readonly counters = { readings: 0, packets: 0, bytes: 0, unknown: 0, beyond: 0, forgotten: 0 };
 
-  constructor(places: Pick<Places, 'isLan' | 'deviceAt' | 'remoteAt'>) {
+  /** @param onCounted is told what was added to each counter, when it is known whose the address is */
+  constructor(
+    places: Pick<Places, 'isLan' | 'deviceAt' | 'remoteAt'>,
+    onCounted: (added: Counter) => void = () => undefined,
+  ) {
     this.#places = places;
+    this.#onCounted = onCounted;
   }
 
   /** Takes a whole reading in, and answers what was added for each pair since the last one. */
@@ -56,8 +62,10 @@ export class Drops {
       const known = before?.get(key) ?? (before === undefined || this.#cut ? counter : NOTHING);
       const more = since(known, counter);
       const other = more.packets > 0 ? this.#other(remote) : undefined;
-      if (other !== undefined) add(added, { device: owner, ...other, ...more });
-      else if (more.packets > 0) this.counters.unknown += 1;
+      if (other !== undefined) {
+        add(added, { device: owner, ...other, ...more });
+        this.#onCounted({ ...counter, ...more });
+      } else if (more.packets > 0) this.counters.unknown += 1;
       // What nobody could be told of is told once it is known whose the address is.
       const waits = more.packets > 0 && other === undefined ? more : NOTHING;
       last.set(key, { packets: packets - waits.packets, bytes: bytes - waits.bytes });

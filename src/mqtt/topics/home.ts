@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { Clock } from '../../clock.ts';
+import { enforcementOf } from '../../control/enforcement.ts';
 import type { Method } from '../../control/offer.ts';
 import type { Recent } from '../../control/recent.ts';
 import type { DeviceView, NodeView } from '../../control/views/nodes.ts';
@@ -99,6 +100,7 @@ function adminMessage([id, into]: [id: string, into: string]): Message {
 
 async function routersOf(methods: ReadonlyMap<string, Method>): Promise<z.input<typeof routersSchema>> {
   const { members } = await look(methods, 'home');
+  const { enforcement } = await look(methods, 'status');
   const peers = new Map((await look(methods, 'peers')).map((row) => [row.peer, row]));
   return members
     .filter(({ standing }) => standing === 'founder' || standing === 'member')
@@ -108,6 +110,7 @@ async function routersOf(methods: ReadonlyMap<string, Method>): Promise<z.input<
       admin,
       state: self ? 'alive' : (peers.get(peer)?.state ?? 'unknown'),
       inStep: self ? true : peers.get(peer)?.inStep,
+      enforcement: self ? enforcementOf(enforcement, false).state : peers.get(peer)?.enforcement?.state,
     }));
 }
 

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { Clock } from '../../clock.ts';
+import { enforcementOf } from '../../control/enforcement.ts';
 import type { Method } from '../../control/offer.ts';
 import type { Recent } from '../../control/recent.ts';
 import type { DeviceView } from '../../control/views/nodes.ts';
@@ -117,6 +118,8 @@ function infoOf(status: StatusView, member: string): z.input<typeof infoSchema> 
     home: { id: home.id, name: home.name },
     digest,
     enforcing: enforcement.enforcing,
+    enforcement: enforcementOf(enforcement, false).state,
+    halted: haltedOf(enforcement),
     backend: enforcement.backend,
     devices,
     policies,
@@ -126,15 +129,23 @@ function infoOf(status: StatusView, member: string): z.input<typeof infoSchema> 
   };
 }
 
+/** In whole minutes, so that it is not told anew every second. */
+function haltedOf({ halted }: StatusView['enforcement']): z.input<typeof infoSchema>['halted'] {
+  if (halted === undefined) return undefined;
+  const { by, secondsLeft } = halted;
+  return { by, ...(secondsLeft === undefined ? {} : { minutesLeft: Math.ceil(secondsLeft / 60) }) };
+}
+
 function peerOf(row: PeerRow): z.input<typeof peersSchema>[number] {
-  const { router, peer, state, inStep, applied, admin, rttMs, lastError } = row;
+  const { router, peer, state, inStep, applied, enforcement, admin, rttMs, lastError } = row;
   const rounded = rttMs === undefined ? undefined : Math.round(rttMs);
-  return { router, member: peer, state, inStep, applied, admin, rttMs: rounded, lastError };
+  const said = { enforcement: enforcement?.state, rttMs: rounded, lastError };
+  return { router, member: peer, state, inStep, applied, admin, ...said };
 }
 
 function enforcedOf({ id, here }: PolicyView): z.input<typeof enforcedSchema>[number] {
-  const { enforced, why, addresses, networks, wide } = here;
-  return { id, enforced, why, addresses, networks, wide };
+  const { enforced, why, addresses, networks, wide, dropped } = here;
+  return { id, enforced, why, addresses, networks, wide, dropped: dropped && { ...dropped } };
 }
 
 function deviceHereOf(device: DeviceView): z.input<typeof deviceHereSchema> {

@@ -11,6 +11,11 @@ const count = z.int().min(0);
 const amount = z.strictObject({ packets: count, bytes: count });
 const bytes = z.strictObject({ up: count, down: count }).describe('bytes from and to the device');
 const peerState = z.enum(['alive', 'suspect', 'down', 'pruned', 'left', 'unknown']);
+const enforcement = z
+  .enum(['enforces', 'observes', 'suspended', 'cleared'])
+  .describe(
+    'whether it blocks what is decided: observes when it cannot, the last two when a person has halted it',
+  );
 const subject = z.looseObject({ kind: z.string() });
 const end = z
   .strictObject({ id: z.string(), label: z.string() })
@@ -24,6 +29,14 @@ export const infoSchema = z.strictObject({
   home: z.strictObject({ id: z.string(), name: z.string().optional() }),
   digest: z.string().describe('equal on all routers that are in step'),
   enforcing: z.boolean(),
+  enforcement,
+  halted: z
+    .strictObject({
+      by: z.string(),
+      minutesLeft: count.optional().describe('absent when it does not end by itself'),
+    })
+    .optional()
+    .describe('a person has halted enforcement on this router'),
   backend: z.string(),
   devices: count,
   policies: count,
@@ -39,6 +52,9 @@ export const peersSchema = z.array(
     state: peerState,
     inStep: z.boolean().optional().describe('holds the same changes; absent when it has not said'),
     applied: z.boolean().describe('its kernel holds what ours holds'),
+    enforcement: enforcement
+      .optional()
+      .describe('whether it blocks what is decided; absent when it has not said'),
     admin: z.boolean(),
     rttMs: z.number().optional(),
     lastError: z.string().optional(),
@@ -53,6 +69,9 @@ export const enforcedSchema = z.array(
     addresses: count,
     networks: count,
     wide: count,
+    dropped: amount
+      .optional()
+      .describe('what it has dropped on this router, over restarts; absent where nobody can tell'),
   }),
 );
 
@@ -93,6 +112,7 @@ export const eventSchema = z.discriminatedUnion('kind', [
   happened('policy.made', policyNews),
   happened('policy.lifted', policyNews),
   happened('router', { router: z.string(), state: peerState }),
+  happened('enforcement', { router: z.string(), state: enforcement }),
 ]);
 
 export const policiesSchema = z.array(
@@ -119,6 +139,7 @@ export const routersSchema = z.array(
     admin: z.boolean(),
     state: peerState,
     inStep: z.boolean().optional(),
+    enforcement: enforcement.optional(),
   }),
 );
 

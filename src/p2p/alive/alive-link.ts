@@ -12,6 +12,7 @@ import { type AliveFrame, decodeAlive, encodeAlive, MAX_ALIVE } from './alive-wi
 import type { AppliedFeed } from './applied-feed.ts';
 import { Asked, type Knowledge } from './asked.ts';
 import { Question } from './asks.ts';
+import type { Enforcement } from './enforcement.ts';
 import type { Liveness } from './liveness.ts';
 import { RoundTrips } from './round-trips.ts';
 
@@ -25,6 +26,8 @@ export interface AliveLinkOptions {
   readonly changes: () => number;
   /** Whether our own wall clock is trusted. */
   readonly clockTrusted: () => boolean;
+  /** Whether we block what is decided. Default: it is not said. */
+  readonly enforcement?: (() => Enforcement) | undefined;
   /** What we know of a member that we hear ourselves, and of its kernel since it told of so many ops; else undefined. */
   readonly knowledge: (peer: PeerKey, told: number) => Knowledge | undefined;
   /** So many bytes went out or came in that only say that somebody is alive. */
@@ -153,6 +156,7 @@ export class AliveLink {
       remembers: true,
       shortestMs: liveness.shortestMs,
       changes: changes(),
+      enforcement: this.#options.enforcement?.(),
     });
     const bytes = frame(message);
     onIdle(this.peer, bytes.length);

@@ -4,6 +4,7 @@ import { accept, type Decoded, digestText, refuse } from '../wire.ts';
 import { type About, aboutBytes, MAX_ABOUT, readAbout } from './about-wire.ts';
 import { type Applied, MAX_RECENT } from './applied.ts';
 import { MAX_ASKS } from './asks.ts';
+import { type Enforcement, enforcementNumbers, readEnforcement } from './enforcement.ts';
 
 /** The longest keep-alive, bytes: there is room for everything at its most (asked.ts bounds what is said of others). */
 export const MAX_ALIVE = 16 * 1024;
@@ -37,10 +38,13 @@ export interface AliveFrame {
   readonly shortestMs: number;
   /** Ops that the sender holds; 0 from one that does not say. */
   readonly changes: number;
+  /** Whether the sender blocks what is decided; undefined from one that does not say. */
+  readonly enforcement?: Enforcement | undefined;
 }
 
 /** The bytes of a keep-alive. */
 export function encodeAlive(alive: AliveFrame): Uint8Array {
+  const [enforcement, secondsLeft] = enforcementNumbers(alive.enforcement);
   return new Writer()
     .number(1, alive.version)
     .number(2, alive.counter)
@@ -59,6 +63,8 @@ export function encodeAlive(alive: AliveFrame): Uint8Array {
     .number(15, alive.changes)
     .number(16, alive.again === true ? 1 : 0)
     .number(17, alive.remembers === true ? 1 : 0)
+    .number(18, enforcement)
+    .number(19, secondsLeft)
     .finish();
 }
 
@@ -96,6 +102,7 @@ export function decodeAlive(bytes: Uint8Array): Decoded<AliveFrame> {
     changes: from.number(15),
     again: from.number(16) === 1 || undefined,
     remembers: from.number(17) === 1 || undefined,
+    enforcement: readEnforcement(from.number(18), from.number(19)),
   });
 }
 

@@ -217,7 +217,11 @@ describe('joined flows', () => {
 
 describe('being asked', () => {
   const answer = (of: string, params = '{}', allowed = true) =>
-    answersTo({ methods: () => methodsOf(parts), allowed, log: silentLog })({ version: 1, view: of, params });
+    answersTo({
+      people: () => ({ methods: methodsOf(parts), parts: { directory: { routerName: () => 'cellar' } } }),
+      allowed,
+      log: silentLog,
+    })({ version: 1, view: of, params }, key(2).peer);
 
   it('is answered with the views that people see here', async () => {
     see(parts, '02:00:00:00:01:01', '192.168.1.20', 'tv');
@@ -229,8 +233,42 @@ describe('being asked', () => {
     }
   });
 
+  it.each([true, false])(
+    'halts and goes on, and says who asked; tells other things or not: %s',
+    async (tells) => {
+      const said = JSON.stringify({ by: 'anna', for: '10m', home: true });
+      expect(await answer('suspend', said, tells)).toMatchObject({ kind: 'view' });
+      expect(parts.halts.now()).toMatchObject({ kind: 'suspended', by: 'anna on cellar' });
+      // Nobody is asked on.
+      expect(parts.questions).toEqual([]);
+      expect(await answer('enforce', '{"by":"anna","cleared":true}', tells)).toMatchObject({ kind: 'view' });
+      expect(parts.halts.now()).toBeUndefined();
+      expect(await answer('clear', '{"confirm":true}', tells)).toMatchObject({ kind: 'refused' });
+    },
+  );
+
+  it('leaves alone what was cleared on the spot', async () => {
+    await run('clear', { by: 'bob', confirm: true });
+    await answer('suspend', '{"by":"anna","for":"1s"}');
+    const said = await answer('enforce', '{"by":"anna"}');
+    expect(said.kind === 'view' ? JSON.parse(said.json) : said).toMatchObject({
+      changed: false,
+      problem: 'it was cleared there by bob: hedgerow enforce on that router ends that',
+    });
+    expect(parts.halts.now()).toMatchObject({ kind: 'cleared', by: 'bob' });
+  });
+
+  it.each(['', '[]', '{"by":7}', '{"for":"forever"}', '{"for":"25h"}', '{"confirm":1}'])(
+    'halts nothing for %s',
+    async (params) => {
+      expect(await answer('suspend', params)).toMatchObject({ kind: 'refused' });
+      expect(parts.halts.now()).toBeUndefined();
+    },
+  );
+
   it('for anything else is refused: nothing that changes or asks on can be asked', async () => {
-    const names = [...methodsOf(parts).keys()].filter((each) => !ASKABLE.has(each));
+    const told = ['suspend', 'enforce'];
+    const names = [...methodsOf(parts).keys()].filter((each) => !ASKABLE.has(each) && !told.includes(each));
     expect(names).toContain('block');
     for (const each of [...names, '', '__proto__', 'no such thing'])
       expect(await answer(each)).toMatchObject({ kind: 'refused', why: { name: 'UsageError' } });

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { block } from '../../../src/control/commands/block.ts';
+import { block, pause } from '../../../src/control/commands/block.ts';
+import { emptyBlockSet } from '../../../src/policy/block-set.ts';
 import { admitAll, key } from '../../support/household.ts';
 import { answer, fakeParts, see } from '../../support/parts.ts';
-import { blocks, house, how, TV, usage, wide } from './two-devices.ts';
+import { owner } from '../local/enforce/block-sets.ts';
+import { blocks, house, how, put, TV, usage, wide } from './two-devices.ts';
 
 describe('block', () => {
   it('keeps what was typed: the device by its id, the domain as a domain', async () => {
@@ -53,6 +55,56 @@ describe('block', () => {
     await block(parts, { ...request, second: 'ads.example' });
     await block(parts, { ...request, confirm: true });
     expect(blocks(parts)).toHaveLength(3);
+  });
+
+  it.each([
+    ['internet', 'lan', /off from everything: the internet is blocked/],
+    ['lan', 'internet', /off from everything: all other devices are blocked/],
+  ])('asks before a device that is without the %s loses the rest', async (held, second, why) => {
+    const parts = house();
+    const wanted = [`${'0'.repeat(64)}/0`];
+    const cut = { ...owner('1', [], []), [held]: wanted };
+    const blockSet = () => ({ ...emptyBlockSet, owners: new Map([[parts.tv, { ...cut, id: parts.tv }]]) });
+    const already = { ...parts, blockSet };
+    await expect(block(already, { ...how, first: 'tv', second })).rejects.toEqual(wide(why));
+    await block(already, { ...how, first: 'phone', second });
+    await block(already, { ...how, first: 'tv', second, confirm: true });
+    expect(blocks(parts)).toHaveLength(2);
+  });
+
+  it('asks before more than ten devices are cut, by whatever door', async () => {
+    const parts = house();
+    const names = Array.from({ length: 11 }, (_, i) => `tablet${i}`);
+    for (const [i, name] of names.entries())
+      see(parts, `02:00:00:00:02:${(16 + i).toString(16)}`, `192.168.1.${100 + i}`, name);
+    await put(parts, 'school', ...names.slice(1));
+    await block(parts, { ...how, first: 'school' });
+    await put(parts, 'class', ...names);
+    const why = wide(/cuts 11 devices \(class\) off from the internet/, '"confirm": true');
+    await expect(block(parts, { ...how, first: 'class', for: '1h' })).rejects.toEqual(why);
+    await expect(pause(parts, { ...how, what: 'class', for: '1h' })).rejects.toEqual(why);
+    await block(parts, { ...how, first: 'class', second: 'ads.example' });
+    await pause(parts, { ...how, what: 'class', for: '1h', confirm: true });
+  });
+
+  it('asks before a domain is blocked whose address many names share', async () => {
+    const parts = house();
+    const others = Array.from({ length: 11 }, (_, i) => `shop${i}.example`);
+    for (const name of others.slice(1)) answer(parts, name, '203.0.113.77');
+    answer(parts, 'cdn.example', '203.0.113.77');
+    await block(parts, { ...how, first: 'tv', second: 'cdn.example' });
+    answer(parts, 'shop0.example', '203.0.113.77');
+    const request = { ...how, first: 'phone', second: 'cdn.example' };
+    await expect(block(parts, request)).rejects.toEqual(
+      wide(/11 other names share an address with cdn.example \(shop0.example, .* …\)/),
+    );
+    const shown = await block(parts, { ...request, dryRun: true });
+    expect(shown.notes).toContainEqual(expect.stringMatching(/would be asked about: 11 other names/));
+    expect(blocks(parts)).toHaveLength(1);
+    await block(parts, { ...request, confirm: true });
+    // What is so already is not asked about.
+    await block(parts, request);
+    expect(blocks(parts)).toHaveLength(2);
   });
 
   it('does what is wide when it is told so, and shows it without asking', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { methodsOf } from '../../../src/control/methods.ts';
+import type { BlockedView } from '../../../src/control/views/blocked.ts';
 import type { FlowHistoryRow, FlowHistoryView } from '../../../src/control/views/flow-history.ts';
 import type { FlowView } from '../../../src/control/views/flows.ts';
 import type { DeviceView, NodeView } from '../../../src/control/views/nodes.ts';
@@ -35,6 +36,29 @@ async function talking() {
   const ask = async <T>(name: string, params: object) => (await methods.get(name)?.run(params)) as T;
   return { parts, home, ads, ask };
 }
+
+describe('blocked', () => {
+  it('is each pair once, the latest first, and says nothing new while nothing is dropped', async () => {
+    const { parts, ask } = await talking();
+    await parts.clock.advance(1_000);
+    const more = {
+      device: parts.phone,
+      other: 'internet',
+      otherIsDevice: false,
+      packets: 20_000,
+      bytes: 580_000,
+    };
+    for (let n = 0; n < 3; n++) parts.flows.seesDrop(more);
+    const said = await ask<BlockedView[]>('blocked', {});
+    expect(said).toMatchObject([
+      { device: { label: 'phone' }, packets: 60_000, bytes: 1_740_000 },
+      { device: { label: 'tv' }, packets: 4, bytes: 240 },
+    ]);
+    await parts.clock.advance(10_000);
+    expect(await ask('blocked', {})).toEqual(said);
+    expect(await ask('blocked', { top: 1 })).toHaveLength(1);
+  });
+});
 
 describe('flows', () => {
   it('are live without --since: blocked attempts among them, and one for a node of several ids', async () => {

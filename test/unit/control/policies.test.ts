@@ -108,7 +108,7 @@ describe('what a policy is shown as', () => {
   it('names what shares an address, a bounded number of it', async () => {
     const parts = house();
     for (let n = 0; n < 30; n++) answer(parts, `site${n}.example`, '203.0.113.20');
-    await block(parts, { ...how, first: 'ads.example' });
+    await block(parts, { ...how, confirm: true, first: 'ads.example' });
     expect(onlyOne(parts)?.alsoAffects).toHaveLength(20);
     expect(onlyOne(parts)?.alsoAffectsMore).toBe(10);
   });

@@ -144,6 +144,19 @@ describe('what happened lately', () => {
     expect(recent.take().happenings).toEqual([]);
   });
 
+  it('tells of a router that is halted, and that goes on', async () => {
+    const { parts, recent } = gathering();
+    recent.take();
+    const before = recent.take().versions.peers;
+    parts.kernel.enforcing = false;
+    const { happenings, versions } = recent.take();
+    expect(happenings).toMatchObject([{ kind: 'enforcement', state: 'observes' }]);
+    expect(versions.peers).toBeGreaterThan(before);
+    expect(recent.take().happenings).toEqual([]);
+    parts.kernel.enforcing = true;
+    expect(recent.take().happenings).toMatchObject([{ kind: 'enforcement', state: 'enforces' }]);
+  });
+
   it('tells by versions what the views show anew', async () => {
     const { parts, recent, command } = gathering();
     const { versions: before } = recent.take();

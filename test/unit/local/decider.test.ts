@@ -172,6 +172,35 @@ describe('what should be blocked here', () => {
     expect([...decider().blockSet().home]).toEqual(['192.168.1.0/24']);
   });
 
+  it('for a boot is the same without what is only tried', () => {
+    const one = decider();
+    block();
+    one.blockSet();
+    expect(one.withoutTrials()).toBeUndefined();
+    const [trial] = [
+      write([
+        {
+          kind: 'block',
+          a: { kind: 'device', id: tv },
+          b: { kind: 'internet' },
+          terms: { for: 90 },
+          apart: [],
+        },
+      ]),
+    ];
+    expect(one.blockSet().owners.get(tv)?.internet).toEqual([`${trial.id}/0`]);
+    const boot = one.withoutTrials();
+    expect(boot?.owners.get(tv)?.internet).toBeUndefined();
+    expect([...(boot?.owners.get(tv)?.remotes.keys() ?? [])].sort()).toEqual(remotes(one));
+    // Confirmed: it lasts.
+    write(
+      [{ kind: 'block', a: { kind: 'device', id: tv }, b: { kind: 'internet' }, terms: {}, apart: [] }],
+      [`${trial.id}/0`],
+    );
+    one.blockSet();
+    expect(one.withoutTrials()).toBeUndefined();
+  });
+
   it('is capped and guarded, and says what was left out', () => {
     block();
     cache.apply({

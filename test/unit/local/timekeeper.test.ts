@@ -25,6 +25,9 @@ const nights: Terms = { windows: [{ days: 127, from: 21 * 60, to: 7 * 60 }], zon
 /** One router with its disk; `restart()` starts it anew with what it has saved (`stop` saves, a crash does not). */
 class Router {
   clock = new FakeClock(EVENING);
+  /** Milliseconds for which the machine was up while no agent ran; undefined when it was off meanwhile. */
+  up: number | undefined = 0;
+  boots = 0;
   live: Live[] = [];
   disk: string | undefined;
   saves = 0;
@@ -38,10 +41,12 @@ class Router {
   };
   keeper = this.#make();
 
-  async restart(how: 'stop' | 'crash', offMs = 0): Promise<void> {
+  async restart(how: 'stop' | 'crash' | 'kill', offMs = 0): Promise<void> {
     const { disk } = this;
     await this.keeper.stop();
-    if (how === 'crash') this.disk = disk;
+    if (how === 'kill') this.up = (this.up ?? 0) + offMs;
+    else this.boots += 1;
+    if (how !== 'stop') this.disk = disk;
     this.clock.setWall(this.clock.now() + offMs);
     this.keeper = this.#make();
     await this.keeper.start();
@@ -74,6 +79,7 @@ class Router {
           this.jumped();
         },
       },
+      bootTime: () => ({ boot: `boot ${this.boots}`, ms: this.clock.monotonic() + (this.up ?? 0) }),
       load: () => this.disk,
       save: (text) => {
         this.disk = text;
@@ -154,6 +160,27 @@ describe('a block for a time', () => {
     const { saves } = router;
     await router.clock.advance(10 * MINUTE);
     expect(router.saves).toBe(saves);
+  });
+
+  it.each([
+    ['killed once', [40]],
+    ['killed again and again, also before it could save', [1, 1, 7, 1, 20]],
+  ])('ends a trial at its time when the agent is %s', async (_, after) => {
+    const router = new Router();
+    await router.keeper.start();
+    await router.clock.advance(MINUTE);
+    const live = await router.add(timedBlock({ for: 90 }));
+    let left = 90;
+    for (const seconds of after) {
+      await router.clock.advance(seconds * SECOND);
+      await router.restart('kill', 3 * SECOND);
+      left -= seconds + 3;
+    }
+    expect(router.keeper.force(live).inForce).toBe(true);
+    await router.clock.advance(left * SECOND - 1);
+    expect(router.keeper.inForce(live)).toBe(true);
+    await router.clock.advance(1 * SECOND);
+    expect(router.keeper.inForce(live)).toBe(false);
   });
 
   it('forgets what is lifted', async () => {

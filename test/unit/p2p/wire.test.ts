@@ -51,6 +51,7 @@ const alive: AliveFrame = {
   remembers: true,
   shortestMs: 1_000,
   changes: 73_000,
+  enforcement: { state: 'suspended', secondsLeft: 540 },
 };
 
 describe('sync messages', () => {
@@ -99,6 +100,22 @@ describe('keep-alives', () => {
     const quiet = { about: [], asks: [], again: true, remembers: undefined, shortestMs: 0, changes: 0 };
     const first = { ...alive, ...quiet, echo: 0, heldUs: 0, applied, clock: 0, trusted: false };
     expect(decodeAlive(encodeAlive(first))).toEqual({ ok: true, value: first });
+    for (const state of ['enforces', 'observes', 'cleared'] as const) {
+      const said = { ...first, enforcement: { state, secondsLeft: undefined } };
+      expect(decodeAlive(encodeAlive(said))).toEqual({ ok: true, value: said });
+    }
+  });
+
+  it('say of enforcement nothing that this version does not know', () => {
+    const later = new Writer()
+      .number(1, 1)
+      .number(2, 7)
+      .number(5, 6_000)
+      .number(18, 9)
+      .number(19, 1)
+      .finish();
+    const read = decodeAlive(later);
+    expect(read.ok && read.value.enforcement).toBeUndefined();
   });
 
   it('fit into their longest when they say as much as they may', () => {
@@ -125,6 +142,7 @@ describe('keep-alives', () => {
       remembers: true,
       shortestMs: most,
       changes: most,
+      enforcement: { state: 'suspended', secondsLeft: most },
     });
     expect(full.length).toBeLessThanOrEqual(MAX_ALIVE);
     expect(decodeAlive(full).ok).toBe(true);

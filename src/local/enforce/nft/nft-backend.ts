@@ -126,9 +126,11 @@ export class NftBackend implements Backend {
     this.#epoch += 1;
   }
 
-  plan(): Plan | undefined {
+  plan(of?: BlockSet): Plan | undefined {
     if (this.#applied === undefined) return undefined;
-    return { backend: 'nftables', table: `${whole(this.#applied.table).join('\n')}\n` };
+    const { table } =
+      of === undefined ? this.#applied : compile(of, { wan: this.#options.wan, last: this.#applied });
+    return { backend: 'nftables', table: `${whole(table).join('\n')}\n` };
   }
 
   async stop(): Promise<void> {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Enforcer } from '../../../../src/local/enforce/enforcer.ts';
 import { FakeBackend } from '../../../../src/local/enforce/fake-backend.ts';
 import { decodeHalt, encodeHalt, type Halt, leftOf } from '../../../../src/local/enforce/halt.ts';
-import { Halts, readHalt } from '../../../../src/local/enforce/halts.ts';
+import { Halts, momentOf, readHalt } from '../../../../src/local/enforce/halts.ts';
 import { silentLog } from '../../../../src/log.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { blockSet, owner } from './block-sets.ts';
@@ -15,6 +15,12 @@ import { settle } from './scripted-exec.ts';
 const { signal } = new AbortController();
 const blocked = blockSet([owner('1', ['192.168.1.20'], ['203.0.113.7'])]);
 const MINUTE = 60_000;
+/** The machine's boot: {@link reboot} begins another one. */
+let boot = { boot: 'one', ms: 0 };
+const bootTime = () => ({ boot: boot.boot, ms: clock.monotonic() - boot.ms });
+const reboot = () => {
+  boot = { boot: 'another', ms: clock.monotonic() };
+};
 const tenMinutes = (at: number): Halt => ({ kind: 'suspended', by: 'anna', at, until: at + 10 * MINUTE });
 
 let folder: string;
@@ -24,13 +30,14 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'hedgerow-halts-'));
   path = join(folder, 'halt');
   clock = new FakeClock();
+  boot = { boot: 'one', ms: 0 };
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** An agent's enforcement; another one on the same folder is the agent after a restart. */
 async function begin() {
   const backend = new FakeBackend();
-  const halts = new Halts({ path, clock, log: silentLog });
+  const halts = new Halts({ path, clock, bootTime, log: silentLog });
   const applied: string[] = [];
   const enforcer = new Enforcer({
     backend,
@@ -83,6 +90,27 @@ describe('a halt', () => {
     expect(after.blocks()).toBe(true);
   });
 
+  it.each([
+    ['the machine stays up', () => undefined, 360],
+    ['the machine is started again', reboot, 0],
+  ])(
+    'outlives the agent while its clock goes back a day and %s: it never lasts longer',
+    async (_, then, left) => {
+      const before = await begin();
+      before.halts.set(tenMinutes(clock.now()));
+      await before.enforcer.stop();
+      before.halts.stop();
+      await clock.advance(4 * MINUTE);
+      clock.setWall(clock.now() - 24 * 60 * MINUTE);
+      then();
+      const after = await begin();
+      expect(after.halts.now()?.secondsLeft ?? 0).toBe(left);
+      await clock.advance(left * 1000);
+      await settle();
+      expect(after.blocks()).toBe(true);
+    },
+  );
+
   it('without an end lasts until somebody lifts it, also over restarts', async () => {
     const before = await begin();
     before.halts.set({ kind: 'cleared', by: 'anna', at: clock.now() });
@@ -121,7 +149,7 @@ describe('a halt', () => {
   it('holds until the agent ends where it cannot be kept', async () => {
     rmSync(folder, { recursive: true });
     writeFileSync(folder, 'a file in its place');
-    const halts = new Halts({ path, clock, log: silentLog });
+    const halts = new Halts({ path, clock, bootTime, log: silentLog });
     halts.open(() => undefined);
     expect(() => halts.set(tenMinutes(clock.now()))).not.toThrow();
     expect(halts.now()).toMatchObject({ kind: 'suspended' });
@@ -137,11 +165,11 @@ describe('the file of a halt', () => {
     ['another version', encodeHalt({ kind: 'cleared', by: 'anna', at: 1 }).replace('halt/1', 'halt/2')],
   ])('with %s halts nothing', (_, text) => {
     writeFileSync(path, text);
-    expect(readHalt(path, clock.now(), silentLog)).toBeUndefined();
+    expect(readHalt(path, momentOf(clock, bootTime), silentLog)).toBeUndefined();
   });
 
   it('is no reason to fail when it is a folder', () => {
-    expect(readHalt(folder, clock.now(), silentLog)).toBeUndefined();
+    expect(readHalt(folder, momentOf(clock, bootTime), silentLog)).toBeUndefined();
   });
 
   it('says what was written, and never throws for anything else', () => {
@@ -158,7 +186,7 @@ describe('the file of a halt', () => {
   });
 
   it('is small and for its owner', () => {
-    const halts = new Halts({ path, clock, log: silentLog });
+    const halts = new Halts({ path, clock, bootTime, log: silentLog });
     halts.open(() => undefined);
     halts.set(tenMinutes(clock.now()));
     expect(readFileSync(path, 'utf8').length).toBeLessThan(300);
@@ -171,10 +199,26 @@ describe('the file of a halt', () => {
     ['after its end', 1_000 + 11 * MINUTE, 0],
     ['before it began: the clock went back', 999, 0],
   ])('read %s has so much left', (_, now, left) => {
-    expect(leftOf(tenMinutes(1_000), now)).toBe(left);
+    expect(leftOf(tenMinutes(1_000), { wall: now, boot: undefined })).toBe(left);
+  });
+
+  it.each([
+    ['an hour ahead', 3_600_000],
+    ['an hour behind', -3_600_000],
+    ['back to 1970', -1e12],
+  ])('with a clock that went %s meanwhile has as much left as without', (_, jump) => {
+    const wall = 2e12;
+    const halt = { ...tenMinutes(wall), ends: { boot: 'one', ms: 5_000 + 10 * MINUTE } } as Halt;
+    const at = { wall: wall + 4 * MINUTE + jump, boot: { boot: 'one', ms: 5_000 + 4 * MINUTE } };
+    expect(leftOf(halt, at)).toBe(6 * MINUTE);
   });
 
   it('never lasts longer than a day', () => {
-    expect(leftOf({ kind: 'suspended', by: 'a', at: 0, until: 1e15 }, 10)).toBe(86_400_000 - 10);
+    expect(leftOf({ kind: 'suspended', by: 'a', at: 0, until: 1e15 }, { wall: 10, boot: undefined })).toBe(
+      86_400_000 - 10,
+    );
+    const ends = { boot: 'one', ms: 1e15 };
+    const halt: Halt = { kind: 'suspended', by: 'a', at: 0, until: 1e15, ends };
+    expect(leftOf(halt, { wall: 10, boot: { boot: 'one', ms: 1 } })).toBe(86_400_000);
   });
 });
