@@ -1,9 +1,10 @@
 /** A house without agents whose routers do nothing but forward, a device behind each, and what it can be told to send. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LabError } from '../lab/error.ts';
 import type { House } from '../lab/house-api.ts';
 import { checkTopology, legOf, NET, routerAddress, type Topology, ZONE } from '../lab/topology.ts';
 import type { Family } from '../src/policy/address.ts';
-import { FREE, PLAIN, place, WIDE } from './enforce-sets.ts';
+import { FREE, PLAIN, place, remoteAddresses, WIDE } from './enforce-sets.ts';
 import { DISCARD, flooding } from './forwarding-rate.ts';
 import type { Stream } from './forwarding-turns.ts';
 
@@ -102,6 +103,32 @@ export async function streamOf(house: House, router: RouterName, sends: Sends): 
     unit: 'packets',
     argv: [...first, ...flooding({ gateway, mac, from, to, sport: '4000' })],
   };
+}
+
+/** A hundred packets of what is blocked, and of whatever a router says of itself meanwhile less than this. */
+const [SENT, PASSING] = [100, 20];
+
+/**
+ * Whether what stands in a router's kernel blocks at all.
+ * @throws LabError when packets of a blocked pair arrive: the bench would measure something else than it says
+ */
+export async function mustBlock(house: House, router: RouterName, signal: AbortSignal): Promise<void> {
+  const number = lanOf(router);
+  const arrived = async () =>
+    Number(await house.must(NET, ['cat', `/sys/class/net/leg-${router}/statistics/rx_packets`]));
+  const gateway = (await house.must(router, ['cat', '/sys/class/net/br-lan/address'])).trim();
+  const { mac, ipv4, ipv6 } = place(number, 0);
+  const [to4, to6] = remoteAddresses(0, 0);
+  for (const [from, to] of [
+    [ipv4, to4],
+    [ipv6, to6],
+  ] as const) {
+    const before = await arrived();
+    const argv = [...flooding({ gateway, mac, from, to, sport: '4000' }), '-n', `${SENT}`];
+    await house.must(deviceOf(router), argv, { signal });
+    const passed = (await arrived()) - before;
+    if (passed >= PASSING) throw new LabError(`${router}: ${passed} of ${SENT} packets to ${to} passed`);
+  }
 }
 
 /** Frames and packets can have any sender: the router's bridge takes them all from this cable. */

@@ -44,9 +44,10 @@ export async function inTurns(
     signal,
   });
   const rates = said.trim().split('\n').map(Number);
-  if (rates.length !== 2 * turns + 1 || !rates.every((rate) => rate > 0))
-    throw new LabError(`turns that say nothing: ${said}`);
   const controls = rates.filter((_, n) => n % 2 === 0);
+  // Through rules that take milliseconds nothing may come in one turn.
+  if (rates.length !== 2 * turns + 1 || !rates.every((rate) => rate >= 0) || controls.includes(0))
+    throw new LabError(`turns that say nothing: ${said}`);
   const own = rates.filter((_, n) => n % 2 === 1);
   const ratios = own.map((rate, n) => (2 * rate) / ((controls[n] ?? 0) + (controls[n + 1] ?? 0)));
   return { control: middle(controls), rate: middle(own), ratio: middle(ratios), ratios };

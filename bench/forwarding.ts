@@ -5,6 +5,7 @@ import type { Bench, Context } from './bench.ts';
 import { ADDRESSES, type Beside, blockSetOf } from './enforce-sets.ts';
 import {
   lanOf,
+  mustBlock,
   prepare,
   ROUTERS,
   type RouterName,
@@ -109,6 +110,7 @@ class Cells {
         // The other iptables is there for comparison only.
         if (router === 'ipsetnft' && (pairs !== USUAL || cells < 2)) continue;
         await this.#backends.get(router)?.set(blockSetOf(lanOf(router), pairs, beside), signal);
+        await mustBlock(this.#house, router, signal);
         const what = `${kind}: ${name}`;
         await this.#both(router, what, pairs, ENDS.includes(name));
         if (pairs !== USUAL || cells < 3 || name !== ENDS.at(-1)) continue;
@@ -117,6 +119,7 @@ class Cells {
       }
     const shape = spinShape(blockSetOf(lanOf('spin'), pairs), ADDRESSES);
     await putSpin(this.#house, 'spin', shape, signal);
+    await mustBlock(this.#house, 'spin', signal);
     await this.#both('spin', 'the shape of SPIN', pairs);
   }
 
@@ -140,7 +143,7 @@ class Cells {
     this.#measured.push({ what, pairs, ...sends, ...turns });
     const { protocol, family, sender } = sends;
     tell(
-      `${pairs} pairs, ${what}, ${protocol} over IPv${family}${sender === 'owner' ? '' : `, ${sender}`}: ${turns.ratio}`,
+      `${pairs} pairs, ${what}, ${protocol} over IPv${family}${sender === 'owner' ? '' : `, ${sender}`}: ${turns.ratio.toFixed(3)}`,
     );
   }
 }
