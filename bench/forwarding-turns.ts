@@ -45,7 +45,7 @@ export async function inTurns(
   });
   const rates = said.trim().split('\n').map(Number);
   const controls = rates.filter((_, n) => n % 2 === 0);
-  // Through rules that take milliseconds nothing may come in one turn.
+  // Through rules that take milliseconds for a packet nothing may come in one turn.
   if (rates.length !== 2 * turns + 1 || !rates.every((rate) => rate >= 0) || controls.includes(0))
     throw new LabError(`turns that say nothing: ${said}`);
   const own = rates.filter((_, n) => n % 2 === 1);
@@ -62,8 +62,8 @@ function middle(values: readonly number[]): number {
 
 /**
  * Both streams stand ready, stopped, and one at a time goes on, as a real-time process leaves its core to nobody; the first turn
- * of each does not count. The clock is read beside the counter, by the same shell.
- * Each is a process group of its own (bash's `set -m`).
+ * of each does not count. What is still queued when one stops is waited for:
+ * slow rules leave seconds of it. The clock is read beside the counter, by the same shell. Each is a process group of its own (bash's `set -m`).
  */
 function script(streams: readonly [Stream, Stream], turns: number): string {
   const counter = ({ router, unit }: Stream) => `/sys/class/net/leg-${router}/statistics/rx_${unit}`;
@@ -89,7 +89,12 @@ for ((turn = -2; turn < ${2 * turns + 1}; turn++)); do
   read -r after < \${counters[n]}; ended=\${EPOCHREALTIME/./}
   kill -STOP -- -\${pids[n]}
   ((turn < 0)) || echo $(((after - before) * 1000000 / (ended - begun)))
-  sleep ${REST_S}
+  for ((i = 0; i < 50; i++)); do
+    read -r before < \${counters[n]}
+    sleep ${REST_S}
+    read -r after < \${counters[n]}
+    ((after == before)) && break
+  done
 done`;
 }
 
