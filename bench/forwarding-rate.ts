@@ -13,7 +13,8 @@ export interface Flood {
   readonly to: string;
 }
 
-const PORT = 9;
+/** Discard (RFC 863). */
+export const DISCARD = 9;
 const WARM_UP_S = 1;
 const GENERATOR_S = 60;
 
@@ -62,6 +63,26 @@ export async function floodOf(
   return count;
 }
 
+/**
+ * The command that sends UDP packets of 106 bytes (IPv6: 126) out of a device as fast as one core makes them.
+ * @param sport a port, or what trafgen(8) counts there
+ */
+export function flooding({
+  gateway,
+  mac,
+  from,
+  to,
+  sport,
+}: Readonly<Record<'gateway' | 'mac' | 'from' | 'to' | 'sport', string>>): string[] {
+  // trafgen fills in the type of the frame for IPv4 alone.
+  const [type, ip] = to.includes(':')
+    ? ['0x86dd', `ipv6(hl=64, sa=${from}, da=${to})`]
+    : ['0x0800', `ipv4(ttl=64, sa=${from}, da=${to})`];
+  const frame = `eth(da=${gateway}, sa=${mac}, type=${type})`;
+  const packet = `{ ${frame}, ${ip}, udp(sp=${sport}, dp=${DISCARD}), fill(0x41, 64) }`;
+  return ['trafgen', packet, '-o', 'eth0', '-P', '1', '-q'];
+}
+
 async function trafgen(
   house: House,
   flood: Flood,
@@ -72,8 +93,8 @@ async function trafgen(
   const gateway = (await house.must(router, ['cat', `/sys/class/net/${bridge}/address`])).trim();
   const { mac } = house.device(device);
   const { ipv4 } = await house.addresses(device);
-  const packet = `{ eth(da=${gateway}, sa=${mac}), ipv4(ttl=64, sa=${ipv4}, da=${to}), udp(sp=${sport}, dp=${PORT}), fill(0x41, 64) }`;
-  const argv = ['timeout', `${GENERATOR_S}`, 'trafgen', packet, '-o', 'eth0', '-P', '1', '-q', ...options];
+  const sender = flooding({ gateway, mac, from: ipv4 ?? '', to, sport });
+  const argv = ['timeout', `${GENERATOR_S}`, ...sender, ...options];
   const generator = house.spawn(device, argv);
   generator.stdout.resume();
   return generator;

@@ -4,8 +4,10 @@ import { LabError, USAGE } from '../lab/error.ts';
 import { fail, stopSignal } from '../lab/terminal.ts';
 import type { Bench } from './bench.ts';
 import { doors } from './doors.ts';
+import { enforce } from './enforce.ts';
 import { type Findings, load, machine, render, targetTable } from './figures.ts';
 import { flows } from './flows.ts';
+import { forwarding } from './forwarding.ts';
 import { kills } from './kills.ts';
 import { observe } from './observe.ts';
 import { overlayMany } from './overlay-many.ts';
@@ -31,6 +33,8 @@ const benches: readonly Bench[] = [
   wear,
   observe,
   flows,
+  forwarding,
+  enforce,
   replay,
   doors,
   together,

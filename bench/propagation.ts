@@ -138,7 +138,7 @@ function topologyOf(folder: string, devices: number): Topology {
 }
 
 /** Waits until the devices at attic are known there by their names. */
-async function known(house: House, signal: AbortSignal): Promise<void> {
+export async function known(house: House, signal: AbortSignal): Promise<void> {
   const names = house.topology.devices.filter(({ router }) => router === FROM).map(({ name }) => name);
   const missing = async () => {
     const devices = await ask<{ names: string[] }[]>(house, FROM, 'devices');
