@@ -5,8 +5,8 @@ import {
   type PauseResult,
   WAYS,
 } from '../../test/sim/scale/liveness-run.ts';
-import { passing } from '../../test/sim/scale/pass.ts';
 import type { Progress } from './progress.ts';
+import { playEach } from './runs.ts';
 import { spread, table } from './table.ts';
 
 export interface LivenessModeOptions {
@@ -23,26 +23,14 @@ export interface LivenessModeOptions {
 
 /** Each size of home at each loss, beside SWIM on the same links (test/sim/scale). */
 export async function playLiveness(options: LivenessModeOptions): Promise<boolean> {
-  const { hours, repeats, seed, signal, progress, json } = options;
-  const results: LivenessResult[] = [];
-  for (const agents of options.agents) {
-    for (const percent of options.losses) {
-      let step = '';
-      const show = () => progress.show(`${agents} agents at ${percent} % loss: ${step}`);
-      const pass = passing(signal, show);
-      const onStep = (next: string) => {
-        step = next;
-        show();
-      };
-      try {
-        results.push(await livenessRun({ agents, loss: percent / 100, hours, repeats, seed, pass, onStep }));
-      } catch (error) {
-        if (!signal.aborted) throw error;
-        break;
-      }
-    }
-  }
-  progress.clear();
+  const { agents, losses, hours, repeats, seed, json } = options;
+  const results = await playEach(
+    agents.flatMap((count) => losses.map((percent) => ({ count, percent }))),
+    ({ count, percent }) => `${count} agents at ${percent} % loss`,
+    ({ count, percent }, run) =>
+      livenessRun({ agents: count, loss: percent / 100, hours, repeats, seed, ...run }),
+    options,
+  );
   if (json) console.log(JSON.stringify({ seed, results }));
   else console.log(describe(results));
   return true;

@@ -1,9 +1,9 @@
 import type { Detection } from '../../test/sim/scale/detection.ts';
-import { passing } from '../../test/sim/scale/pass.ts';
 import { quantiles } from '../../test/sim/scale/quantiles.ts';
 import { type ScaleResult, scaleRun } from '../../test/sim/scale/scale-run.ts';
 import { growHeap, heapInUse } from './heap.ts';
 import type { Progress } from './progress.ts';
+import { playEach } from './runs.ts';
 import { size, spread, table } from './table.ts';
 
 export interface ScaleModeOptions {
@@ -16,29 +16,14 @@ export interface ScaleModeOptions {
 
 /** One size of home after another, and a table of all, also when it is interrupted (test/sim/scale). */
 export async function playScale(options: ScaleModeOptions): Promise<boolean> {
-  const { seed, signal, progress, json } = options;
+  const { seed, json } = options;
   growHeap();
-  const results: ScaleResult[] = [];
-  for (const agents of options.agents) {
-    let step = '';
-    let seconds = 0;
-    const show = () => progress.show(`${agents} agents, ${seconds} s of virtual time: ${step}`);
-    const pass = passing(signal, () => {
-      seconds += 1;
-      show();
-    });
-    const onStep = (next: string) => {
-      step = next;
-      show();
-    };
-    try {
-      results.push(await scaleRun({ agents, seed, pass, onStep, heap: heapInUse }));
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      break;
-    }
-  }
-  progress.clear();
+  const results = await playEach(
+    options.agents,
+    (agents) => `${agents} agents`,
+    (agents, run) => scaleRun({ agents, seed, heap: heapInUse, ...run }),
+    options,
+  );
   if (json) console.log(JSON.stringify({ seed, results }));
   else console.log(describe(results));
   return true;

@@ -2,11 +2,12 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { Counters } from './counters.ts';
+import { Pace } from './pace.ts';
 
 /** A member that is above its rate, or was a moment ago. */
 export interface Flooding {
   readonly sinceMs: number;
-  /** Ops and registers above its rate so far: not looked at in gossip, slowed in sync. */
+  /** Ops, registers and keep-alives above its rate so far: not looked at, and slowed in sync. */
   readonly count: number;
 }
 
@@ -18,6 +19,12 @@ export const FLOOD_RATE = 50;
 export const FLOOD_BURST = 1_000;
 /** So many ops a member may bring by sync before its first session has ended: what it wrote before we heard it. */
 export const HISTORY_OPS = 250_000;
+/**
+ * So many keep-alives a second of a member are read, and so many at once. A member at rest sends one in 1.5 s; one whose kernel
+ * follows a thousand changes one by one some hundreds in a few seconds, and none of those may be lost.
+ */
+export const SPEECH_RATE = 200;
+export const SPEECH_BURST = 2_000;
 /** An op costs one more for each of these, bytes. */
 const BYTES_PER_OP = 4_096;
 /** So long after the last op above the rate a flood is over, milliseconds. */
@@ -32,6 +39,7 @@ interface Bucket {
   tokens: number;
   at: number;
   history: number;
+  readonly speech: Pace;
   flood: { readonly since: number; last: number; count: number } | undefined;
 }
 
@@ -90,6 +98,14 @@ export class Floods {
     return true;
   }
 
+  /** It sends a keep-alive. True when it is above its rate, which is counted: it is not to be looked at. */
+  speaks(peer: PeerKey): boolean {
+    const bucket = this.#bucket(peer);
+    if (bucket.speech.allows(1)) return false;
+    this.#over(peer, bucket);
+    return true;
+  }
+
   /** A session with it came to its end: from here on it brings news. */
   told(peer: PeerKey): void {
     this.#bucket(peer).history = 0;
@@ -121,11 +137,13 @@ export class Floods {
   }
 
   #bucket(peer: PeerKey): Bucket {
-    const now = this.#options.clock.monotonic();
+    const { clock } = this.#options;
+    const now = clock.monotonic();
     const key = this.#buckets.has(peer) || this.#buckets.size < MAX_PEERS ? peer : THE_REST;
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) {
-      bucket = { tokens: FLOOD_BURST, at: now, history: HISTORY_OPS, flood: undefined };
+      const speech = new Pace(clock, SPEECH_BURST, SPEECH_RATE);
+      bucket = { tokens: FLOOD_BURST, at: now, history: HISTORY_OPS, speech, flood: undefined };
       this.#buckets.set(key, bucket);
     }
     bucket.tokens = Math.min(FLOOD_BURST, bucket.tokens + ((now - bucket.at) / 1_000) * FLOOD_RATE);

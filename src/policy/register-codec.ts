@@ -65,13 +65,25 @@ export function encodeRegister(
   return seal(body, sign(concat(SIGNED, body)));
 }
 
+/** What is read of an envelope, and whether its peer signed that: costs far more than the reading. */
+export interface ReadRegister {
+  readonly register: Register;
+  readonly isSigned: (crypto: Crypto) => boolean;
+}
+
 /** Undefined for anything that is not a signed register of this home. Never throws. Unknown fields are let be. */
 export function decodeRegister(envelope: Uint8Array, home: HomeId, crypto: Crypto): Register | undefined {
+  const read = readRegister(envelope, home);
+  return read?.isSigned(crypto) === true ? read.register : undefined;
+}
+
+/** Everything about {@link decodeRegister} but the signature. */
+export function readRegister(envelope: Uint8Array, home: HomeId): ReadRegister | undefined {
   if (envelope.length > MAX_REGISTER_BYTES) return undefined;
   const outer = unseal(envelope);
   const from = outer === undefined ? undefined : Message.read(outer.body);
-  const peer = from?.bytes(3, 32);
-  if (outer === undefined || from === undefined || peer === undefined || from.number(1) !== 1)
+  const raw = from?.bytes(3, 32);
+  if (outer === undefined || from === undefined || raw === undefined || from.number(1) !== 1)
     return undefined;
   const of = from.bytes(2);
   if (of === undefined || toHex(of) !== home || from.number(4) < 1 || from.number(5) < 1) return undefined;
@@ -81,15 +93,10 @@ export function decodeRegister(envelope: Uint8Array, home: HomeId, crypto: Crypt
   const descriptor = from.has(7) && id !== undefined ? decodeDescriptor(id, from.message(7)) : undefined;
   const card = from.has(8) && id === undefined ? decodeCard(from.message(8)) : undefined;
   if ((from.has(7) && descriptor === undefined) || (from.has(8) && card === undefined)) return undefined;
-  if (!crypto.verify(toHex(peer), concat(SIGNED, outer.body), outer.sig)) return undefined;
+  const peer = toHex(raw);
   return {
-    peer: toHex(peer),
-    gen: from.number(4),
-    rev: from.number(5),
-    node: id,
-    descriptor,
-    card,
-    envelope,
+    register: { peer, gen: from.number(4), rev: from.number(5), node: id, descriptor, card, envelope },
+    isSigned: (crypto) => crypto.verify(peer, concat(SIGNED, outer.body), outer.sig),
   };
 }
 

@@ -3,7 +3,7 @@ import { type Crypto, fromHex, type PeerKey, toHex } from './crypto.ts';
 import type { Descriptor } from './descriptor.ts';
 import type { HomeId } from './identity.ts';
 import { News } from './news.ts';
-import { decodeRegister, encodeRegister, type Register, type RouterCard } from './register-codec.ts';
+import { encodeRegister, type Register, type RouterCard, readRegister } from './register-codec.ts';
 
 /** Where one stands in a peer's registers: its generation, then the number of its changes. */
 export interface Stamp {
@@ -100,12 +100,14 @@ export class Registers {
     return all;
   }
 
-  /** Verifies and takes a register, from wherever it came. */
+  /** Verifies and takes a register, from wherever it came. One signature check, none for what would change nothing. */
   admit(envelope: Uint8Array): RegisterVerdict {
-    const register = decodeRegister(envelope, this.#options.home, this.#options.crypto);
-    if (register === undefined) return 'rubbish';
-    if (!this.#options.isMember(register.peer)) return 'stranger';
-    return this.#take(register);
+    const { home, crypto, isMember } = this.#options;
+    const read = readRegister(envelope, home);
+    if (read === undefined) return 'rubbish';
+    if (!isMember(read.register.peer)) return 'stranger';
+    if (this.#changesNothing(read.register)) return 'held';
+    return read.isSigned(crypto) ? this.#take(read.register) : 'rubbish';
   }
 
   /**
@@ -136,10 +138,10 @@ export class Registers {
     about: Descriptor | RouterCard | undefined,
   ): Register {
     const envelope = encodeRegister(this.#options.home, key.peer, stamp, node, about, key.sign);
-    const register = decodeRegister(envelope, this.#options.home, this.#options.crypto);
-    if (register === undefined) throw new RangeError('our own register cannot be read');
-    if (this.#take(register) === 'ok') this.advance(key.peer);
-    return register;
+    const read = readRegister(envelope, this.#options.home);
+    if (read === undefined) throw new RangeError('our own register cannot be read');
+    if (this.#take(read.register) === 'ok') this.advance(key.peer);
+    return read.register;
   }
 
   /** All registers of one peer. */
@@ -168,6 +170,16 @@ export class Registers {
   /** What a router says of itself. */
   card(peer: PeerKey): RouterCard | undefined {
     return this.#shelves.get(peer)?.byKey.get('')?.card;
+  }
+
+  /** As new or newer is held of that node, and it is not what the mark waits for: {@link #take} would do nothing. */
+  #changesNothing(register: Register): boolean {
+    const shelf = this.#shelves.get(register.peer);
+    if (shelf === undefined) return false;
+    const { gen, rev } = register;
+    if (gen === shelf.upTo.gen && rev === shelf.upTo.rev + 1) return false;
+    const held = shelf.byKey.get(register.node ?? '');
+    return gen < shelf.upTo.gen || (held !== undefined && compare(register, held) <= 0);
   }
 
   #take(register: Register): RegisterVerdict {

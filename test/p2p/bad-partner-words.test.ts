@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { About } from '../../src/p2p/alive/about-wire.ts';
+import { SPEECH_BURST, SPEECH_RATE } from '../../src/p2p/floods.ts';
 import { randomHex } from '../../src/p2p/keys.ts';
 import type { PeerView } from '../../src/p2p/peer-view.ts';
 import { type BadPartner, badPartner, Keepalives } from './bad-partner.ts';
@@ -12,6 +13,10 @@ const TOLERANCE_MS = 4_000;
 const SCENE_MS = 6_000;
 /** An answer out of turn is at least so far from the one before, milliseconds (src/p2p/alive/alive-link.ts). */
 const ANSWER_MS = 50;
+/** The shouter waits while more than this waits to go out, bytes: about a hundred keep-alives. */
+const MAX_QUEUED = 256 * 1024;
+/** So many keep-alives fit into what waits on either side: queue, window, and what is read and not looked at. */
+const MAX_ON_THE_WAY = 400;
 /** So many frames a turn the asker sends, about every 10 ms. */
 const FRAMES = 10;
 
@@ -48,6 +53,15 @@ async function askForAll(asker: BadPartner, live: readonly Router[]): Promise<Ke
   return words;
 }
 
+/** Keep-alives without a pause, as long as they are taken. */
+async function shout(words: Keepalives, signal: AbortSignal): Promise<void> {
+  const asks = Array.from({ length: 64 }, () => randomHex(32));
+  while (!signal.aborted && words.isOpen) {
+    for (let n = 0; n < 100 && words.queued < MAX_QUEUED; n++) words.say({ asks });
+    await systemClock.sleep(10);
+  }
+}
+
 function seen(by: Router, of: { readonly peer: string }): PeerView {
   const view = by.network?.peers().find(({ peer }) => peer === of.peer);
   if (view === undefined) throw new Error('no such member');
@@ -66,6 +80,8 @@ interface Scene {
   readonly doubted: number;
   readonly asked: number;
   readonly answered: number;
+  readonly routers: readonly [Router, Router];
+  readonly shouter: BadPartner;
   /** What honest members waited for blocks of each other. */
   readonly waits: readonly number[];
 }
@@ -86,6 +102,7 @@ beforeAll(async () => {
   a.network?.membersChanged();
   const liar = await badPartner(house, a, stops);
   const asker = await badPartner(house, a, stops);
+  const shouter = await badPartner(house, a, stops);
   await Promise.all([dead.network?.stop(), other.network?.stop()]);
 
   const began = performance.now();
@@ -103,9 +120,9 @@ beforeAll(async () => {
   const lastedMs = performance.now() - began;
   const [spokenOf, unspoken, live] = [seen(a, dead.key), seen(a, other.key), seen(a, b.key)];
   over.abort(new Error('the scene is over'));
-  const [, words] = await bad;
-  const { said: asked, heard: answered } = words;
-  scene = { lastedMs, liar: liar.peer, spokenOf, unspoken, live, doubted, asked, answered, waits };
+  const [, { said: asked, heard: answered }] = await bad;
+  const lies = { liar: liar.peer, spokenOf, unspoken, live, doubted };
+  scene = { lastedMs, ...lies, asked, answered, waits, routers: [a, b], shouter };
 }, 60_000);
 
 afterAll(async () => {
@@ -147,4 +164,28 @@ describe('a member that asks for 64 others with every frame', () => {
     expect(sorted[Math.floor(sorted.length * 0.9)]).toBeLessThan(1_000);
     expect(sorted.at(-1)).toBeLessThan(3_000);
   });
+});
+
+describe('a member that sends keep-alives without end', () => {
+  it('gets rid of a burst, and then of few; it is told of, stays connected, and keeps nobody from the others', async () => {
+    const { routers, shouter } = scene;
+    const [a, b] = routers;
+    const words = await Keepalives.open(shouter);
+    const stop = new AbortController();
+    const shouting = shout(words, stop.signal);
+    await eventually('it is told of', () => seen(a, shouter).flooding !== undefined, 30_000);
+    const [before, began] = [words.said, performance.now()];
+    await systemClock.sleep(2_000);
+    const { id, envelope } = writeBlock(a, 'honest');
+    a.network?.announceOp(envelope);
+    expect(await eventually('an honest block', () => b.replica.op(id) !== undefined)).toBeLessThan(2_000);
+    const [taken, seconds] = [words.said - before, (performance.now() - began) / 1_000];
+    stop.abort(new Error('the scene is over'));
+    await shouting;
+    expect(words.said).toBeGreaterThan(SPEECH_BURST);
+    // Above the rate 64 are thrown away each quarter of a second.
+    expect(taken).toBeLessThan((SPEECH_RATE + 4 * 64) * seconds + MAX_ON_THE_WAY);
+    expect(seen(a, shouter)).toMatchObject({ state: 'alive', connections: 1 });
+    expect(a.network?.stats()['alive.flood']).toBeGreaterThan(0);
+  }, 60_000);
 });

@@ -40,6 +40,7 @@ export const METRICS = {
   peer_their_tolerance_seconds: gauge('How long it waits for this router.', 'peer', 'id'),
   peer_clock_ahead_seconds: gauge('By how much its clock is ahead of ours.', 'peer', 'id'),
   peer_link_up: gauge('1 when there is a connection with it.', 'peer', 'id'),
+  peer_link_wanted: gauge('1 when there is to be a connection with it.', 'peer', 'id'),
   peer_received_bytes_total: counter('Received from it.', 'peer', 'id'),
   peer_sent_bytes_total: counter('Sent to it.', 'peer', 'id'),
   links: gauge(

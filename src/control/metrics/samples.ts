@@ -1,3 +1,4 @@
+import { isWanted } from '../../p2p/links/link-choice.ts';
 import type { MeasuresView } from '../views/measures.ts';
 import type { DeviceView } from '../views/nodes.ts';
 import { countStates, isThere, isUnlinked } from '../views/peer-words.ts';
@@ -117,6 +118,7 @@ export function ofPeers(peers: readonly PeerRow[]): Sample[] {
           peer_their_tolerance_seconds: row.theirToleranceSeconds,
           peer_clock_ahead_seconds: row.clock.aheadSeconds,
           peer_link_up: row.link.state === 'up',
+          peer_link_wanted: isWanted(row.link.reason),
           peer_received_bytes_total: row.bytesIn,
           peer_sent_bytes_total: row.bytesOut,
         },

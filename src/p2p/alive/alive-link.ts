@@ -6,6 +6,7 @@ import type { PeerKey } from '../../policy/crypto.ts';
 import { StreamChannel } from '../channel.ts';
 import type { Counters } from '../counters.ts';
 import { within } from '../deadline.ts';
+import type { Floods } from '../floods.ts';
 import { frame } from '../frames.ts';
 import { WIRE_VERSION } from '../wire.ts';
 import { type AliveFrame, decodeAlive, encodeAlive, MAX_ALIVE } from './alive-wire.ts';
@@ -21,6 +22,8 @@ export interface AliveLinkOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly counters: Counters;
+  /** Told of every keep-alive that comes. */
+  readonly floods: Pick<Floods, 'speaks'>;
   /** Our replica's digest, our registers' digest, and how many ops we hold, now. */
   readonly digests: () => { readonly digest: string; readonly registersDigest: string };
   readonly changes: () => number;
@@ -43,6 +46,9 @@ const OPEN_MS = 5_000;
 const BARREN_MS = 10_000;
 /** With more than this waiting to go out another frame would only make it worse, bytes. */
 const MAX_QUEUED_BYTES = 64 * 1024;
+/** Of a peer above its rate so many frames are thrown away at once, and then nothing is read for a while, milliseconds. */
+const THROWN_AWAY = 64;
+const SIP_MS = 250;
 /** Answers out of turn are at least so far apart, milliseconds: asking often costs the one who asks. */
 const ANSWER_MS = 50;
 
@@ -169,13 +175,21 @@ export class AliveLink {
 
   /** Reads for as long as the stream stands; silence is ended from outside, by the tolerance. */
   async #read(channel: StreamChannel): Promise<void> {
-    const { counters, log, close, onIdle } = this.#options;
+    const { clock, counters, floods, log, close, onIdle } = this.#options;
     let reason = 'the other side closed it';
+    let flood = 0;
     try {
       for (;;) {
         const bytes = await channel.receive();
         if (bytes === undefined) break;
         onIdle(this.peer, bytes.length);
+        if (floods.speaks(this.peer)) {
+          counters.add('alive.flood');
+          flood += 1;
+          // Its window holds it back meanwhile.
+          if (flood % THROWN_AWAY === 0) await clock.sleep(SIP_MS, this.#signal);
+          continue;
+        }
         const decoded = decodeAlive(bytes);
         if (!decoded.ok) {
           reason = decoded.why;

@@ -26,6 +26,13 @@ export interface Attempt {
   readonly beside: boolean;
 }
 
+/** What is to be dialled besides wishes, and how. */
+export interface DialWays {
+  readonly bootstrap: boolean;
+  readonly alone: boolean;
+  readonly linked: readonly PeerKey[];
+}
+
 /** What came of an attempt. */
 export type Outcome =
   | { readonly kind: 'answered'; readonly peer: PeerKey }
@@ -41,14 +48,25 @@ const FIRST_SLOW_MS = 2_000;
 const LAST_SLOW_MS = 300_000;
 /** An address that turned out to be our own may be another's later. */
 const SELF_PAUSE_MS = 60_000;
-/** Kept short: a SYN that was sent into a cut is not waited for after the cut has healed, milliseconds. */
-const DIAL_MS = 1_000;
+/**
+ * Kept short: a SYN that was sent into a cut, or lost, is not waited for when it could be sent again (TCP itself does that
+ * after 1, 3 and 7 s: RFC 6298). Now and then longer, for a way on which an answer takes longer than that. Milliseconds.
+ */
+const DIAL_MS = 500;
+const LONG_DIAL_MS = 1_500;
+const LONG_EVERY = 8;
 /** A handshake takes six round trips; outside the home each may take half a second. */
 const OUTSIDE_DIAL_MS = 4_000;
 /** The higher key leaves the first attempts to the lower one (60 duplicate connections became 8), milliseconds. */
 const HIGHER_WAITS_MS = 2_000;
 /** After a loss both know where the other is, and a refusal must be noticed soon. */
-const HIGHER_WAITS_AGAIN_MS = 500;
+const HIGHER_WAITS_AGAIN_MS = 300;
+/**
+ * For so long after a loss attempts come quicker and are given up sooner: a member that was killed refuses the first one that
+ * reaches its machine, and at 10 % loss every fifth does not, or the refusal is lost. Milliseconds.
+ */
+const MISSED_MS = 2_000;
+const QUICK_MS = 250;
 /** After so many failures in a row an address is no longer taken for the peer that answered there. */
 const STALE_ATTEMPTS = 8;
 /** After so many failures in a row a peer is taken for dead. */
@@ -68,6 +86,8 @@ interface Target {
   failures: number;
   /** Of the failures, those at the slow pace. */
   slow: number;
+  /** When the last connection with it ended. */
+  lostAt: number;
 }
 
 /** Whom to dial when, at which of the addresses of the database: pure, told the time; dialler.ts does it. */
@@ -104,6 +124,7 @@ export class DialPlan {
   /** A connection to the peer ended. */
   lost(peer: PeerKey, now: number): void {
     this.#lowerUntil.set(peer, now + HIGHER_WAITS_AGAIN_MS);
+    this.#target(peer).lostAt = now;
   }
 
   /** A connection with the peer opened, whoever dialled. */
@@ -138,13 +159,14 @@ export class DialPlan {
   }
 
   /**
-   * The attempts that are due, at most `max`. Each is begun with the call. `bootstrap`: also the addresses that name nobody.
-   * `alone`: no other can know our address yet, so there is nobody to leave the first attempt to.
+   * The attempts that are due, at most `max`. Each is begun with the call. `bootstrap`: also the addresses that name nobody,
+   * but for those of `linked` peers: who answers there would be linked twice. `alone`: no other can know our address yet, so
+   * there is nobody to leave the first attempt to.
    */
   due(
     now: number,
     wishes: readonly Wish[],
-    { max, bootstrap, alone }: { max: number; bootstrap: boolean; alone: boolean },
+    { max, bootstrap, alone, linked }: DialWays & { readonly max: number },
   ): Attempt[] {
     const attempts: Attempt[] = [];
     for (const { peer, pace } of wishes) {
@@ -159,6 +181,7 @@ export class DialPlan {
       if (attempts.length >= max) return attempts;
       // Who answers there is known: it is dialled by its name.
       if (this.#answered.has(place.text) && !this.#stale.has(place.text)) continue;
+      if (linked.some((peer) => this.#database.best(peer, now) === place.text)) continue;
       if (this.#dialled.has(place.text) || !this.#isFree(place.text, now)) continue;
       attempts.push(this.#begin(now, place.text, undefined, place, 'brisk'));
     }
@@ -188,8 +211,10 @@ export class DialPlan {
     this.#dialled.set(place.text, name);
     target.running = true;
     target.attempts += 1;
-    target.nextAt = now + this.#pause(target, place, pace);
-    const deadlineMs = place.outside ? OUTSIDE_DIAL_MS : DIAL_MS;
+    const quick = now - target.lostAt < MISSED_MS && !place.outside;
+    target.nextAt = now + (quick ? QUICK_MS : this.#pause(target, place, pace));
+    const inside = target.attempts % LONG_EVERY === 0 ? LONG_DIAL_MS : quick ? QUICK_MS : DIAL_MS;
+    const deadlineMs = place.outside ? OUTSIDE_DIAL_MS : inside;
     return { target: name, peer, address: place.text, deadlineMs, beside: pace === 'beside' };
   }
 
@@ -218,7 +243,8 @@ export class DialPlan {
   #target(name: string): Target {
     let target = this.#targets.get(name);
     if (target === undefined) {
-      target = { nextAt: Number.NEGATIVE_INFINITY, running: false, attempts: 0, failures: 0, slow: 0 };
+      const never = Number.NEGATIVE_INFINITY;
+      target = { nextAt: never, running: false, attempts: 0, failures: 0, slow: 0, lostAt: never };
       this.#targets.set(name, target);
     }
     return target;

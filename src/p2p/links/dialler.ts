@@ -4,7 +4,7 @@ import type { PeerKey } from '../../policy/crypto.ts';
 import type { Counters } from '../counters.ts';
 import { within } from '../deadline.ts';
 import type { Overlay } from '../overlay.ts';
-import type { Attempt, DialPlan, Outcome, Wish } from './dial-plan.ts';
+import type { Attempt, DialPlan, DialWays, Outcome, Wish } from './dial-plan.ts';
 
 export interface DiallerOptions {
   readonly overlay: Overlay;
@@ -34,7 +34,7 @@ export class Dialler {
   }
 
   /** Begins what is due now. */
-  dial(wishes: readonly Wish[], how: { bootstrap: boolean; alone: boolean }, signal: AbortSignal): void {
+  dial(wishes: readonly Wish[], how: DialWays, signal: AbortSignal): void {
     const { plan, clock } = this.#options;
     const max = MAX_DIALS - this.#running.size;
     for (const attempt of plan.due(clock.monotonic(), wishes, { ...how, max })) {

@@ -219,8 +219,8 @@ export class Links {
 
   #tick(): void {
     if (this.#signal.aborted) return;
-    const { clock, joining } = this.#options;
-    const how = { bootstrap: this.#bootstrap, alone: joining() };
+    const { clock, connections, joining } = this.#options;
+    const how = { bootstrap: this.#bootstrap, alone: joining(), linked: connections.peers() };
     this.#dialler.dial(this.#wishes(), how, this.#signal);
     this.#timer = clock.after(TICK_MS, () => this.#tick());
   }

@@ -94,7 +94,7 @@ export class SimAgent implements DialSide {
       self: key.peer,
       random,
       target: settings.target,
-      dial: (peer, ended) => this.#dial(peer, ended),
+      dial: (peer, deadlineMs, ended) => this.#dial(peer, deadlineMs, ended),
     });
   }
 
@@ -109,7 +109,7 @@ export class SimAgent implements DialSide {
   /** SIGKILL: the kernel closes what the process had open. */
   kill(): void {
     this.machine.become('gone');
-    for (const wire of this.wires.values()) wire.abort();
+    for (const wire of this.wires.values()) wire.finish();
     this.wires.clear();
   }
 
@@ -228,7 +228,7 @@ export class SimAgent implements DialSide {
     this.closed(wire);
   }
 
-  #dial(peer: PeerKey, ended: (failure: DialFailure | undefined) => void): void {
+  #dial(peer: PeerKey, deadlineMs: number, ended: (failure: DialFailure | undefined) => void): void {
     const { air, sideOf, found } = this.#options;
     const other = sideOf(peer);
     if (other === undefined) return;
@@ -238,7 +238,7 @@ export class SimAgent implements DialSide {
       found('suspect', peer);
       this.#speaking.sayNow();
     };
-    dial(air, this, other, { from: this.count, to: other.count }, refused);
+    dial(air, this, other, { from: this.count, to: other.count }, deadlineMs, refused);
   }
 
   #framed(peer: PeerKey, frame: AliveFrame): void {

@@ -3,8 +3,8 @@ import type { Machine } from './machine.ts';
 import { bytesOf, HANDSHAKE_MESSAGES, type Message } from './messages.ts';
 import { TcpEnd } from './tcp.ts';
 
-/** A dial is given up after so long, milliseconds (src/p2p: a SYN that was sent into a cut is not waited for). */
-const DIAL_MS = 1_000;
+/** Once a machine has answered, the handshake may take so long, milliseconds (src/p2p/overlay.ts). */
+const HANDSHAKE_MS = 5_000;
 
 export type DialFailure = 'refused' | 'silent';
 
@@ -65,6 +65,11 @@ export class Wire {
     this.#end.send(message, bytes);
   }
 
+  /** The process is gone; its kernel tells the other side. */
+  finish(): void {
+    this.#end.finish();
+  }
+
   /** Closes it on this side; the other one hears of it when it can. */
   abort(): void {
     this.#end.abort();
@@ -74,12 +79,14 @@ export class Wire {
 /**
  * Dials: a SYN, its answer, and the handshake in messages that go to and fro over the connection. Nothing is drawn here: what
  * loss does to a handshake, it does to its packets.
+ * @param deadlineMs the other machine's kernel must have answered by then
  */
 export function dial(
   air: Air,
   from: DialSide,
   to: DialSide,
   counts: { readonly from: WireCount; readonly to: WireCount },
+  deadlineMs: number,
   ended: (failure: DialFailure | undefined) => void,
 ): void {
   let over = false;
@@ -91,7 +98,7 @@ export function dial(
     if (why !== undefined) wire?.abort();
     ended(why);
   };
-  const timer = from.machine.after(DIAL_MS, () => end('silent'));
+  let timer = from.machine.after(deadlineMs, () => end('silent'));
   const id = `${from.n}-${to.n}-${air.timeline.monotonic()}`;
   const dialler: DialSide = {
     ...aside(from),
@@ -132,6 +139,8 @@ export function dial(
       from.machine.do(() => {
         if (over) return;
         wire = ours;
+        timer.clear();
+        timer = from.machine.after(HANDSHAKE_MS, () => end('silent'));
         ours.send({ kind: 'handshake', left: HANDSHAKE_MESSAGES - 1 });
       });
     });

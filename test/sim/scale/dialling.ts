@@ -11,7 +11,11 @@ export interface DiallingOptions {
   readonly self: PeerKey;
   readonly random: Random;
   readonly target: number;
-  readonly dial: (peer: PeerKey, ended: (failure: DialFailure | undefined) => void) => void;
+  readonly dial: (
+    peer: PeerKey,
+    deadlineMs: number,
+    ended: (failure: DialFailure | undefined) => void,
+  ) => void;
 }
 
 /** Dials when the real plan says so. Every address is known when it is wanted, and is right: discovery is not simulated. */
@@ -50,12 +54,12 @@ export class Dialling {
     if (wishes.length === 0) return;
     for (const { peer } of wishes) this.#database.said(peer, 'mdns', [`/memory/${peer}`], now);
     const max = MAX_DIALS - this.#running;
-    for (const attempt of this.#plan.due(now, wishes, { max, bootstrap: false, alone: false })) {
+    for (const attempt of this.#plan.due(now, wishes, { max, bootstrap: false, alone: false, linked: [] })) {
       const { peer } = attempt;
       if (peer === undefined) continue;
       this.#running += 1;
       this.dials += 1;
-      this.#options.dial(peer, (failure) => {
+      this.#options.dial(peer, attempt.deadlineMs, (failure) => {
         this.#running -= 1;
         this.#plan.ended(
           attempt,

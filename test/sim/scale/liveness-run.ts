@@ -78,6 +78,8 @@ const HOUR_MS = 3_600_000;
 const WARM_MS = 10_000;
 const WATCH_MS = 20_000;
 const BACK_MS = 30_000;
+/** Heard again is who was held for alive so long by all; what is suspected later has nothing to do with the pause. */
+const STAYS_MS = 6_000;
 
 const SETTINGS: Readonly<Record<Exclude<Way, 'swim'>, Partial<AgentSettings>>> = {
   whole: {},
@@ -191,7 +193,7 @@ async function paused(
   else town.agents[n]?.machine.become('runs');
 }
 
-/** Milliseconds until all others hold it for alive, and stay so for a tolerance. */
+/** Milliseconds until all others hold it for alive, and do so for a tolerance. */
 async function untilHeard(town: Town, n: number, pass: Pass): Promise<number | undefined> {
   const STEP_MS = 100;
   const peer = town.agents[n]?.peer ?? '';
@@ -200,6 +202,7 @@ async function untilHeard(town: Town, n: number, pass: Pass): Promise<number | u
     const all = town.agents.every((agent) => agent.n === n || agent.liveness.of(peer).state === 'alive');
     if (!all) heard = undefined;
     else heard ??= ms;
+    if (heard !== undefined && ms - heard >= STAYS_MS) return heard;
     await pass(town.timeline, STEP_MS);
   }
   return heard;

@@ -7,6 +7,7 @@ import { AppliedFeed } from '../../../../src/p2p/alive/applied-feed.ts';
 import type { Knowledge } from '../../../../src/p2p/alive/asked.ts';
 import { Liveness } from '../../../../src/p2p/alive/liveness.ts';
 import { Counters } from '../../../../src/p2p/counters.ts';
+import { Floods, SPEECH_BURST, SPEECH_RATE } from '../../../../src/p2p/floods.ts';
 import { FrameReader, frame } from '../../../../src/p2p/frames.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
@@ -21,6 +22,9 @@ class FakeStream extends EventTarget {
   readonly writeBufferLength = 0;
   readonly #reader = new FrameReader();
   #frames: AliveFrame[] = [];
+
+  pause(): void {}
+  resume(): void {}
 
   send(data: Uint8Array): boolean {
     for (const message of this.#reader.push(data)) {
@@ -50,6 +54,8 @@ function linked() {
     third: { ageMs: 10, digest: D1, applied: D1, recent: [], told: 0 },
   };
   const stream = new FakeStream();
+  const counters = new Counters();
+  const heard: AliveFrame[] = [];
   const connection = { status: 'open' };
   const link = new AliveLink(
     THEM,
@@ -60,13 +66,14 @@ function linked() {
       liveness,
       clock,
       log: silentLog,
-      counters: new Counters(),
+      counters,
+      floods: new Floods({ clock, log: silentLog, counters }),
       digests: () => ({ digest: D1, registersDigest: D1 }),
       changes: () => 7,
       clockTrusted: () => true,
       knowledge: (peer) => (peer === THIRD ? knows.third : undefined),
       onIdle: () => {},
-      onFrame: () => {},
+      onFrame: (_, alive) => void heard.push(alive),
       close: () => {},
     },
     new AbortController().signal,
@@ -78,6 +85,9 @@ function linked() {
     knows,
     link,
     stream,
+    clock,
+    counters,
+    heard,
     /** They say a keep-alive. */
     async hear(change: Partial<AliveFrame>): Promise<void> {
       const applied = { digest: D1, recent: [] };
@@ -164,5 +174,24 @@ describe('what is told on a link', () => {
     stream.said();
     await hear({ again: true });
     expect(stream.said().map(({ about }) => about.length)).toEqual([1]);
+  });
+});
+
+describe('one that speaks without end', () => {
+  it('is heard up to a burst, then at a rate; of the rest a handful is thrown away, and no more is read for a while', async () => {
+    const { clock, counters, heard, hear } = linked();
+    const flood = () => counters.snapshot()['alive.flood'] ?? 0;
+    for (let n = 0; n < SPEECH_BURST; n++) await hear({});
+    expect([heard.length, flood()]).toEqual([SPEECH_BURST, 0]);
+    for (let n = 0; n < 500; n++) await hear({});
+    expect([heard.length, flood()]).toEqual([SPEECH_BURST, 64]);
+    await clock.advance(250);
+    expect([heard.length, flood()]).toEqual([SPEECH_BURST + SPEECH_RATE / 4, 128]);
+    expect(counters.snapshot()).toMatchObject({ 'flood.over': 128 });
+    await clock.advance(20_000);
+    const before = heard.length;
+    expect(before + flood()).toBe(SPEECH_BURST + 500);
+    for (let n = 0; n < 100; n++) await hear({});
+    expect(heard.length - before).toBe(100);
   });
 });

@@ -7,7 +7,7 @@ import { chances } from '../../../property/link-world.ts';
 const SELF = '5'.repeat(64);
 const LOW = '1'.repeat(64);
 const HIGH = 'f'.repeat(64);
-const ALL = { max: 16, bootstrap: true, alone: false };
+const ALL = { max: 16, bootstrap: true, alone: false, linked: [] };
 
 function address(text: string): PeerAddress {
   const parsed = parseAddress(text);
@@ -59,13 +59,52 @@ describe('DialPlan', () => {
   it('begins the next attempt at once when one ends after its pause', () => {
     const { plan } = planned({ [HIGH]: ['10.0.0.2:4710'] });
     const [attempt] = plan.due(0, wish(HIGH), ALL);
-    expect(attempt).toMatchObject({ deadlineMs: 1_000, beside: false });
+    expect(attempt).toMatchObject({ deadlineMs: 500, beside: false });
     expect(plan.due(900, wish(HIGH), ALL)).toEqual([]);
     if (attempt !== undefined) plan.ended(attempt, { kind: 'failed' }, 1_000);
     expect(plan.due(1_000, wish(HIGH), ALL)).toHaveLength(1);
   });
 
-  it('lets the lower key dial first, 2 s after it can know of it and 0.5 s after a loss, but not when it goes silent', () => {
+  it('gives an attempt half a second, and every eighth one longer: there may be a slow way to it', () => {
+    const { plan } = planned({ [HIGH]: ['10.0.0.2:4710'] });
+    const deadlines: number[] = [];
+    for (let now = 0; deadlines.length < 16; now += 1_000) {
+      for (const attempt of plan.due(now, wish(HIGH), ALL)) {
+        deadlines.push(attempt.deadlineMs);
+        plan.ended(attempt, { kind: 'failed' }, now);
+      }
+    }
+    const eight = [...Array<number>(7).fill(500), 1_500];
+    expect(deadlines).toEqual([...eight, ...eight]);
+  });
+
+  it('is quick for 2 s after a loss: a refusal is to be noticed within a second, also where packets are lost', () => {
+    const { plan } = planned({ [HIGH]: ['10.0.0.2:4710'] });
+    plan.lost(HIGH, 0);
+    const [first] = plan.due(0, wish(HIGH), ALL);
+    expect(first).toMatchObject({ deadlineMs: 250 });
+    if (first !== undefined) plan.ended(first, { kind: 'failed' }, 0);
+    const at = beginnings(plan, HIGH, 'brisk', 5_000);
+    expect(at.slice(0, 8)).toEqual([250, 500, 750, 1_000, 1_250, 1_500, 1_750, 2_000]);
+    expect(gaps(at.slice(7))).toEqual(Array(at.length - 8).fill(750));
+    const outside = planned({ [HIGH]: ['8.8.8.8:4710'] }).plan;
+    outside.lost(HIGH, 0);
+    expect(gaps(beginnings(outside, HIGH, 'brisk', 12_000))).toEqual([5_000, 5_000]);
+  });
+
+  it('does not ask an address without a name where somebody answers with whom there is a link', () => {
+    const place = '10.0.0.2:4710';
+    const { plan, database } = planned({ [HIGH]: [place] }, [place]);
+    expect(plan.due(0, [], { ...ALL, linked: [HIGH] })).toEqual([]);
+    expect(plan.due(0, [], { ...ALL, linked: [LOW] })).toHaveLength(1);
+    // It answers somewhere else now: who is there is unknown again.
+    const moved = planned({ [HIGH]: [place] }, [place]);
+    moved.database.answered(HIGH, '/ip4/10.0.0.7/tcp/4710', 10);
+    expect(moved.plan.due(20, [], { ...ALL, linked: [HIGH] })).toHaveLength(1);
+    expect(database.best(HIGH, 0)).toBe('/ip4/10.0.0.2/tcp/4710');
+  });
+
+  it('lets the lower key dial first, 2 s after it can know of it and 0.3 s after a loss, but not when it goes silent', () => {
     const { plan, database } = planned({});
     expect(plan.due(5_000, wish(LOW), ALL)).toEqual([]);
     database.said(LOW, 'mdns', ['10.0.0.1:4710'], 6_000);
@@ -76,8 +115,8 @@ describe('DialPlan', () => {
     plan.lost(LOW, 20_000);
     const other = planned({ [LOW]: ['10.0.0.1:4710'] }).plan;
     other.lost(LOW, 20_000);
-    expect(other.due(20_499, wish(LOW), ALL)).toEqual([]);
-    expect(other.due(20_500, wish(LOW), ALL)).toHaveLength(1);
+    expect(other.due(20_299, wish(LOW), ALL)).toEqual([]);
+    expect(other.due(20_300, wish(LOW), ALL)).toHaveLength(1);
     const third = planned({ [LOW]: ['10.0.0.1:4710'] }).plan;
     expect(third.due(0, wish(LOW, 'beside'), ALL)[0]?.beside).toBe(true);
   });
