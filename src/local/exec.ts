@@ -17,6 +17,8 @@ export interface RunOptions {
   /** Default 10 s. */
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
+  /** Told the process id once the command has started. */
+  onPid?: ((pid: number) => void) | undefined;
 }
 
 export interface OpenOptions {
@@ -62,9 +64,9 @@ export function createExec(prefix: readonly string[] = []): Exec {
     return [file, rest];
   };
   return {
-    async run(argv, { input, timeoutMs = 10_000, signal } = {}) {
+    async run(argv, { input, timeoutMs = 10_000, signal, onPid } = {}) {
       const [file, args] = split(argv);
-      const result = await execa(file, args, {
+      const running = execa(file, args, {
         reject: false,
         timeout: timeoutMs,
         killSignal: 'SIGKILL',
@@ -73,6 +75,8 @@ export function createExec(prefix: readonly string[] = []): Exec {
         ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
         ...(signal ? { cancelSignal: signal } : {}),
       });
+      if (running.pid !== undefined) onPid?.(running.pid);
+      const result = await running;
       if (result.exitCode === undefined) {
         signal?.throwIfAborted();
         if (result.failed && result.code === 'ENOENT') throw notInstalled(argv[0], result);
