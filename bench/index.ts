@@ -12,6 +12,7 @@ import { overlayMany } from './overlay-many.ts';
 import { policy } from './policy.ts';
 import { propagation } from './propagation.ts';
 import { replay } from './replay.ts';
+import { resyncs } from './resyncs.ts';
 import { start } from './start.ts';
 import { status } from './status.ts';
 import { sync } from './sync.ts';
@@ -36,6 +37,7 @@ const benches: readonly Bench[] = [
   together,
   togetherFaults,
   togetherHealing,
+  resyncs,
   sync,
   overlayMany,
 ];
