@@ -19,7 +19,7 @@ const { tv, ads } = names;
 /** Packets of the blocked stream in a second, half of them IPv6. */
 const RATE = 20_000;
 /** Node's heap and the kernel's caches find their size during the first resyncs, which are left out of what grows. */
-const SETTLING = 0.1;
+const settling = (count: number): number => Math.floor(Math.max(count / 10, Math.min(200, count / 2)));
 
 interface Grown {
   /** Resident memory of this process, MB. */
@@ -117,7 +117,7 @@ async function runOf(
     const halt = await stream(world);
     let before = await memory();
     for (let n = 0; n < count; n++) {
-      if (n === Math.floor(count * SETTLING)) before = await memory();
+      if (n === settling(count)) before = await memory();
       // A new backend knows nothing of the kernel: its first set is a resync.
       const backend = open();
       const { did, ms } = await backend.set(blocks, signal);
