@@ -14,6 +14,7 @@ import { overlayMany } from './overlay-many.ts';
 import { policy } from './policy.ts';
 import { propagation } from './propagation.ts';
 import { replay } from './replay.ts';
+import { resyncs } from './resyncs.ts';
 import { start } from './start.ts';
 import { status } from './status.ts';
 import { sync } from './sync.ts';
@@ -40,6 +41,7 @@ const benches: readonly Bench[] = [
   together,
   togetherFaults,
   togetherHealing,
+  resyncs,
   sync,
   overlayMany,
 ];

@@ -2,9 +2,12 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config-schema.ts';
 import { KernelGate } from './control/kernel-gate.ts';
 import type { Decider } from './local/decider.ts';
+import type { Backend } from './local/enforce/backend.ts';
+import { DriftWatch } from './local/enforce/drift-watch.ts';
 import { DryRunBackend } from './local/enforce/dry-run-backend.ts';
 import { Enforcer } from './local/enforce/enforcer.ts';
 import { Halts } from './local/enforce/halts.ts';
+import { OwnChildren } from './local/enforce/own-children.ts';
 import { PlanFile } from './local/enforce/plan-file.ts';
 import { chooseBackend } from './local/enforce/probe.ts';
 import type { Exec } from './local/exec.ts';
@@ -45,11 +48,15 @@ const NOTHING: Applied = { digest: '', recent: [] };
 export async function openBlocking(options: BlockingOptions, signal: AbortSignal): Promise<Blocking> {
   const { config, paths, wan, decider, replica, applied, onApplied, exec, clock, log } = options;
   const slots = new SlotsFile(paths.slots);
-  const choice = await chooseBackend(config.enforce.backend, { exec, clock, log, slots, wan }, signal);
-  const backend =
+  const own = new OwnChildren(exec);
+  const tools = { exec: own, clock, log, slots, wan };
+  const choice = await chooseBackend(config.enforce.backend, tools, signal);
+  const backend: Backend =
     choice.role === 'enforcer'
       ? choice.backend
       : new DryRunBackend({ clock, log, wan, observing: choice.reason });
+  const told = backend.told?.();
+  const watch = told && new DriftWatch({ exec, clock, log, told, isOurs: (pid) => own.has(pid) });
   const halts = new Halts({ path: paths.halt, clock, log });
   const kernel = new KernelGate(clock, () => applied.version);
   const enforcer: Enforcer = new Enforcer({
@@ -71,6 +78,7 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
     log,
     planFile: new PlanFile({ path: paths.plan, clock, log }),
     halted: () => halts.now(),
+    ...(watch ? { watch } : {}),
   });
   halts.open(() => enforcer.notify());
   signal.addEventListener('abort', () => halts.stop(), { once: true });

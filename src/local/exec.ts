@@ -18,6 +18,8 @@ export interface RunOptions {
   /** Default 10 s. */
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
+  /** Told the process id once the command has started. */
+  onPid?: ((pid: number) => void) | undefined;
 }
 
 export interface OpenOptions {
@@ -66,7 +68,7 @@ export function createExec(prefix: readonly string[] = []): Exec {
     return [file, rest];
   };
   return {
-    async run(argv, { input, timeoutMs = 10_000, signal } = {}) {
+    async run(argv, { input, timeoutMs = 10_000, signal, onPid } = {}) {
       const [file, args] = split(argv);
       const child = execa(file, args, {
         reject: false,
@@ -77,6 +79,7 @@ export function createExec(prefix: readonly string[] = []): Exec {
         ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
         ...(signal ? { cancelSignal: signal } : {}),
       });
+      if (child.pid !== undefined) onPid?.(child.pid);
       letGoWhenKilled(child.nodeChildProcess);
       const result = await child;
       if (result.exitCode === undefined) {

@@ -19,6 +19,8 @@ export const status: CommandModule<object, Common> = {
     printLine(`  routers    ${routers.alive} of ${routers.members} alive, ${routers.inStep} in step`);
     printLine(`  policies   ${view.policies}`);
     printLine(`  enforcing  ${enforcement.enforcing ? `with ${enforcement.detail}` : paint('red', 'no')}`);
+    if (enforcement.enforcing && enforcement.noticing !== undefined)
+      printLine(`  watches    changes of its rules by others: noticed ${harmless(enforcement.noticing)}`);
     printLine(
       `  sees       ${view.devices} devices, ${view.flows} flows on ${observation.lan.join(', ') || 'no LAN'}`,
     );

@@ -86,6 +86,17 @@ function rightsMissing({ lacks }: Rights): string[] {
   return lacks.map((name) => `the agent lacks ${name}: ${CAPABILITIES[name].without}`);
 }
 
+/** For so long it is told that somebody else changed our rules, seconds. */
+const DRIFT_TOLD_S = 600;
+
+/** What somebody else changed in the kernel lately. */
+function driftWords({ lastDrift, driftRepairs }: EnforcerHealth): string | undefined {
+  if (lastDrift === undefined || lastDrift.secondsAgo > DRIFT_TOLD_S) return undefined;
+  const { what, name } = lastDrift;
+  const times = driftRepairs === 1 ? 'once' : `${driftRepairs} times`;
+  return `something else changed Hedgerow's rules (${what} ${name}); they were put right, ${times} since the start`;
+}
+
 function problems(parts: Parts, enforcement: EnforcerHealth, observation: ObserverHealth): string[] {
   const found: string[] = [];
   const gone = goneWords(parts);
@@ -103,6 +114,8 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
     found.push('no LAN was found: this router forwards nothing that Hedgerow can see');
   if (!tracking && why !== undefined && forwardsNothing === undefined) found.push(`no flows: ${why}`);
   else if (tracking && why !== undefined) found.push(why);
+  const drift = driftWords(enforcement);
+  if (drift !== undefined) found.push(drift);
   for (const source of observation.sources) {
     if (!source.running) found.push(`${source.name} does not run: ${source.lastError ?? 'unknown'}`);
   }

@@ -1,4 +1,5 @@
 import type { Address, BlockSet, NodeId, Prefix } from '../../policy/block-set.ts';
+import type { Told } from './drift-watch.ts';
 
 /** What one `set()` did. */
 export interface Outcome {
@@ -71,10 +72,11 @@ export interface Backend {
    */
   set(want: BlockSet, signal: AbortSignal): Promise<Outcome>;
   /**
-   * Compares the kernel with the last acknowledged state, cheaply: the jump, the chains, the sizes of the sets. Empty
-   * before the first `set` and when a `set` ran meanwhile. What it finds makes the next `set` a resync.
+   * Compares the kernel with the last acknowledged state, cheaply: the jump, the chains, the sizes of the sets; now and
+   * then, and when it is to be `thorough`, their elements as well. Empty before the first `set` and when a `set` ran
+   * meanwhile. What it finds makes the next `set` a resync.
    */
-  check(signal: AbortSignal): Promise<readonly Drift[]>;
+  check(signal: AbortSignal, thorough?: boolean): Promise<readonly Drift[]>;
   /** What was dropped, entries without drops left out. */
   counters(signal: AbortSignal): Promise<readonly Counter[]>;
   /** Takes everything of ours out of the kernel: nothing is blocked any more. */
@@ -84,6 +86,8 @@ export interface Backend {
    * backends without a kernel.
    */
   plan(of?: BlockSet): Plan | undefined;
+  /** What tells of changes by somebody else; a backend without a kernel has nothing to be told. */
+  told?(): Told;
   /** Ends children. What is blocked stays blocked. */
   stop(): Promise<void>;
 }

@@ -1,9 +1,10 @@
+import { canonicalAddress, canonicalPrefix } from '../../policy/address.ts';
 import type { Drift } from './backend.ts';
 import { chainsOf } from './chains.ts';
 import { sameRules } from './chains-text.ts';
 import { HOOK, ROOT } from './names.ts';
 import type { Look } from './resync.ts';
-import { FAMILIES, type Rulebook } from './rulebook.ts';
+import { FAMILIES, type Rulebook, type SetSpec } from './rulebook.ts';
 
 /** Where a look at the kernel differs from what it was left with. Chains and sets beyond ours are nobody's concern. */
 export function driftOf(mirror: Rulebook, look: Look): readonly Drift[] {
@@ -28,4 +29,37 @@ export function driftOf(mirror: Rulebook, look: Look): readonly Drift[] {
       drift.push({ what: 'set', name, detail: `${size} elements instead of ${elements.size}` });
   }
   return drift;
+}
+
+/**
+ * Up to so many elements are compared at one check in six, once a minute (20,000: 0.7 s on a busy machine); more at one in
+ * sixty.
+ */
+const OFTEN_COMPARED = 50_000;
+
+/** At which check, in how many, the elements of the sets are compared and not their number alone. */
+export function thoroughEvery({ sets }: Rulebook): number {
+  const elements = sets.values().reduce((sum, set) => sum + set.elements.size, 0);
+  return elements <= OFTEN_COMPARED ? 6 : 60;
+}
+
+/** Where the elements of the kernel's sets differ from what they were left with; `held` is what it printed of each. */
+export function elementDriftOf(
+  mirror: Rulebook,
+  held: ReadonlyMap<string, ReadonlySet<string>>,
+): readonly Drift[] {
+  const drift: Drift[] = [];
+  for (const [name, set] of mirror.sets) {
+    const there = held.get(name) ?? new Set<string>();
+    if (there.size !== set.elements.size || ![...there].every((element) => isIn(set, element)))
+      drift.push({ what: 'set', name, detail: 'other elements' });
+  }
+  return drift;
+}
+
+/** The kernel prints some IPv6 addresses in another way than we do, and prefixes of full length as addresses. */
+function isIn({ elements }: SetSpec, printed: string): boolean {
+  if (elements.has(printed)) return true;
+  const own = [canonicalAddress(printed), canonicalPrefix(printed)];
+  return own.some((element) => element !== undefined && elements.has(element));
 }

@@ -4,6 +4,9 @@ import type { Log } from '../../log.ts';
 import type { BlockSet, Owner } from '../../policy/block-set.ts';
 import type { Service } from '../../service.ts';
 import type { Backend, Counter, Outcome } from './backend.ts';
+import { bounded } from './bounded.ts';
+import { DriftRecord, type LastDrift } from './drift-record.ts';
+import type { DriftWatch } from './drift-watch.ts';
 import type { Halted } from './halts.ts';
 import type { PlanFile } from './plan-file.ts';
 
@@ -25,6 +28,8 @@ export interface EnforcerOptions {
   readonly log: Log;
   /** Where the last applied plan is kept for `restore`; without it none is kept. */
   readonly planFile?: PlanFile;
+  /** Tells of changes by somebody else as they happen; without it they are found at the next check. */
+  readonly watch?: DriftWatch;
   /** Whether a person has halted enforcement: then nothing of ours is in the kernel. Asked right before each run. */
   readonly halted?: () => Halted | undefined;
 }
@@ -40,6 +45,10 @@ export interface EnforcerHealth {
   readonly lastError: string | undefined;
   /** How often something else had changed our part of the kernel and it was put right. */
   readonly driftRepairs: number;
+  /** The newest such change; undefined as long as there was none. */
+  readonly lastDrift?: LastDrift | undefined;
+  /** How soon such a change is noticed, in words. */
+  readonly noticing?: string | undefined;
   /** A person has halted enforcement on this router. */
   readonly halted?: Halted | undefined;
 }
@@ -50,6 +59,11 @@ const CHECK_TIMEOUT_MS = 30_000;
 const SET_TIMEOUT_MS = 60_000;
 const RETRY_FIRST_MS = 500;
 const RETRY_MAX_MS = 30_000;
+/** The kernel's news of our own changes has come so long after them. */
+const NEWS_MS = 500;
+/** A run ends a check without an answer; after so many the next one on the timer has to do. */
+const CHECKS_IN_A_ROW = 3;
+const UNCHECKED = 'the kernel could not be checked';
 
 /**
  * Keeps the kernel at the newest desired block set. Level-triggered: a lost notice loses nothing, runs never overlap,
@@ -73,28 +87,35 @@ export class Enforcer implements Service {
   #failures = 0;
   #failuresInARow = 0;
   #lastError: string | undefined;
-  #drifted = false;
-  #driftRepairs = 0;
+  readonly #drift: DriftRecord;
+  #runsBegun = 0;
+  #ranAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: EnforcerOptions) {
     this.#options = options;
+    this.#drift = new DriftRecord(options.clock, options.log);
   }
 
   async start(signal: AbortSignal): Promise<void> {
     this.#stopper = new AbortController();
     this.#signal = AbortSignal.any([signal, this.#stopper.signal]);
-    this.#checking = repeat((inner) => this.#check(inner), {
+    this.#checking = repeat(async (inner) => void (await this.#check(inner)), {
       clock: this.#options.clock,
       signal: this.#signal,
       everyMs: CHECK_EVERY_MS,
-      onFailure: (error) => this.#failed(error, 'the kernel could not be checked'),
+      onFailure: (error) => this.#failed(error, UNCHECKED),
+    });
+    this.#options.watch?.start(this.#signal, {
+      look: (inner) => this.#lookNow(inner),
+      changing: () => this.#running !== undefined || this.#options.clock.monotonic() - this.#ranAt < NEWS_MS,
     });
   }
 
   async stop(): Promise<void> {
     this.#stopper?.abort(new Error('the agent stops'));
     this.#retry?.clear();
-    await Promise.all([this.#checking, this.#running]);
+    await Promise.all([this.#checking, this.#options.watch?.stop()]);
+    await this.#running;
     await this.#options.planFile?.flush();
     await this.#options.backend.stop();
   }
@@ -140,7 +161,9 @@ export class Enforcer implements Service {
       backend: this.#options.backend.describe().name,
       failures: this.#failures,
       lastError: this.#lastError,
-      driftRepairs: this.#driftRepairs,
+      driftRepairs: this.#drift.repairs,
+      lastDrift: this.#drift.last,
+      noticing: this.#options.watch?.noticing,
       halted: this.#options.halted?.(),
     };
   }
@@ -149,6 +172,7 @@ export class Enforcer implements Service {
     this.#retry?.clear();
     while (this.#again && !signal.aborted) {
       this.#again = false;
+      this.#runsBegun += 1;
       try {
         await this.#once(signal);
       } catch (error) {
@@ -160,6 +184,7 @@ export class Enforcer implements Service {
         this.#retry = this.#options.clock.after(wait, () => this.notify());
       }
     }
+    this.#ranAt = this.#options.clock.monotonic();
     this.#running = undefined;
   }
 
@@ -177,10 +202,7 @@ export class Enforcer implements Service {
     this.#blocks = blocksAnything(blockSet);
     this.#failuresInARow = 0;
     this.#lastError = undefined;
-    if (this.#drifted) {
-      this.#drifted = false;
-      this.#driftRepairs += 1;
-    }
+    this.#drift.repaired();
     log.debug({ ...outcome }, 'enforced');
     onApplied(state, outcome);
     if (outcome.did !== 'unchanged') planFile?.keep(state, () => backend.plan(atBoot));
@@ -193,39 +215,41 @@ export class Enforcer implements Service {
     this.#released = true;
     this.#acknowledged = false;
     this.#blocks = false;
-    this.#drifted = false;
+    this.#drift.dropped();
     this.#failuresInARow = 0;
     this.#lastError = undefined;
   }
 
-  async #check(signal: AbortSignal): Promise<void> {
-    if (!this.#acknowledged) return;
-    const { backend, log } = this.#options;
-    const drift = await this.#bounded(CHECK_TIMEOUT_MS, signal, (inner) => backend.check(inner));
-    if (drift.length === 0) {
-      this.#lastError = undefined;
-      return;
-    }
-    this.#drifted = true;
+  /** True if it found what has to be put right. */
+  async #check(signal: AbortSignal, thorough = false): Promise<boolean> {
+    if (!this.#acknowledged) return false;
+    const { backend } = this.#options;
+    const drift = await this.#bounded(CHECK_TIMEOUT_MS, signal, (inner) => backend.check(inner, thorough));
     const [first] = drift;
-    log.warn(
-      { places: drift.length, what: first?.what, name: first?.name },
-      'something else changed our rules; putting them right',
-    );
+    if (first === undefined) {
+      this.#lastError = undefined;
+      return false;
+    }
+    this.#drift.found(first, drift.length);
     this.notify();
+    return true;
   }
 
-  /** The deadline runs on the injected clock, so that tests can pass it. */
-  async #bounded<T>(ms: number, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const deadline = new AbortController();
-    const timer = this.#options.clock.after(ms, () =>
-      deadline.abort(new Error(`no answer within ${ms / 1000} s`)),
-    );
+  /** A check that no run has made void: what the kernel tells is told once. */
+  async #lookNow(signal: AbortSignal): Promise<void> {
     try {
-      return await work(AbortSignal.any([signal, deadline.signal]));
-    } finally {
-      timer.clear();
+      for (let n = 0; n < CHECKS_IN_A_ROW && !signal.aborted; n++) {
+        await this.#running;
+        const runs = this.#runsBegun;
+        if ((await this.#check(signal, true)) || runs === this.#runsBegun) return;
+      }
+    } catch (error) {
+      if (!signal.aborted) this.#failed(error, UNCHECKED);
     }
+  }
+
+  #bounded<T>(ms: number, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return bounded({ clock: this.#options.clock, ms, signal }, work);
   }
 
   #failed(error: unknown, message: string): void {

@@ -8,13 +8,14 @@ import { chainsOf } from './chains.ts';
 import { restoreText } from './chains-text.ts';
 import { ConntrackCut } from './conntrack-cut.ts';
 import { CounterBook, parseRuleCounts } from './counters.ts';
-import { driftOf } from './drift.ts';
+import { driftOf, elementDriftOf, thoroughEvery } from './drift.ts';
+import { NFT_MONITOR, type Told, XTABLES_MONITOR } from './drift-watch.ts';
 import { isRead } from './exceptions.ts';
-import { listElements, listSizes, restoreSets, saveSets } from './ipset.ts';
+import { listElements, listSets, listSizes, restoreSets, saveSets } from './ipset.ts';
 import { ipsetSession } from './ipset-session.ts';
 import type { Iptables } from './iptables.ts';
 import { type Change, diff, type Step } from './plan.ts';
-import { fillLines, type Look, narrow, removal, widen } from './resync.ts';
+import { fillLines, type Look, madeOtherwise, narrow, removal, widen } from './resync.ts';
 import { compile, type Rulebook } from './rulebook.ts';
 import { assignSlots, type SlotMemory } from './slots.ts';
 import { withSpares } from './spares.ts';
@@ -46,6 +47,7 @@ export class IpsetBackend implements Backend {
   #applied: Rulebook | undefined;
   /** Moves whenever a change begins or ends: a check that overlapped one proves nothing. */
   #epoch = 0;
+  #checks = 0;
 
   /** Throws ConfigError for an impossible interface name. */
   constructor(options: IpsetBackendOptions) {
@@ -89,12 +91,23 @@ export class IpsetBackend implements Backend {
     }
   }
 
-  async check(signal: AbortSignal): Promise<readonly Drift[]> {
+  /** The legacy tables tell nobody, and under the plain name they may be those. */
+  told(): Told {
+    const monitors = this.#options.iptables.variant === 'nft' ? [XTABLES_MONITOR, NFT_MONITOR] : [];
+    return { monitors, butNot: 'the contents of sets' };
+  }
+
+  async check(signal: AbortSignal, thorough = false): Promise<readonly Drift[]> {
     const [epoch, mirror] = [this.#epoch, this.#mirror];
     if (mirror === undefined) return [];
-    const look = await this.#look(signal);
+    this.#checks += 1;
+    let drift = driftOf(mirror, await this.#look(signal));
+    if (drift.length === 0 && (thorough || this.#checks % thoroughEvery(mirror) === 0)) {
+      // A set that has vanished meanwhile is a failure here, and drift at the next look.
+      const held = await listElements(this.#options.exec, [...mirror.sets.keys()], signal);
+      drift = elementDriftOf(mirror, held);
+    }
     if (epoch !== this.#epoch || mirror !== this.#mirror) return [];
-    const drift = driftOf(mirror, look);
     if (drift.length > 0) this.#mirror = undefined;
     return drift;
   }
@@ -166,7 +179,10 @@ export class IpsetBackend implements Backend {
 
   async #resync(want: Rulebook, signal: AbortSignal): Promise<{ did: 'resync' } & Omit<Change, 'steps'>> {
     const look = await this.#look(signal);
-    const read = [...look.sizes].filter(([name, size]) => size > 0 && isRead(name)).map(([name]) => name);
+    const others = new Set(madeOtherwise(look));
+    const read = [...look.sizes]
+      .filter(([name, size]) => size > 0 && (isRead(name) || others.has(name)))
+      .map(([name]) => name);
     const held = await listElements(this.#options.exec, read, signal);
     const { steps, between } = widen(want, look, held);
     for (const step of steps) await this.#apply(step, signal, 0);
@@ -196,7 +212,7 @@ export class IpsetBackend implements Backend {
 
   async #look(signal: AbortSignal): Promise<Look> {
     const { exec, iptables } = this.#options;
-    const [sizes, found] = await Promise.all([listSizes(exec, signal), iptables.found(signal)]);
-    return { sizes, found };
+    const [sets, found] = await Promise.all([listSets(exec, signal), iptables.found(signal)]);
+    return { ...sets, found };
   }
 }

@@ -1,6 +1,6 @@
 import type { Exec } from '../exec.ts';
 import { complaint } from './complaint.ts';
-import { parseElements, parseSizes } from './resync.ts';
+import { parseElements, parseMade, parseSizes } from './resync.ts';
 
 /** 200,000 elements take 1 s on a fast machine. */
 const TIMEOUT_MS = 60_000;
@@ -15,6 +15,15 @@ export async function restoreSets(exec: Exec, input: string, signal: AbortSignal
 /** The number of elements of every set of the machine. */
 export async function listSizes(exec: Exec, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
   return parseSizes(await checked(exec, ['ipset', 'list', '-t'], signal, undefined, SIZES_TIMEOUT_MS));
+}
+
+/** The same, and how each of them was made: what stands behind its name in the command that makes it. */
+export async function listSets(
+  exec: Exec,
+  signal: AbortSignal,
+): Promise<{ readonly sizes: ReadonlyMap<string, number>; readonly made: ReadonlyMap<string, string> }> {
+  const text = await checked(exec, ['ipset', 'list', '-t'], signal, undefined, SIZES_TIMEOUT_MS);
+  return { sizes: parseSizes(text), made: parseMade(text) };
 }
 
 /** One set, or all of the machine, as `ipset save` prints them. */

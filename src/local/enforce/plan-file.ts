@@ -10,10 +10,11 @@ import type { Exec } from '../exec.ts';
 import type { IpsetPlan, Plan } from './backend.ts';
 import { addJump, parseSave, sameRules } from './chains-text.ts';
 import { isPassing, letsPass } from './exceptions.ts';
-import { restoreSets } from './ipset.ts';
+import { listSizes, restoreSets } from './ipset.ts';
 import { Iptables } from './iptables.ts';
-import { parseSetName, ROOT } from './names.ts';
+import { parseSetName, ROOT, temporaryName } from './names.ts';
 import { restoreNft } from './nft/restore.ts';
+import { FAMILIES } from './rulebook.ts';
 
 const HEAD = /^hedgerow-plan\/1 ([0-9a-f]{64})\n/;
 const planSchema = z.discriminatedUnion('backend', [
@@ -144,8 +145,8 @@ async function replace(path: string, text: string): Promise<void> {
 
 /**
  * Puts the plan of a file in force without agent, store or network: at boot, before forwarding is on. Safe when rules
- * are in place already: what blocks only grows, and chains and exceptions that are in force are left alone, because the
- * kernel is never older than the file; what is too much goes with the agent's first run. Throws DataError for a damaged file,
+ * are in place already: what blocks only grows, and chains, exceptions, the home and the guard that are in force are left
+ * alone, because the kernel is never older than the file; what is too much goes with the agent's first run. Throws DataError for a damaged file,
  * UnavailableError for a missing file or tool, TemporaryError if a tool failed.
  */
 export async function restorePlan(path: string, exec: Exec, signal: AbortSignal): Promise<Plan> {
@@ -168,7 +169,8 @@ async function restoreIpset(plan: IpsetPlan, exec: Exec, signal: AbortSignal): P
     const hooked = jumps[0] === 1 && sameRules(there.get(ROOT) ?? [], root);
     if (!hooked) texts.set(family, addJump(chains, jumps));
   }
-  await restoreSets(exec, setsFor(plan, texts), signal);
+  const sizes = texts.size === FAMILIES.length ? new Map() : await listSizes(exec, signal);
+  await restoreSets(exec, setsFor(plan, texts, sizes), signal);
   await iptables.restore(texts, signal);
 }
 
@@ -191,16 +193,32 @@ export async function readPlan(path: string, signal: AbortSignal): Promise<Plan>
 }
 
 /**
- * The lines for the plan's sets. Exceptions and the guard of a family whose chains stay are left as they are: an old one
- * would let through what is blocked by now. Where chains are written, the exceptions are those of the plan and no others.
+ * The lines for the plan's sets. Where chains are written, the exceptions and the home are those of the plan and no others, the
+ * home from one moment to the next: there may be rules at work that another program has put ours behind. Of a family whose
+ * chains stay, what lets pass (exceptions, the guard, the home to whoever is cut from the internet) is left as it is: an old
+ * element would let through what is blocked by now. Only an empty home and an empty guard are filled, which
+ * somebody has emptied: without them everything would be cut.
  */
-function setsFor(plan: IpsetPlan, chains: ReadonlyMap<Family, string>): string {
+function setsFor(
+  plan: IpsetPlan,
+  chains: ReadonlyMap<Family, string>,
+  sizes: ReadonlyMap<string, number>,
+): string {
+  const homes: string[] = [];
   const lines = plan.sets.split('\n').flatMap((line) => {
     const [verb, name = ''] = line.split(' ');
-    if (!letsPass(name)) return [line];
-    const family = parseSetName(name)?.family;
-    if (family === undefined || !chains.has(family)) return verb === 'add' ? [] : [line];
-    return verb === 'create' && isPassing(name) ? [line, `flush ${name}`] : [line];
+    const parts = parseSetName(name);
+    if (parts === undefined || !(parts.letter === 'H' || letsPass(name))) return [line];
+    if (!chains.has(parts.family)) {
+      const emptied = (parts.letter === 'H' || parts.letter === 'U') && (sizes.get(name) ?? 0) === 0;
+      return verb === 'add' && !emptied ? [] : [line];
+    }
+    if (verb !== 'create') return [parts.letter === 'H' ? line.replace(name, temporaryName(name)) : line];
+    if (isPassing(name)) return [line, `flush ${name}`];
+    if (parts.letter !== 'H') return [line];
+    const other = temporaryName(name);
+    homes.push(`swap ${other} ${name}`, `destroy ${other}`);
+    return [line, line.replace(name, other), `flush ${other}`];
   });
-  return lines.join('\n');
+  return [...lines.filter((line) => line !== ''), ...homes, ''].join('\n');
 }

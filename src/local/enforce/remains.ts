@@ -3,6 +3,7 @@ import type { Log } from '../../log.ts';
 import type { BlockSet } from '../../policy/block-set.ts';
 import type { Exec } from '../exec.ts';
 import type { Backend, Counter, Drift, Outcome, Plan } from './backend.ts';
+import type { Told } from './drift-watch.ts';
 import { listSizes, restoreSets } from './ipset.ts';
 import { Iptables, VARIANTS } from './iptables.ts';
 import { parseSetName } from './names.ts';
@@ -81,8 +82,12 @@ export class Successor implements Backend {
     return outcome;
   }
 
-  check(signal: AbortSignal): Promise<readonly Drift[]> {
-    return this.#backend.check(signal);
+  check(signal: AbortSignal, thorough?: boolean): Promise<readonly Drift[]> {
+    return this.#backend.check(signal, thorough);
+  }
+
+  told(): Told {
+    return this.#backend.told?.() ?? { monitors: [], butNot: undefined };
   }
 
   counters(signal: AbortSignal): Promise<readonly Counter[]> {

@@ -20,6 +20,8 @@ import { type Shape, sameMembers, sharing, union } from './shape.ts';
 /** What a look at the kernel showed: every set with its number of elements, and our chains per family. */
 export interface Look {
   readonly sizes: ReadonlyMap<string, number>;
+  /** How each set was made; without it all are taken to be made as we make them. */
+  readonly made?: ReadonlyMap<string, string>;
   readonly found: Readonly<Record<Family, Found>>;
 }
 
@@ -34,6 +36,29 @@ export function parseSizes(text: string): ReadonlyMap<string, number> {
     } else if (line.startsWith('Number of entries: ') && name !== '') sizes.set(name, Number(line.slice(19)));
   }
   return sizes;
+}
+
+/** Reads the same output: each set's type and options, without those that the kernel chooses. */
+export function parseMade(text: string): ReadonlyMap<string, string> {
+  const made = new Map<string, string>();
+  const head = /^Name: (\S+)\nType: (\S+)\n(?:Revision: .*\n)?Header: (.*)$/gm;
+  for (const [, name = '', type = '', header = ''] of text.matchAll(head)) {
+    const options = header.replace(/ ?\b(hashsize|bucketsize|initval) \S+/g, '');
+    made.set(name, `${type} ${options}`);
+  }
+  return made;
+}
+
+/**
+ * Our sets that were made otherwise than we make them, by an older version or a newer one, or by somebody else: with other
+ * counters or another size. `create` refuses those. (A version that needs another type gives it another letter.)
+ */
+export function madeOtherwise({ made = new Map() }: Look): readonly string[] {
+  return [...made].flatMap(([name, how]) => {
+    const parts = parseSetName(name);
+    if (parts === undefined || parts.temporary) return [];
+    return createLine(name, { ...parts, elements: new Set() }) === `create ${name} ${how}` ? [] : [name];
+  });
 }
 
 /** Reads the output of `ipset save`: the elements of each set that has any, without their counters. */
@@ -53,7 +78,8 @@ export function parseElements(text: string): ReadonlyMap<string, ReadonlySet<str
  * was blocked and shall be blocked passes on the way. Existing elements keep their counters. Sets are lines for
  * `ipset -exist restore`, chains whole, with the jump. `held` is what the kernel's sets hold (those of `isRead`).
  * Whose exceptions and known addresses were is not told, so what is not wanted goes first; a new exception comes with the
- * second half. The guard goes the way that it goes in a change (`swaps`).
+ * second half. The guard goes the way that it goes in a change (`swaps`). What was made otherwise is made anew first,
+ * with the elements that it has.
  */
 export function widen(
   want: Rulebook,
@@ -76,6 +102,7 @@ export function widen(
   }
   const prepared = [
     ...leftOver.map((name) => `destroy ${name}`),
+    ...madeOtherwise(look).flatMap((name) => remade(name, sets, held)),
     ...[...sets].map(([name, set]) => createLine(name, set)),
     ...surplusPassing(sets, held),
     ...additions(BEFORE_CHAINS, sets),
@@ -93,6 +120,15 @@ export function widen(
     ? [{ kind: 'sets', lines: [...prepared, ...filled, ...additions(EXCEPTIONS, sets)] }, chains]
     : [{ kind: 'sets', lines: prepared }, chains, { kind: 'sets', lines: filled }];
   return { between: shape, steps };
+}
+
+function remade(
+  name: string,
+  sets: Rulebook['sets'],
+  held: ReadonlyMap<string, ReadonlySet<string>>,
+): string[] {
+  const set = sets.get(name);
+  return set === undefined ? [] : replacement(name, { ...set, elements: held.get(name) ?? new Set() });
 }
 
 /**

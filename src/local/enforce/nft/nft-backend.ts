@@ -5,6 +5,7 @@ import type { BlockSet } from '../../../policy/block-set.ts';
 import type { Exec } from '../../exec.ts';
 import { type Backend, type Counter, type Drift, INTERFACE, type Outcome, type Plan } from '../backend.ts';
 import { ConntrackCut } from '../conntrack-cut.ts';
+import { NFT_MONITOR, type Told } from '../drift-watch.ts';
 import type { ToolSession } from '../tool-session.ts';
 import { type Compiled, compile } from './compile.ts';
 import { Attribution, countersOf, HitBook, kept, written } from './counters.ts';
@@ -93,10 +94,14 @@ export class NftBackend implements Backend {
     }
   }
 
-  async check(signal: AbortSignal): Promise<readonly Drift[]> {
+  told(): Told {
+    return { monitors: [NFT_MONITOR], butNot: undefined };
+  }
+
+  async check(signal: AbortSignal, wanted = false): Promise<readonly Drift[]> {
     const [epoch, mirror] = [this.#epoch, this.#mirror];
     if (mirror === undefined) return [];
-    const thorough = this.#isThorough(mirror.table);
+    const thorough = wanted || this.#isThorough(mirror.table);
     const found = await this.#look(!thorough, signal);
     if (epoch !== this.#epoch || mirror !== this.#mirror) return [];
     const drift = driftOf(mirror.table, found, this.#baseline, thorough);

@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Counter, Outcome } from '../../../../src/local/enforce/backend.ts';
+import { DriftWatch, NFT_MONITOR } from '../../../../src/local/enforce/drift-watch.ts';
 import { Enforcer } from '../../../../src/local/enforce/enforcer.ts';
 import { FakeBackend } from '../../../../src/local/enforce/fake-backend.ts';
 import { silentLog } from '../../../../src/log.ts';
 import type { BlockSet } from '../../../../src/policy/block-set.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { blockSet, owner } from './block-sets.ts';
-import { settle } from './scripted-exec.ts';
+import { ScriptedExec, settle } from './scripted-exec.ts';
 
 const { signal } = new AbortController();
 const blocked = blockSet([owner('1', ['192.168.1.20'], ['203.0.113.7'])]);
@@ -61,6 +62,9 @@ describe('enforcer', () => {
       failures: 0,
       lastError: undefined,
       driftRepairs: 0,
+      halted: undefined,
+      lastDrift: undefined,
+      noticing: undefined,
     });
     await one.stop();
     await one.stop();
@@ -121,6 +125,93 @@ describe('enforcer', () => {
     expect(one.health().driftRepairs).toBe(1);
     expect(backend.outcomes.map(({ did }) => did)).toEqual(['resync', 'resync']);
     await one.stop();
+  });
+
+  describe('with somebody who tells of changes', () => {
+    const told = { monitors: [NFT_MONITOR], butNot: undefined };
+    const NEWS = 'delete table inet hedgerow\n# new generation 3 by process 1 (nft)\n';
+    const watched = async (over: FakeBackend, log = silentLog) => {
+      const exec = new ScriptedExec(() => ({}));
+      const watch = new DriftWatch({ exec, clock, log, told, isOurs: () => false });
+      const onApplied = (state: string) => void applied.push(state);
+      const one = new Enforcer({ backend: over, desired: () => desired, onApplied, clock, log, watch });
+      await one.start(signal);
+      one.notify();
+      await settle();
+      const tell = async () => {
+        exec.children[0]?.stdout.write(NEWS);
+        await settle();
+        await clock.advance(20);
+      };
+      return { one, watch, tell };
+    };
+
+    test('drift is put right when it happens, told, and logged once a minute', async () => {
+      const warned: unknown[] = [];
+      const log = { ...silentLog, warn: (...said: unknown[]) => void warned.push(said[0]) };
+      const { one, tell } = await watched(backend, log);
+      await clock.advance(600);
+      for (let n = 1; n <= 3; n++) {
+        backend.disturb();
+        await tell();
+        expect(backend.blocks('192.168.1.20', '203.0.113.7')).toBe(true);
+        expect(one.health().driftRepairs).toBe(n);
+        await clock.advance(1_000);
+      }
+      expect(one.health()).toMatchObject({
+        lastDrift: { what: 'jump', secondsAgo: 1 },
+        noticing: 'at once (nft monitor)',
+      });
+      expect(warned).toEqual([{ places: 1, what: 'jump', name: 'HEDGEROW', times: 1 }]);
+      await clock.advance(60_000);
+      backend.disturb();
+      await tell();
+      expect(warned.at(-1)).toMatchObject({ times: 3 });
+      await one.stop();
+    });
+
+    test('as long as process ids say nothing, what comes during a run is taken for its own', async () => {
+      const slow = new SlowBackend();
+      const { one, tell, watch } = await watched(slow);
+      await tell();
+      expect(watch.counters).toMatchObject({ changes: 1, foreign: 0 });
+      slow.waiting.shift()?.();
+      await settle();
+      await tell();
+      expect(watch.counters).toMatchObject({ changes: 2, foreign: 0 });
+      await clock.advance(500);
+      await tell();
+      expect(watch.counters).toMatchObject({ changes: 3, foreign: 1 });
+      await one.stop();
+    });
+
+    test('a look that a run made void is repeated', async () => {
+      let [looks, release] = [0, () => {}];
+      class Interrupted extends FakeBackend {
+        override async check(inner: AbortSignal) {
+          looks += 1;
+          if (looks > 1) return super.check(inner);
+          await new Promise<void>((resolve) => {
+            release = resolve;
+          });
+          return [];
+        }
+      }
+      // The check on the timer has nothing to look at before the first run.
+      const over = new Interrupted();
+      const { one, tell } = await watched(over);
+      await clock.advance(600);
+      over.disturb();
+      await tell();
+      expect(looks).toBe(1);
+      one.notify();
+      await settle();
+      over.disturb();
+      release();
+      await settle();
+      expect(looks).toBe(2);
+      await one.stop();
+    });
   });
 
   test('a run that hangs is ended by its deadline, or by stopping', async () => {

@@ -127,17 +127,45 @@ describe('restoring', () => {
     expect(filled(hooked)).toBe(sets.replace('add hedge-a0-4 1.2.3.4\n', ''));
   });
 
-  test('the guard is added to where chains go in, never emptied, and stays as it is where chains stay', async () => {
+  test('the guard is added to where chains go in, never emptied; the home becomes that of the plan, by a swap', async () => {
     const file = new PlanFile({ path, clock, log: silentLog });
-    const sets = 'create hedge-U-4 hash:net\nadd hedge-U-4 192.0.2.1/32\nadd hedge-H-4 192.0.2.0/24\n';
-    file.keep('two', () => plan(sets));
+    const guard = 'create hedge-U-4 hash:net\nadd hedge-U-4 192.0.2.1/32\n';
+    const home = 'create hedge-H-4 hash:net\nadd hedge-H-4 192.0.2.0/24\n';
+    file.keep('two', () => plan(`${guard}${home}`));
     await file.flush();
     const fresh = kernel('');
     await restorePlan(path, fresh, signal);
-    expect(filled(fresh)).toBe(sets);
-    const hooked = kernel(`:HEDGEROW - [0:0]\n-A FORWARD -j HEDGEROW\n-A HEDGEROW -j HR-O\n`);
-    await restorePlan(path, hooked, signal);
-    expect(filled(hooked)).toBe(sets.replace('add hedge-U-4 192.0.2.1/32\n', ''));
+    expect(filled(fresh)).toBe(
+      `${guard}create hedge-H-4 hash:net
+create hedge-tmp-H-4 hash:net
+flush hedge-tmp-H-4
+add hedge-tmp-H-4 192.0.2.0/24
+swap hedge-tmp-H-4 hedge-H-4
+destroy hedge-tmp-H-4
+`,
+    );
+    expect(fresh.ran.some(({ argv }) => argv === 'ipset list -t')).toBe(false);
+  });
+
+  test('where chains stay the guard and the home stay as they are, unless somebody has emptied them', async () => {
+    const file = new PlanFile({ path, clock, log: silentLog });
+    const sets =
+      'create hedge-U-4 hash:net\nadd hedge-U-4 192.0.2.1/32\ncreate hedge-H-4 hash:net\nadd hedge-H-4 192.0.2.0/24\n';
+    file.keep('two', () => plan(sets));
+    await file.flush();
+    const save = `:HEDGEROW - [0:0]\n-A FORWARD -j HEDGEROW\n-A HEDGEROW -j HR-O\n`;
+    const sized = (guard: number, home: number) =>
+      new ScriptedExec((argv) => {
+        if (argv.endsWith('-save -t mangle')) return { stdout: save };
+        const list = `Name: hedge-U-4\nNumber of entries: ${guard}\n\nName: hedge-H-4\nNumber of entries: ${home}\n`;
+        return argv === 'ipset list -t' ? { stdout: list } : {};
+      });
+    const full = sized(1, 3);
+    await restorePlan(path, full, signal);
+    expect(filled(full)).toBe('create hedge-U-4 hash:net\ncreate hedge-H-4 hash:net\n');
+    const emptied = sized(0, 0);
+    await restorePlan(path, emptied, signal);
+    expect(filled(emptied)).toBe(sets);
   });
 
   test('a missing file is told as such, a failing tool too', async () => {
