@@ -2,11 +2,13 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config-schema.ts';
 import { KernelGate } from './control/kernel-gate.ts';
 import type { Decider } from './local/decider.ts';
+import type { Backend } from './local/enforce/backend.ts';
 import { DryRunBackend } from './local/enforce/dry-run-backend.ts';
 import { Enforcer } from './local/enforce/enforcer.ts';
 import { Halts } from './local/enforce/halts.ts';
 import { PlanFile } from './local/enforce/plan-file.ts';
 import { chooseBackend } from './local/enforce/probe.ts';
+import { seesInside } from './local/enforce/same-switch.ts';
 import type { Exec } from './local/exec.ts';
 import type { Log } from './log.ts';
 import type { Applied, AppliedLog } from './p2p/alive/applied.ts';
@@ -21,6 +23,8 @@ export interface Blocking {
   readonly halts: Halts;
   /** The backend in use, and why. */
   readonly backend: { readonly name: string; readonly detail: string };
+  /** Whether the rules see what devices on one interface of this router send to each other. */
+  readonly seesInside: (name: string) => boolean;
 }
 
 export interface BlockingOptions {
@@ -28,6 +32,8 @@ export interface BlockingOptions {
   readonly paths: { readonly slots: string; readonly plan: string; readonly halt: string };
   /** Interfaces towards the internet. */
   readonly wan: readonly string[];
+  /** The bridges of this router as of now. */
+  readonly bridges: () => ReadonlySet<string>;
   readonly decider: Decider;
   readonly replica: Replica;
   readonly applied: AppliedLog;
@@ -46,7 +52,8 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
   const { config, paths, wan, decider, replica, applied, onApplied, exec, clock, log } = options;
   const slots = new SlotsFile(paths.slots);
   const choice = await chooseBackend(config.enforce.backend, { exec, clock, log, slots, wan }, signal);
-  const backend = choice.role === 'enforcer' ? choice.backend : new DryRunBackend({ clock, log, wan });
+  const backend: Backend =
+    choice.role === 'enforcer' ? choice.backend : new DryRunBackend({ clock, log, wan });
   const halts = new Halts({ path: paths.halt, clock, log });
   const kernel = new KernelGate(clock, () => applied.version);
   const enforcer: Enforcer = new Enforcer({
@@ -71,5 +78,6 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
     choice.role === 'enforcer'
       ? backend.describe()
       : { name: 'observer', detail: `only observing: ${choice.reason}` };
-  return { enforcer, kernel, halts, backend: described };
+  const sees = (name: string): boolean => seesInside(name, options.bridges(), backend.describe().sameSwitch);
+  return { enforcer, kernel, halts, backend: described, seesInside: sees };
 }

@@ -1,5 +1,5 @@
 import { type Address, type BlockSet, emptyBlockSet, type Mac } from '../../policy/block-set.ts';
-import type { Backend, Counter, Drift, Outcome } from './backend.ts';
+import type { Backend, Counter, Described, Drift, Outcome } from './backend.ts';
 import { Judge } from './judge.ts';
 
 /** A readable fake: an in-memory kernel that can be asked whether a forwarded packet passes, disturbed, and made to fail. */
@@ -14,7 +14,7 @@ export class FakeBackend implements Backend {
   #failure: Error | undefined;
   readonly #counters = new Map<string, Counter>();
 
-  describe(): { name: string; detail: string } {
+  describe(): Described {
     return { name: 'fake', detail: 'in memory' };
   }
 

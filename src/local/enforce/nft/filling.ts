@@ -1,5 +1,6 @@
 import { type Family, familyOf } from '../../../policy/address.ts';
 import type { Owner, Prefix } from '../../../policy/block-set.ts';
+import { straysOf } from '../bridged.ts';
 import { PrefixIndex } from '../prefix-index.ts';
 import { FAMILIES, LOOKS_LIKE, networks } from '../rulebook.ts';
 import { type Kinds, wideName } from './chains.ts';
@@ -33,6 +34,12 @@ export class Filling {
       this.add(setName(letter, familyOf(address)), address);
       this.remotes.add(address);
     }
+  }
+
+  /** Known addresses outside the home; the others are refused elsewhere. */
+  strays(known: Iterable<string>, home: Iterable<string>): void {
+    for (const address of straysOf(known, home))
+      if (LOOKS_LIKE[familyOf(address)].test(address)) this.add(setName('o', familyOf(address)), address);
   }
 
   /** Prefixes that lie in no other one: intervals must not overlap. */

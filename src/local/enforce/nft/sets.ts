@@ -29,7 +29,7 @@ export function setsOf(shape: Shape): ReadonlyMap<string, Declared> {
 
     for (const letter of ['u', 'h'] as const)
       sets.set(setName(letter, family), { kind: 'set', declared: `type ${ip}; flags interval;` });
-    set(['e', 'r', 'k'], ip);
+    set(['e', 'r', 'k', ...(shape.of === 'bridged' ? ['o' as const] : [])], ip);
     hits(['p'], `${ip} . ${ip}`);
     hits(['e', ...(used.internet ? ['i' as const] : []), ...(used.lan ? ['l' as const] : [])], ip);
     if (used.lengths) hits(['n'], `${ip} . ${ip}`);
