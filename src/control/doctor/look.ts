@@ -104,8 +104,9 @@ async function tryKernel(
   const options = { exec, clock, log: silentLog, slots: createSlotMemory(), wan: [] };
   const choice = await chooseBackend('auto', options, signal);
   if (choice.role === 'observer') return { asked: true, problem: choice.reason };
+  const { sameSwitch } = choice.backend.describe();
   await choice.backend.stop();
-  return { asked: true, problem: undefined };
+  return { asked: true, problem: undefined, sameSwitch };
 }
 
 async function synchronised(exec: Exec, signal: AbortSignal): Promise<boolean | undefined> {

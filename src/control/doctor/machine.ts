@@ -1,4 +1,5 @@
 import type { Config } from '../../config-schema.ts';
+import type { HowBridged } from '../../local/enforce/backend.ts';
 import type { PeerRow } from '../views/peers.ts';
 
 /** What the agent says of another router; one of before an update says less. */
@@ -39,7 +40,12 @@ export interface Machine {
   readonly capabilities: bigint;
   readonly tools: ReadonlySet<Tool>;
   /** Why the kernel does not take our sets and rules; undefined when it does. `asked` false: nobody may try. */
-  readonly kernel: { readonly asked: boolean; readonly problem: string | undefined };
+  readonly kernel: {
+    readonly asked: boolean;
+    readonly problem: string | undefined;
+    /** What judges packets between devices on one bridge here. */
+    readonly sameSwitch?: HowBridged | undefined;
+  };
   /** Settings of the kernel by their path below /proc/sys. */
   readonly sysctl: (name: string) => string | undefined;
   readonly clockSynchronised: boolean | undefined;

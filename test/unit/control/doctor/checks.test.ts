@@ -19,6 +19,13 @@ const kitchen: PeerSaid = {
   link: { state: 'up', sinceSeconds: 60, reason: 'all', closed: undefined },
 };
 
+/** As where nftables is missing. */
+const PAST: Machine['kernel'] = {
+  asked: true,
+  problem: undefined,
+  sameSwitch: { how: 'none', why: 'nft is not installed' },
+};
+
 /** A router on which all is well, and what a test changes about it. */
 function machine(changes: Partial<Machine> = {}): Machine {
   return {
@@ -27,7 +34,7 @@ function machine(changes: Partial<Machine> = {}): Machine {
     root: true,
     capabilities: 0xffff_ffffn,
     tools: new Set(TOOLS),
-    kernel: { asked: true, problem: undefined },
+    kernel: { asked: true, problem: undefined, sameSwitch: { how: 'table' } },
     sysctl: (name) => SETTINGS[name],
     clockSynchronised: true,
     state: { exists: true, writable: true, freeBytes: 1e9 },
@@ -64,6 +71,20 @@ describe('the doctor', () => {
     ['no rights, but an agent', { ...noCaps }, []],
     ['no rights and no agent', { ...noCaps, agent: silent }, ['warn rights', 'fail agent']],
     ['a kernel nobody may try', { kernel: { asked: false, problem: undefined } }, ['warn kernel']],
+    ['a kernel without nftables on bridges', { kernel: PAST }, ['warn bridges']],
+    [
+      'such a one with bridge-nf for IPv4 only',
+      { kernel: PAST, sysctl: (name) => SETTINGS[name] ?? (name.endsWith('call-iptables') ? '1' : '0') },
+      ['warn bridges'],
+    ],
+    [
+      'such a one with bridge-nf',
+      {
+        kernel: PAST,
+        sysctl: (name) => SETTINGS[name] ?? (name.startsWith('net.bridge.') ? '1' : undefined),
+      },
+      [],
+    ],
     ['a kernel without sets', { kernel: { asked: true, problem: 'no ip_set' } }, ['fail kernel']],
     [
       'a machine that forwards nothing and tracks nothing',
