@@ -140,8 +140,14 @@ describe.each(BACKENDS)('two devices of one bridge, %s', (name) => {
       expect(await world.ping('tv', tv.v4, '192.168.1.1')).toBe(true);
       expect(await world.ping('tv', tv.v6, ads.v6)).toBe(true);
       expect(await world.ping('console', other.v4, guest.v4)).toBe(true);
+      // By link-local addresses, which no block names; dropped as well, and no entry's.
+      const links = { tv: 'fe80::aa:ff:fe00:2', console: 'fe80::aa:ff:fe00:3' };
+      expect(await world.ping('tv', 'eth0', `${links.console}%eth0`)).toBe(false);
+      expect(await world.ping('console', 'eth0', `${links.tv}%eth0`)).toBe(false);
+      expect(await packetsOf(backend)).toBe(ways.length + 10);
       if (!on) await staysFound();
       await backend.set(NOTHING, signal);
+      expect(await world.ping('tv', 'eth0', `${links.console}%eth0`)).toBe(true);
       for (const way of ways) expect(await world.ping(...way), way.join(' ')).toBe(true);
       expect(await backend.counters(signal)).toEqual([]);
     },

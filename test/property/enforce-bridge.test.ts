@@ -10,7 +10,7 @@ import { blockSet } from '../unit/local/enforce/block-sets.ts';
 import { NftModel } from '../unit/local/enforce/nft/model.ts';
 import { aBlockSet, IDS, PACKETS } from '../unit/local/enforce/small-world.ts';
 
-const RUNS = 60;
+const RUNS = 40;
 const TABLE = 'bridge hedgerow';
 const drops = (model: NftModel): boolean[] => PACKETS.map((one) => model.drops(one));
 
@@ -45,7 +45,7 @@ test("a bridge's table drops between near ends what the block set says, and noth
       model.transact(whole(compiler()(blocks), undefined, TABLE));
       expect(drops(model)).toEqual(expected(blocks));
     }),
-    { numRuns: RUNS * 5 },
+    { numRuns: RUNS * 3 },
   );
 });
 

@@ -1,5 +1,6 @@
-import { familyOf } from '../../policy/address.ts';
-import type { Address, BlockSet, Owner, Prefix } from '../../policy/block-set.ts';
+import { isIP } from 'node:net';
+import { familyOf, PrefixSet } from '../../policy/address.ts';
+import type { Address, BlockSet, NodeId, Owner, Prefix, Wanted } from '../../policy/block-set.ts';
 import { PrefixIndex } from './prefix-index.ts';
 import { networks } from './rulebook.ts';
 import { sameMembers } from './shape.ts';
@@ -13,17 +14,25 @@ export class Bridged {
   #home: BlockSet['home'] = new Set();
   /** Known addresses outside the home's prefixes. */
   #strays: ReadonlySet<Address> = new Set();
+  #inside = new PrefixSet([]);
   #near = new PrefixIndex([]);
-  #owners = new WeakMap<Owner, Owner>();
+  #owners = new Map<NodeId, { readonly of: Owner; readonly near: Owner }>();
   #everyone: { readonly of: BlockSet['everyone']; readonly near: BlockSet['everyone'] } | undefined;
   #known: BlockSet['known'] | undefined;
 
   next(blockSet: BlockSet): BlockSet {
     this.#look(blockSet);
-    const owners = new Map([...blockSet.owners].map(([id, owner]) => [id, this.#owner(owner)]));
+    const owners = new Map<NodeId, { readonly of: Owner; readonly near: Owner }>();
+    for (const [id, of] of blockSet.owners)
+      owners.set(id, { of, near: this.#owner(of, this.#owners.get(id)) });
+    this.#owners = owners;
     if (this.#everyone?.of !== blockSet.everyone)
-      this.#everyone = { of: blockSet.everyone, near: this.#meeting(blockSet.everyone) };
-    return { ...blockSet, owners, everyone: this.#everyone.near };
+      this.#everyone = { of: blockSet.everyone, near: this.#meeting(blockSet.everyone, this.#everyone) };
+    return {
+      ...blockSet,
+      owners: new Map([...owners].map(([id, { near }]) => [id, near])),
+      everyone: this.#everyone.near,
+    };
   }
 
   /** What is near; when that moved everything is asked anew. */
@@ -34,28 +43,42 @@ export class Bridged {
     if (sameMembers(home, this.#home) && sameMembers(strays, this.#strays)) return;
     this.#home = home;
     this.#strays = strays;
-    this.#near = new PrefixIndex([...[...home].filter(isOne), ...[...strays].map(single)]);
-    this.#owners = new WeakMap();
+    const prefixes = [...home].filter(isOne);
+    this.#inside = new PrefixSet(prefixes);
+    this.#near = new PrefixIndex([...prefixes, ...[...strays].map(single)]);
+    this.#owners = new Map();
     this.#everyone = undefined;
   }
 
-  #owner(owner: Owner): Owner {
-    const held = this.#owners.get(owner);
-    if (held !== undefined) return held;
-    const near = {
-      ...owner,
-      remotes: this.#meeting(owner.remotes),
-      networks: this.#meeting(owner.networks),
-      exceptions: this.#meeting(owner.exceptions),
-      exceptedNetworks: this.#meeting(owner.exceptedNetworks),
+  #owner(of: Owner, before: { readonly of: Owner; readonly near: Owner } | undefined): Owner {
+    if (before?.of === of) return before.near;
+    const meeting = (
+      key: 'remotes' | 'networks' | 'exceptions' | 'exceptedNetworks',
+    ): ReadonlyMap<string, Wanted> =>
+      this.#meeting(of[key], before && { of: before.of[key], near: before.near[key] });
+    return {
+      ...of,
+      remotes: meeting('remotes'),
+      networks: meeting('networks'),
+      exceptions: meeting('exceptions'),
+      exceptedNetworks: meeting('exceptedNetworks'),
     };
-    this.#owners.set(owner, near);
+  }
+
+  /** Addresses and networks that something near is in. Of thousands of an owner one is new, as a rule. */
+  #meeting(
+    entries: ReadonlyMap<string, Wanted>,
+    before: Record<'of' | 'near', ReadonlyMap<string, Wanted>> | undefined,
+  ): ReadonlyMap<string, Wanted> {
+    const near = new Map<string, Wanted>();
+    for (const [key, wanted] of entries)
+      if (before?.of.has(key) ? before.near.has(key) : this.#isNear(key)) near.set(key, wanted);
     return near;
   }
 
-  /** Addresses and networks that something near is in. */
-  #meeting<K extends Address | Prefix, V>(entries: ReadonlyMap<K, V>): ReadonlyMap<K, V> {
-    return new Map([...entries].filter(([key]) => isOne(key) && this.#near.meets(key)));
+  #isNear(key: Address | Prefix): boolean {
+    if (key.includes('/')) return isOne(key) && this.#near.meets(key);
+    return isIP(key) !== 0 && !key.includes('%') && (this.#strays.has(key) || this.#inside.has(key));
   }
 }
 

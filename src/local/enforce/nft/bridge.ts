@@ -1,5 +1,6 @@
 import type { Family } from '../../../policy/address.ts';
 import { FAMILIES } from '../rulebook.ts';
+import { LINK_CHAIN, LINK_RULE, linkChain } from './link-local.ts';
 import { BASE, setName } from './names.ts';
 import type { ChainPlan } from './table.ts';
 
@@ -22,6 +23,7 @@ const NEEDED = [
  * counted once.
  */
 export function bridgeBase(chains: Map<string, ChainPlan>): void {
+  chains.set(LINK_CHAIN, linkChain);
   for (const family of FAMILIES) chains.set(`near${family}`, { hook: undefined, rules: near(family) });
   chains.set(BASE, {
     hook: `type filter hook forward priority ${PRIORITY}; policy accept;`,
@@ -32,8 +34,9 @@ export function bridgeBase(chains: Map<string, ChainPlan>): void {
 function near(family: Family): string[] {
   const ip = family === 4 ? 'ip' : 'ip6';
   const [home, strays] = [`@${setName('h', family)}`, `@${setName('o', family)}`];
-  return [
+  const toNear = [
     ['daddr', `out${family}`],
     ['saddr', `in${family}`],
   ].flatMap(([far, chain]) => [`${ip} ${far} ${home} jump ${chain}`, `${ip} ${far} ${strays} jump ${chain}`]);
+  return family === 6 ? [LINK_RULE, ...toNear] : toNear;
 }

@@ -52,8 +52,10 @@ export function compile(
   part('h', [blockSet.home], (into) => into.outermost('h', blockSet.home));
   part('u', [blockSet.guard], (into) => into.outermost('u', blockSet.guard));
   part('k', [blockSet.known], (into) => into.addresses('k', blockSet.known));
-  if (options.of === 'bridged')
+  if (options.of === 'bridged') {
     part('o', [blockSet.known, blockSet.home], (into) => into.strays(blockSet.known, blockSet.home));
+    part('links', [...blockSet.owners.values()], (into) => into.links(blockSet));
+  }
 
   const owned: Part[] = [];
   const kinds = new Set<Kinds>();

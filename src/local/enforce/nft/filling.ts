@@ -1,9 +1,10 @@
 import { type Family, familyOf } from '../../../policy/address.ts';
-import type { Owner, Prefix } from '../../../policy/block-set.ts';
+import type { BlockSet, Owner, Prefix } from '../../../policy/block-set.ts';
 import { straysOf } from '../bridged.ts';
 import { PrefixIndex } from '../prefix-index.ts';
 import { FAMILIES, LOOKS_LIKE, networks } from '../rulebook.ts';
 import { type Kinds, wideName } from './chains.ts';
+import { fillLinks } from './link-local.ts';
 import { encodePrefix, type SetLetter, setName, WIDTH } from './names.ts';
 
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
@@ -34,6 +35,13 @@ export class Filling {
       this.add(setName(letter, familyOf(address)), address);
       this.remotes.add(address);
     }
+  }
+
+  /** Devices by their MACs, for what they say to each other by link-local addresses. */
+  links(blockSet: Pick<BlockSet, 'owners'>): void {
+    fillLinks(blockSet, (letter, ...macs) => {
+      if (macs.every((mac) => MAC.test(mac))) this.add(setName(letter, 6), macs.join(' . '));
+    });
   }
 
   /** Known addresses outside the home; the others are refused elsewhere. */

@@ -20,7 +20,7 @@ export const PRIORITY = -10;
 /**
  * What the sets hold (design page enforce.md); each name ends in the family. Of the home: `u` the guard, `h` the
  * home, `e` remotes blocked for everyone, `r` every blocked remote, `k` devices' addresses,
- * on bridges also `o`, those of them outside the home. By the owner's address:
+ * on bridges also `o`, those of them outside the home, and `b`, `xb`, `wb` (link-local.ts). By the owner's address:
  * `l` the addresses, `p` pairs, `a` excepted pairs, `n` networks, `an` excepted networks, `x` excepted networks of one
  * address, `s` and `d` the chains for wide owners by source and by destination. By the owner's MAC: `lm`, `pm`, `am`,
  * `nm`, `anm`, `xm`, `sm`.
@@ -32,6 +32,9 @@ export type SetLetter =
   | 'r'
   | 'k'
   | 'o'
+  | 'b'
+  | 'xb'
+  | 'wb'
   | 'l'
   | 'p'
   | 'a'

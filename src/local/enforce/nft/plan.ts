@@ -136,7 +136,7 @@ type Role = 'blocks' | 'passes' | 'home';
 function roleOf(name: string): Role {
   const [, letter = ''] = /^([a-z]+)[46]/.exec(name) ?? [];
   if (letter === 'h' || letter === 'o') return 'home';
-  return ['u', 'k', 'a', 'x', 'an', 'am', 'xm', 'anm'].includes(letter) ? 'passes' : 'blocks';
+  return ['u', 'k', 'xb', 'a', 'x', 'an', 'am', 'xm', 'anm'].includes(letter) ? 'passes' : 'blocks';
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Family } from '../../../policy/address.ts';
 import { FAMILIES } from '../rulebook.ts';
 import type { Shape } from './chains.ts';
+import { LINK_SETS } from './link-local.ts';
 import { type HitLetter, hitName, type SetLetter, setName } from './names.ts';
 import type { SetPlan } from './table.ts';
 
@@ -51,6 +52,9 @@ export function setsOf(shape: Shape): ReadonlyMap<string, Declared> {
       if (shape.kinds.size > 0) map('sm', 'ether_addr', round);
     }
   }
+  if (shape.of === 'bridged')
+    for (const [letter, declared] of Object.entries(LINK_SETS))
+      sets.set(setName(letter as keyof typeof LINK_SETS, 6), { kind: 'set', declared });
   return sets;
 }
 

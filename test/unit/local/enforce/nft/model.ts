@@ -153,8 +153,8 @@ export class NftModel {
     for (;;) {
       const last = /^(?:counter )?(drop|return|(?:jump|goto) \w+)$/.exec(rest)?.[1];
       if (last !== undefined) return last;
-      // No packet here is DHCP or neighbour discovery.
-      if (/^meta protocol ip6? .* return$/.test(rest)) return undefined;
+      // No packet here is DHCP, neighbour discovery, or link-local.
+      if (/^meta protocol ip6? .* return$|^ip6 saddr fe80::\/10 /.test(rest)) return undefined;
       const protocol =
         /^meta (?:nfproto vmap \{ ipv4|protocol vmap \{ ip) : (jump \w+), (?:ipv6|ip6) : (jump \w+) \}$/.exec(
           rest,
