@@ -60,6 +60,7 @@ test('a pair of devices on one switch that the rules do not see is not enforced,
     owner(parts.phone, both, { remotes: new Map([[TV, wanted]]) }),
   ];
   expect(here(parts, more)).toMatchObject({ enforced: true, why: SOME, addresses: 3 });
+  expect(here(parts, more.slice(1))).toMatchObject({ enforced: true, why: SOME, addresses: 1 });
 });
 
 test('what is about more than one switch is enforced, and what of it is not is said', async () => {
