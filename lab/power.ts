@@ -58,7 +58,7 @@ export async function powerOff(house: Inside, routers: readonly string[]): Promi
   const forget = ['iptables', 'ip6tables']
     .flatMap((tool) => ['legacy', 'nft'].map((kind) => `${tool}-${kind} -t mangle`))
     .flatMap((table) => [`${table} -F`, `${table} -X`])
-    .concat('nft delete table inet hedgerow', 'ipset destroy');
+    .concat('nft delete table inet hedgerow', 'nft delete table bridge hedgerow', 'ipset destroy');
   await house.sh(
     routers
       .map((router) => `ip netns exec ${router} sh -c '${forget.map((one) => `${one}; `).join('')}true' 2>&1`)

@@ -144,7 +144,10 @@ async function runOnce(
     const wan = interfaces.wan;
     const onApplied = (said: Applied) => network.sayApplied(said);
     const blocking = await openBlocking(
-      { ...reach, config, paths, wan, decider, replica, applied, onApplied },
+      {
+        ...{ ...reach, config, paths, wan, decider, replica, applied, onApplied },
+        bridges: () => interfaces.bridges ?? new Set(),
+      },
       life,
     );
     const { enforcer, kernel } = blocking;

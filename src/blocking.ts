@@ -10,6 +10,7 @@ import { Halts } from './local/enforce/halts.ts';
 import { OwnChildren } from './local/enforce/own-children.ts';
 import { PlanFile } from './local/enforce/plan-file.ts';
 import { chooseBackend } from './local/enforce/probe.ts';
+import { seesInside } from './local/enforce/same-switch.ts';
 import type { Exec } from './local/exec.ts';
 import type { Log } from './log.ts';
 import type { Applied, AppliedLog } from './p2p/alive/applied.ts';
@@ -24,6 +25,8 @@ export interface Blocking {
   readonly halts: Halts;
   /** The backend in use, and why. */
   readonly backend: { readonly name: string; readonly detail: string };
+  /** Whether the rules see what devices on one interface of this router send to each other. */
+  readonly seesInside: (name: string) => boolean;
 }
 
 export interface BlockingOptions {
@@ -31,6 +34,8 @@ export interface BlockingOptions {
   readonly paths: { readonly slots: string; readonly plan: string; readonly halt: string };
   /** Interfaces towards the internet. */
   readonly wan: readonly string[];
+  /** The bridges of this router as of now. */
+  readonly bridges: () => ReadonlySet<string>;
   readonly decider: Decider;
   readonly replica: Replica;
   readonly applied: AppliedLog;
@@ -82,5 +87,6 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
   });
   halts.open(() => enforcer.notify());
   signal.addEventListener('abort', () => halts.stop(), { once: true });
-  return { enforcer, kernel, halts, backend: backend.describe() };
+  const sees = (name: string): boolean => seesInside(name, options.bridges(), backend.describe().sameSwitch);
+  return { enforcer, kernel, halts, backend: backend.describe(), seesInside: sees };
 }

@@ -95,6 +95,11 @@ export interface Parts {
   readonly blockSet: () => BlockSet;
   /** The backend in use, and why. */
   readonly backend: { readonly name: string; readonly detail: string };
+  /**
+   * Whether the rules see what devices on one interface of this router (a segment's name without the router) send to each
+   * other; without it nobody asks.
+   */
+  readonly seesInside?: ((name: string) => boolean) | undefined;
   /** Asks the router's own resolver for a domain; the answers land in the node cache. Never rejects. */
   readonly resolve: (domain: string) => Promise<void>;
   /** Milliseconds since this agent was ready. */

@@ -42,7 +42,8 @@ function here({ kind, here: { enforced, why, addresses, networks, wide } }: Poli
     networks > 0 ? `${networks} networks` : '',
     wide > 0 ? `all of it for ${wide} devices` : '',
   ].filter((part) => part !== '');
-  return `${parts.join(', ')} ${kind === 'allow' ? 'excepted' : 'blocked'}`;
+  const held = `${parts.join(', ')} ${kind === 'allow' ? 'excepted' : 'blocked'}`;
+  return why === undefined ? held : `${held}; ${why}`;
 }
 
 /** Nothing where this router cannot tell. */

@@ -109,8 +109,10 @@ async function put(
   const { added, answers } = await writeSteps(parts, request, [{ over, add }]);
   const made = added.flatMap((id) => parts.replica.live.get(id) ?? []);
   const now = new PolicyViews(parts);
+  const past = [...found.already, ...made].flatMap(({ id }) => now.pastRules(id) ?? []);
   return changeView(parts, request, {
     ...outcome,
+    notes: [...outcome.notes, ...new Set(past)],
     policies: [...found.already, ...made].map((live) => now.of(live)),
     answers,
   });

@@ -1,5 +1,5 @@
 import { backend, lock, modules, tools } from './blocking.ts';
-import { everywhere, type Finding, fail, ok, warn } from './finding.ts';
+import { everywhere, type Finding, fail, ok, packages, warn } from './finding.ts';
 import type { Machine } from './machine.ts';
 import { clocks, discovery, peers } from './overlay.ts';
 import { capabilities, user } from './user.ts';
@@ -68,14 +68,18 @@ export function accounting({ sysctl }: Machine): Finding {
   );
 }
 
-export function bridges({ sysctl }: Machine): Finding {
-  const on = sysctl('net.bridge.bridge-nf-call-iptables');
-  if (on === undefined || on === '0')
-    return ok(
-      'bridges',
-      'devices on one bridge reach each other past the rules (lan blocks them between segments)',
-    );
-  return ok('bridges', 'rules see what passes a bridge, too');
+export function bridges({ sysctl, backend }: Machine): Finding {
+  const sameSwitch = backend.tried && backend.name !== undefined ? backend.sameSwitch : undefined;
+  if (sameSwitch?.how === 'table')
+    return ok('bridges', 'what devices on one bridge send to each other is blocked, too (nftables)');
+  const on = (tool: string) => (sysctl(`net.bridge.bridge-nf-call-${tool}`) ?? '0') !== '0';
+  if (on('iptables') && on('ip6tables'))
+    return ok('bridges', 'the rules see what devices on one bridge send to each other (bridge-nf)');
+  const past = 'devices on one bridge reach each other past the rules';
+  if (sameSwitch === undefined)
+    return ok('bridges', `${past}, unless nftables works on bridges here: that was not tried`);
+  const why = sameSwitch.how === 'none' ? `: ${sameSwitch.why.split('\n')[0]}` : '';
+  return warn('bridges', `${past}${why}`, packages('nftables', 'nftables-json kmod-nft-bridge'));
 }
 
 export function clock({ clockSynchronised, agent: said }: Machine): Finding {

@@ -1,4 +1,5 @@
 import type { Config } from '../../config-schema.ts';
+import type { HowBridged } from '../../local/enforce/backend.ts';
 import type { Rights } from '../rights.ts';
 import type { PeerRow } from '../views/peers.ts';
 
@@ -24,7 +25,13 @@ export type AgentSaid =
 /** What came of trying the backends as the configuration says; nobody may try without rights. */
 export type Tried =
   | { readonly tried: false }
-  | { readonly tried: true; readonly name: string; readonly detail: string }
+  | {
+      readonly tried: true;
+      readonly name: string;
+      readonly detail: string;
+      /** What judges packets between devices on one bridge here. */
+      readonly sameSwitch?: HowBridged | undefined;
+    }
   | { readonly tried: true; readonly name: undefined; readonly problem: string };
 
 /** A place where the configuration says to listen. */

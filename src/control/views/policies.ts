@@ -11,6 +11,7 @@ import type { Parts } from '../parts.ts';
 import { countEntries, type Entries } from './entries.ts';
 import { haltedWords } from './halted.ts';
 import { idleWords } from './idle.ts';
+import { PAST_RULES, type PastRules, pastRules } from './same-switch.ts';
 import { isShown } from './shown.ts';
 import { termsInWords } from './terms.ts';
 import { termsWords } from './words.ts';
@@ -40,9 +41,9 @@ export interface PolicyView {
 }
 
 export interface EnforcementView extends Entries {
-  /** True when the kernel of this router has anything of it. */
+  /** True when the kernel of this router has anything of it that holds. */
   readonly enforced: boolean;
-  /** Why there is nothing of it in the kernel. */
+  /** Why nothing of it is enforced or, where the rest is, what is not. */
   readonly why: string | undefined;
   /**
    * What it has dropped on this router, all directions and devices together, over restarts; what several policies want counts
@@ -69,6 +70,7 @@ export class PolicyViews {
   readonly #affects: Affects;
   readonly #entries: ReadonlyMap<RecordId, Entries>;
   readonly #spared: ReadonlyMap<RecordId, Spared>;
+  readonly #past: ReadonlyMap<RecordId, PastRules>;
   #allows: readonly LivePolicy[] | undefined;
 
   constructor(parts: Parts) {
@@ -76,12 +78,19 @@ export class PolicyViews {
     this.#parts = parts;
     this.#affects = new Affects(parts);
     this.#entries = countEntries(set);
+    this.#past = pastRules(parts, set, this.#entries);
     this.#spared = new Map(set.spared.map((entry) => [entry.record, entry]));
   }
 
   /** What a block of this would cover besides. */
   affectedBy(far: Subject): Affected {
     return this.#affects.by(far);
+  }
+
+  /** What of a policy does not hold although it is in the kernel, in words. */
+  pastRules(id: RecordId): string | undefined {
+    const past = this.#past.get(id);
+    return past && PAST_RULES[past];
   }
 
   of(live: Live): PolicyView {
@@ -144,6 +153,7 @@ export class PolicyViews {
   #here({ id, record }: Live, policy: LivePolicy | undefined): EnforcementView {
     const not = (why: string): EnforcementView => ({ ...NOTHING, enforced: false, why });
     if (record.kind === 'ignore') return not('its flows are not shown');
+    if (policy !== undefined && isAboutRouter(policy)) return not('not enforceable here: the router itself');
     if (policy === undefined || !isEnforceable(record)) return not('needs a newer Hedgerow on this router');
     const { directory, enforcer } = this.#parts;
     if (!this.#parts.force(policy).inForce) return not(`not now: ${termsInWords(this.#parts, policy)}`);
@@ -151,7 +161,8 @@ export class PolicyViews {
     if (!health.enforcing)
       return not(haltedWords(health.halted) ?? health.lastError ?? idleWords(this.#parts.backend));
     const entries = this.#entries.get(id);
-    if (entries !== undefined) return { ...entries, enforced: true, why: undefined };
+    if (this.#past.get(id) === 'all') return not(PAST_RULES.all);
+    if (entries !== undefined) return { ...entries, enforced: true, why: this.pastRules(id) };
     const spared = this.#spared.get(id);
     if (spared?.why === 'guard') return not(`${spared.address} is guarded`);
     if (spared !== undefined) return not('more addresses than this router may hold');
@@ -168,6 +179,11 @@ export class PolicyViews {
 
 function isPolicy(live: Live): live is LivePolicy {
   return live.record.kind === 'block' || live.record.kind === 'allow';
+}
+
+/** What a router itself says is not forwarded. */
+function isAboutRouter({ record: { a, b } }: LivePolicy): boolean {
+  return a.kind === 'router' || b.kind === 'router';
 }
 
 function isEmpty({ directory }: Parts, subject: Subject): boolean {

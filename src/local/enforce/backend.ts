@@ -43,7 +43,12 @@ export const INTERFACE = /^[A-Za-z0-9_.@:-]{1,15}\+?$/;
 /** What it takes to put the last acknowledged state in force again, without agent, store or network. */
 export type Plan = IpsetPlan | NftPlan;
 
-export interface IpsetPlan {
+interface PlanForBridges {
+  /** For `nft -f`: the table for what passes a bridge; absent where there is none. */
+  readonly bridge?: string | undefined;
+}
+
+export interface IpsetPlan extends PlanForBridges {
   readonly backend: 'ipset';
   readonly variant: IptablesVariant;
   /** For `ipset restore`: creates and fills, never empties. */
@@ -52,10 +57,26 @@ export interface IpsetPlan {
   readonly chains: { readonly v4: string; readonly v6: string };
 }
 
-export interface NftPlan {
+export interface NftPlan extends PlanForBridges {
   readonly backend: 'nftables';
   /** For `nft -f`: our table whole, in place of what there is. */
   readonly table: string;
+}
+
+/**
+ * What judges packets between two devices of one bridge of this router, which are never routed: a table of their own, or the
+ * chains of what is routed (bridge-nf shows them there), or nothing, with the reason.
+ */
+export type HowBridged =
+  | { readonly how: 'table' | 'bridge-nf' }
+  | { readonly how: 'none'; readonly why: string };
+
+/** What a backend says of itself, for people. */
+export interface Described {
+  readonly name: string;
+  readonly detail: string;
+  /** Absent where nothing reaches the kernel. */
+  readonly sameSwitch?: HowBridged | undefined;
 }
 
 /**
@@ -65,7 +86,7 @@ export interface NftPlan {
 export interface Backend {
   readonly name: 'ipset' | 'nftables' | 'dry-run' | 'fake';
   /** For people: the name and how it works here, for example `ipset, iptables-legacy`. */
-  describe(): { readonly name: string; readonly detail: string };
+  describe(): Described;
   /**
    * Makes the kernel block exactly this. Idempotent. The first call, and the first one after anything was in doubt,
    * is a resync. Resolves when the kernel has acknowledged. Calls must not overlap.

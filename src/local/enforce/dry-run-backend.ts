@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { BlockSet } from '../../policy/block-set.ts';
-import type { Backend, Outcome } from './backend.ts';
+import type { Backend, Described, Outcome } from './backend.ts';
 import { diff, type Step } from './plan.ts';
 import { compile, emptyRulebook, type Rulebook } from './rulebook.ts';
 import { assignSlots, createSlotMemory } from './slots.ts';
@@ -32,7 +32,7 @@ export class DryRunBackend implements Backend {
     return this.#steps;
   }
 
-  describe(): { name: string; detail: string } {
+  describe(): Described {
     return this.#observing === undefined
       ? { name: 'dry-run', detail: 'nothing is blocked here' }
       : { name: 'observer', detail: `only observing: ${this.#observing}` };

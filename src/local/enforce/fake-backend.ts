@@ -1,5 +1,5 @@
 import { type Address, type BlockSet, emptyBlockSet, type Mac } from '../../policy/block-set.ts';
-import type { Backend, Counter, Drift, Outcome } from './backend.ts';
+import type { Backend, Counter, Described, Drift, Outcome } from './backend.ts';
 import { isElement, isMac, networks } from './elements.ts';
 import { Judge } from './judge.ts';
 
@@ -15,7 +15,7 @@ export class FakeBackend implements Backend {
   #failure: Error | undefined;
   readonly #counters = new Map<string, Counter>();
 
-  describe(): { name: string; detail: string } {
+  describe(): Described {
     return { name: 'fake', detail: 'in memory' };
   }
 

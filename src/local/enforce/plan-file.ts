@@ -13,6 +13,7 @@ import { isPassing, letsPass } from './exceptions.ts';
 import { listSizes, restoreSets } from './ipset.ts';
 import { Iptables } from './iptables.ts';
 import { parseSetName, ROOT, temporaryName } from './names.ts';
+import { TABLES } from './nft/names.ts';
 import { restoreNft } from './nft/restore.ts';
 import { FAMILIES } from './rulebook.ts';
 
@@ -23,8 +24,9 @@ const planSchema = z.discriminatedUnion('backend', [
     variant: z.enum(['legacy', 'nft', 'plain']),
     sets: z.string(),
     chains: z.strictObject({ v4: z.string(), v6: z.string() }),
+    bridge: z.string().optional(),
   }),
-  z.strictObject({ backend: z.literal('nftables'), table: z.string() }),
+  z.strictObject({ backend: z.literal('nftables'), table: z.string(), bridge: z.string().optional() }),
 ]);
 
 /** Changes of addresses alone are written at most this often, to spare flash memory. */
@@ -153,6 +155,7 @@ export async function restorePlan(path: string, exec: Exec, signal: AbortSignal)
   const plan = await readPlan(path, signal);
   if (plan.backend === 'nftables') await restoreNft(plan, exec, signal);
   else await restoreIpset(plan, exec, signal);
+  if (plan.bridge !== undefined) await restoreNft({ table: plan.bridge }, exec, signal, TABLES.bridged);
   return plan;
 }
 

@@ -8,8 +8,9 @@ import { DryRunBackend } from './dry-run-backend.ts';
 import { IpsetBackend } from './ipset-backend.ts';
 import { chooseIptables } from './iptables.ts';
 import { NftBackend } from './nft/nft-backend.ts';
-import { probeNft } from './nft/probe.ts';
+import { probeBridges, probeNft } from './nft/probe.ts';
 import { Successor } from './remains.ts';
+import { type ForBridges, SameSwitch } from './same-switch.ts';
 import type { SlotMemory } from './slots.ts';
 
 export interface ChooseOptions {
@@ -54,7 +55,8 @@ export async function chooseBackend(
         ? openIpset(options, signal)
         : openNft(options, reasons[0] ?? 'as configured', signal));
       const former = one === 'ipset' ? 'nftables' : 'ipset';
-      return { role: 'enforcer', backend: new Successor(backend, former, options) };
+      const beside = new SameSwitch(backend, await openBridges(options, signal));
+      return { role: 'enforcer', backend: new Successor(beside, former, options) };
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof Error && error.name === 'ConfigError') throw error;
@@ -83,6 +85,14 @@ async function openIpset(options: ChooseOptions, signal: AbortSignal): Promise<B
 async function openNft(options: ChooseOptions, why: string, signal: AbortSignal): Promise<Backend> {
   await probeNft(options.exec, options.log, signal);
   return new NftBackend({ ...options, why });
+}
+
+/** Both backends block on bridges with a table of nftables. */
+async function openBridges(options: ChooseOptions, signal: AbortSignal): Promise<ForBridges> {
+  const { exec, log } = options;
+  const why = await probeBridges(exec, log, signal);
+  if (why !== undefined) return { table: undefined, why, exec };
+  return { table: new NftBackend({ ...options, why: 'bridges', of: 'bridged' }), why: '', exec };
 }
 
 /** A set that is not there is no failure; without ipset, or with one that hangs, there is nothing to remove. */

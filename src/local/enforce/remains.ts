@@ -2,7 +2,7 @@ import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { BlockSet } from '../../policy/block-set.ts';
 import type { Exec } from '../exec.ts';
-import type { Backend, Counter, Drift, Outcome, Plan } from './backend.ts';
+import type { Backend, Counter, Described, Drift, Outcome, Plan } from './backend.ts';
 import type { Told } from './drift-watch.ts';
 import { listSizes, restoreSets } from './ipset.ts';
 import { Iptables, VARIANTS } from './iptables.ts';
@@ -72,7 +72,7 @@ export class Successor implements Backend {
     return this.#backend.name;
   }
 
-  describe(): { readonly name: string; readonly detail: string } {
+  describe(): Described {
     return this.#backend.describe();
   }
 

@@ -24,6 +24,8 @@ export interface Interfaces {
   readonly macs: ReadonlySet<Mac>;
   /** The gateways of its routes: never devices, wherever they are. */
   readonly nextHops: ReadonlySet<Address>;
+  /** Bridges that join two ports and more; absent: none. */
+  readonly bridges?: ReadonlySet<string> | undefined;
   /** Undefined while this router passes packets between networks; else why it does not, in words. */
   readonly forwardsNothing?: string | undefined;
 }
@@ -99,7 +101,10 @@ export function deduceInterfaces(texts: InterfaceTexts, config: InterfaceConfig)
   const networks = new Set([...prefixesOf.keys(), ...routes.defaults]);
   const forwardsNothing = whyNot(networks, texts.forwarding ?? '');
   const told = config.lan !== undefined || config.wan !== undefined;
-  const bridge = told || forwardsNothing === undefined ? undefined : onlyBridge(networks, links);
+  const bridges = bridgesOf(links);
+  const [only = ''] = networks;
+  const alone = !told && forwardsNothing !== undefined && networks.size === 1 && bridges.has(only);
+  const bridge = alone ? only : undefined;
   const isWan = (name: string) => config.lan?.includes(name) !== true && name !== bridge;
   const wan = config.wan ?? [...routes.defaults].filter(isWan);
   const isLan = (name: string): boolean =>
@@ -124,6 +129,7 @@ export function deduceInterfaces(texts: InterfaceTexts, config: InterfaceConfig)
     lanPrefixes: new Set(lan.flatMap(({ prefixes }) => prefixes)),
     macs: new Set([...links.values()].flatMap(({ mac }) => (mac === undefined ? [] : [mac]))),
     nextHops: routes.nextHops,
+    bridges,
     ...(forwardsNothing === undefined ? {} : { forwardsNothing }),
   };
 }
@@ -144,11 +150,10 @@ function whyNot(networks: ReadonlySet<string>, forwarding: string): string | und
   return networks.size === 1 ? `${only} is its only network` : undefined;
 }
 
-/** The bridge that joins ports of the only network there is. */
-function onlyBridge(networks: ReadonlySet<string>, links: ReadonlyMap<string, Link>): string | undefined {
-  const [only] = networks;
-  const ports = [...links.values()].filter(({ master }) => master === only);
-  return networks.size === 1 && ports.length >= 2 ? only : undefined;
+/** What joins several ports to one network. */
+function bridgesOf(links: ReadonlyMap<string, Link>): Set<string> {
+  const masters = [...links.values()].flatMap(({ master }) => (master === undefined ? [] : [master]));
+  return new Set(masters.filter((master, i) => masters.indexOf(master) !== i));
 }
 
 /** True when both say the same. */
@@ -158,7 +163,7 @@ export function sameInterfaces(a: Interfaces, b: Interfaces): boolean {
       all.lan,
       all.wan,
       all.forwardsNothing,
-      ...[all.addresses, all.macs, all.nextHops].map((set) => [...set].sort()),
+      ...[all.addresses, all.macs, all.nextHops, all.bridges ?? []].map((set) => [...set].sort()),
     ]);
   return flat(a) === flat(b);
 }
@@ -198,7 +203,7 @@ interface Link {
   ethernet: boolean;
   mac: Mac | undefined;
   parent: string | undefined;
-  /** The bridge, or the like, that it is a port of. */
+  /** The bridge that it is a port of. */
   master: string | undefined;
 }
 
@@ -209,7 +214,8 @@ function parseLinks(text: string): Map<string, Link> {
     const [, name, parent, type, hardware = ''] = match ?? [];
     if (name === undefined) continue;
     const mac = type === 'ether' ? canonicalMac(hardware) : undefined;
-    const master = /\smaster (\S+)/.exec(line)?.[1];
+    // Links of a bond say that they are slaves; it is one link to the outside.
+    const master = /<[^>]*\bSLAVE\b/.test(line) ? undefined : /\smaster (\S+)/.exec(line)?.[1];
     links.set(ownText(name), {
       ethernet: type === 'ether',
       mac,

@@ -99,6 +99,17 @@ describe('what a policy is shown as', () => {
     expect(here(parts)?.why).toBe('nobody is in the group kids');
   });
 
+  it('says that a router is no device, which no command writes', async () => {
+    const parts = house();
+    const router = { kind: 'router', peer: parts.key.peer } as const;
+    const a = { kind: 'device', id: parts.tv } as const;
+    await parts.author.write(
+      { by: 'anna', add: [{ kind: 'block', a, b: router, terms: {}, apart: [] }] },
+      false,
+    );
+    expect(here(parts)).toMatchObject({ enforced: false, why: 'not enforceable here: the router itself' });
+  });
+
   it('shows what is ignored', async () => {
     const parts = house();
     await ignore(parts, { ...how, what: 'tv' });

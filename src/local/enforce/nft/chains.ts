@@ -1,5 +1,6 @@
 import type { Family } from '../../../policy/address.ts';
 import { FAMILIES } from '../rulebook.ts';
+import { bridgeBase } from './bridge.ts';
 import {
   BASE,
   type HitLetter,
@@ -17,6 +18,8 @@ export type Kinds = string;
 
 /** All that the chains depend on; elements of sets are not part of it. */
 export interface Shape {
+  /** Which table: of what is routed, or of what passes a bridge. */
+  readonly of: 'routed' | 'bridged';
   /** Interfaces towards the internet, possibly none. */
   readonly wan: readonly string[];
   /** The most owners that one address, or one MAC, has; MACs 0 if no owner has one. */
@@ -52,7 +55,8 @@ export function chainsOf(shape: Shape): ReadonlyMap<string, ChainPlan> {
     }
     entries(shape, family, add);
   }
-  base(shape, chains);
+  if (shape.of === 'bridged') bridgeBase(chains);
+  else base(shape, chains);
   return chains;
 }
 

@@ -30,7 +30,11 @@ export interface Compiled {
  */
 export function compile(
   blockSet: BlockSet,
-  options: { readonly wan: readonly string[]; readonly last?: Compiled | undefined },
+  options: {
+    readonly wan: readonly string[];
+    readonly last?: Compiled | undefined;
+    readonly of?: Shape['of'];
+  },
 ): Compiled {
   const parts = new Map<string, Part>();
   const part = (key: string, from: readonly object[], fill: (into: Filling) => void, rounds = ''): Part => {
@@ -48,6 +52,10 @@ export function compile(
   part('h', [blockSet.home], (into) => into.outermost('h', blockSet.home));
   part('u', [blockSet.guard], (into) => into.outermost('u', blockSet.guard));
   part('k', [blockSet.known], (into) => into.addresses('k', blockSet.known));
+  if (options.of === 'bridged') {
+    part('o', [blockSet.known, blockSet.home], (into) => into.strays(blockSet.known, blockSet.home));
+    part('links', [...blockSet.owners.values()], (into) => into.links(blockSet));
+  }
 
   const owned: Part[] = [];
   const kinds = new Set<Kinds>();
@@ -81,7 +89,7 @@ export function compile(
     for (const remote of remotes) into.add(setName('r', familyOf(remote)), remote);
   });
 
-  const shape = shapeOf(options.wan, most, kinds, owned);
+  const shape = shapeOf(options, most, kinds, owned);
   return {
     table: { sets: assemble(shape, parts), chains: chainsOf(shape) },
     refused: parts.values().reduce((sum, one) => sum + one.refused, 0),
@@ -100,12 +108,13 @@ function kindsOf({ networks: blocked, exceptedNetworks, internet, lan }: Owner):
 }
 
 function shapeOf(
-  wan: readonly string[],
+  { wan, of = 'routed' }: { readonly wan: readonly string[]; readonly of?: Shape['of'] },
   most: { readonly address: number; readonly mac: number },
   kinds: ReadonlySet<Kinds>,
   owned: readonly Part[],
 ): Shape {
   const shape = {
+    of,
     wan,
     rounds: most.address,
     macRounds: most.mac,
@@ -113,8 +122,7 @@ function shapeOf(
     networks: { 4: new Set<number>(), 6: new Set<number>() },
     exceptedNetworks: { 4: new Set<number>(), 6: new Set<number>() },
   };
-  for (const { lengths } of owned)
-    for (const { of, family, length } of lengths) shape[of][family].add(length);
+  for (const { lengths } of owned) for (const one of lengths) shape[one.of][one.family].add(one.length);
   return shape;
 }
 

@@ -1,9 +1,11 @@
 import { type Family, familyOf } from '../../../policy/address.ts';
-import type { Owner, Prefix } from '../../../policy/block-set.ts';
+import type { BlockSet, Owner, Prefix } from '../../../policy/block-set.ts';
+import { straysOf } from '../bridged.ts';
 import { isElement, isMac, networks } from '../elements.ts';
 import { PrefixIndex } from '../prefix-index.ts';
 import { FAMILIES } from '../rulebook.ts';
 import { type Kinds, wideName } from './chains.ts';
+import { fillLinks } from './link-local.ts';
 import { encodePrefix, type SetLetter, setName, WIDTH } from './names.ts';
 
 /** A length of prefixes that somebody's networks have. */
@@ -32,6 +34,19 @@ export class Filling {
       this.add(setName(letter, familyOf(address)), address);
       this.remotes.add(address);
     }
+  }
+
+  /** Devices by their MACs, for what they say to each other by link-local addresses. */
+  links(blockSet: Pick<BlockSet, 'owners'>): void {
+    fillLinks(blockSet, (letter, ...macs) => {
+      if (macs.every(isMac)) this.add(setName(letter, 6), macs.join(' . '));
+    });
+  }
+
+  /** Known addresses outside the home; the others are refused elsewhere. */
+  strays(known: Iterable<string>, home: Iterable<string>): void {
+    for (const address of straysOf(known, home))
+      if (isElement(address)) this.add(setName('o', familyOf(address)), address);
   }
 
   /** Prefixes that lie in no other one: intervals must not overlap. */

@@ -1,13 +1,17 @@
 import { type Family, familyOf, prefixOf, rangeOf } from '../../../policy/address.ts';
 import type { Address, Prefix } from '../../../policy/block-set.ts';
 
-/** Our only table. A twin of it in the family `bridge` would see packets between two devices of one switch. */
+/** Our table. */
 export const TABLE = 'inet hedgerow';
+/** Our table, and its twin for packets between two devices of one bridge, which are never routed. */
+export const TABLES = { routed: TABLE, bridged: 'bridge hedgerow' } as const;
 /**
  * What blocks while our table is replaced by another. The kernel's change from one table to the next is not one for a
  * packet that is just on its way through both.
  */
-export const NEXT = 'inet hedgerow_next';
+export function nextOf(table: string): string {
+  return `${table}_next`;
+}
 /** The chain at the hook; all others are called from it. */
 export const BASE = 'on_forward';
 /** Before fw4, firewalld and Docker, which filter at 0. */
@@ -15,7 +19,8 @@ export const PRIORITY = -10;
 
 /**
  * What the sets hold (design page enforce.md); each name ends in the family. Of the home: `u` the guard, `h` the
- * home, `e` remotes blocked for everyone, `r` every blocked remote, `k` devices' addresses. By the owner's address:
+ * home, `e` remotes blocked for everyone, `r` every blocked remote, `k` devices' addresses,
+ * on bridges also `o`, those of them outside the home, and `b`, `xb`, `wb` (link-local.ts). By the owner's address:
  * `l` the addresses, `p` pairs, `a` excepted pairs, `n` networks, `an` excepted networks, `x` excepted networks of one
  * address, `s` and `d` the chains for wide owners by source and by destination. By the owner's MAC: `lm`, `pm`, `am`,
  * `nm`, `anm`, `xm`, `sm`.
@@ -26,6 +31,10 @@ export type SetLetter =
   | 'e'
   | 'r'
   | 'k'
+  | 'o'
+  | 'b'
+  | 'xb'
+  | 'wb'
   | 'l'
   | 'p'
   | 'a'

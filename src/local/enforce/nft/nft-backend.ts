@@ -3,14 +3,14 @@ import { ConfigError, messageOf, TemporaryError } from '../../../errors.ts';
 import type { Log } from '../../../log.ts';
 import type { BlockSet } from '../../../policy/block-set.ts';
 import type { Exec } from '../../exec.ts';
-import { type Backend, type Counter, type Drift, INTERFACE, type Outcome, type Plan } from '../backend.ts';
+import { type Backend, type Counter, type Drift, INTERFACE, type NftPlan, type Outcome } from '../backend.ts';
 import { ConntrackCut } from '../conntrack-cut.ts';
 import { NFT_MONITOR, type Told } from '../drift-watch.ts';
 import type { ToolSession } from '../tool-session.ts';
 import { type Compiled, compile } from './compile.ts';
 import { Attribution, countersOf, HitBook, kept, written } from './counters.ts';
 import { type Baseline, driftOf } from './drift.ts';
-import { NEXT } from './names.ts';
+import { nextOf, TABLES } from './names.ts';
 import { listSet, listTable, removeTable, transact } from './nft.ts';
 import { diff, removal, ruleCount, type Transaction, whole } from './plan.ts';
 import { type Found, parseListing } from './read.ts';
@@ -31,6 +31,8 @@ export interface NftBackendOptions {
   readonly wan: readonly string[];
   /** Why this backend and no other, for people. */
   readonly why: string;
+  /** What it judges: what is routed, or what passes a bridge only and has a table of its own. */
+  readonly of?: 'routed' | 'bridged';
 }
 
 /**
@@ -40,6 +42,8 @@ export interface NftBackendOptions {
 export class NftBackend implements Backend {
   readonly name = 'nftables';
   readonly #options: NftBackendOptions;
+  readonly #of: 'routed' | 'bridged';
+  readonly #table: string;
   readonly #session: ToolSession;
   readonly #cut: ConntrackCut;
   readonly #hits = new HitBook();
@@ -60,6 +64,8 @@ export class NftBackend implements Backend {
     const wrong = options.wan.find((device) => !INTERFACE.test(device));
     if (wrong !== undefined) throw new ConfigError(`wan: ${JSON.stringify(wrong)} is no interface name`);
     this.#options = options;
+    this.#of = options.of ?? 'routed';
+    this.#table = TABLES[this.#of];
     this.#session = nftSession(options.exec, options.clock);
     this.#cut = new ConntrackCut(options.exec, options.clock, options.log);
   }
@@ -73,7 +79,7 @@ export class NftBackend implements Backend {
     const { clock, log, wan } = this.#options;
     const begun = clock.monotonic();
     const mirror = this.#mirror;
-    const compiled = compile(want, { wan, last: this.#applied });
+    const compiled = compile(want, { wan, last: this.#applied, of: this.#of });
     if (compiled.refused > 0)
       log.warn({ refused: compiled.refused }, 'elements that are no addresses were left out');
 
@@ -87,7 +93,8 @@ export class NftBackend implements Backend {
       this.#mirror = compiled;
       this.#applied = compiled;
       this.#blockSet = want;
-      this.#cut.applied(want);
+      // What only passes a bridge has no connections of its own.
+      if (this.#of === 'routed') this.#cut.applied(want);
       return { ...done, ms: clock.monotonic() - begun };
     } finally {
       this.#epoch += 1;
@@ -127,15 +134,15 @@ export class NftBackend implements Backend {
     this.#blockSet = undefined;
     this.#forget();
     await this.#session.stop();
-    await removeTable(this.#options.exec, signal);
+    await removeTable(this.#options.exec, signal, this.#table);
     this.#epoch += 1;
   }
 
-  plan(of?: BlockSet): Plan | undefined {
-    if (this.#applied === undefined) return undefined;
-    const { table } =
-      of === undefined ? this.#applied : compile(of, { wan: this.#options.wan, last: this.#applied });
-    return { backend: 'nftables', table: `${whole(table).join('\n')}\n` };
+  plan(of?: BlockSet): NftPlan | undefined {
+    const last = this.#applied;
+    if (last === undefined) return undefined;
+    const { table } = of === undefined ? last : compile(of, { wan: this.#options.wan, last, of: this.#of });
+    return { backend: 'nftables', table: `${whole(table, undefined, this.#table).join('\n')}\n` };
   }
 
   async stop(): Promise<void> {
@@ -149,7 +156,7 @@ export class NftBackend implements Backend {
     blockSet: BlockSet,
     signal: AbortSignal,
   ): Promise<Omit<Outcome, 'ms'>> {
-    const { steps, elements, rules } = diff(now, want, this.#stale);
+    const { steps, elements, rules } = diff(now, want, this.#stale, this.#table);
     if (steps?.length === 0) return { did: 'unchanged', elements: 0, rules: 0 };
     try {
       if (steps === undefined) await this.#replace(want, blockSet, true, signal);
@@ -174,8 +181,9 @@ export class NftBackend implements Backend {
   async #resync(want: Table, blockSet: BlockSet, signal: AbortSignal): Promise<Omit<Outcome, 'ms'>> {
     const there = await this.#look(true, signal);
     await this.#replace(want, blockSet, there !== undefined, signal);
-    // The next change is a single one and should find the session open.
-    if (!this.#session.useless) await this.#session.run([], signal).catch(() => signal.throwIfAborted());
+    // The next change is a single one and should find the session open. Those of bridges are rare.
+    if (this.#of === 'routed' && !this.#session.useless)
+      await this.#session.run([], signal).catch(() => signal.throwIfAborted());
     return { did: 'resync', elements: elementsIn(want), rules: ruleCount(want) };
   }
 
@@ -185,7 +193,8 @@ export class NftBackend implements Backend {
    */
   async #replace(want: Table, blockSet: BlockSet, isThere: boolean, signal: AbortSignal): Promise<void> {
     const { exec } = this.#options;
-    if (isThere) await transact(exec, whole(want, undefined, NEXT), signal);
+    const next = nextOf(this.#table);
+    if (isThere) await transact(exec, whole(want, undefined, next), signal);
     const there = await this.#look(true, signal);
     const list = (name: string): Promise<Found | undefined> => this.#list('set', name, signal);
     const hits = there === undefined ? new Map() : await this.#hits.read(there, list, true);
@@ -193,8 +202,8 @@ export class NftBackend implements Backend {
     const before = this.#blockSet === undefined ? hits : kept(hits, new Attribution(this.#blockSet));
     const counts = kept(before, new Attribution(blockSet));
     this.#forget();
-    await transact(exec, whole(want, written(counts)), signal);
-    await transact(exec, removal(NEXT), signal);
+    await transact(exec, whole(want, written(counts), this.#table), signal);
+    await transact(exec, removal(next), signal);
     const found = await this.#look(true, signal);
     if (found === undefined) throw new TemporaryError('the table is gone already');
     this.#baseline = found.chains;
@@ -219,19 +228,19 @@ export class NftBackend implements Backend {
   }
 
   async #look(terse: boolean, signal: AbortSignal): Promise<Found | undefined> {
-    const text = await listTable(this.#options.exec, terse, signal);
-    const found = text === undefined ? undefined : readOrThrow(text);
+    const text = await listTable(this.#options.exec, terse, signal, this.#table);
+    const found = text === undefined ? undefined : readOrThrow(text, this.#table);
     return found?.there ? found : undefined;
   }
 
   async #list(kind: 'set' | 'map', name: string, signal: AbortSignal): Promise<Found | undefined> {
-    const text = await listSet(this.#options.exec, kind, name, signal);
-    return text === undefined ? undefined : readOrThrow(text);
+    const text = await listSet(this.#options.exec, kind, name, signal, this.#table);
+    return text === undefined ? undefined : readOrThrow(text, this.#table);
   }
 }
 
-function readOrThrow(text: string): Found {
-  const found = parseListing(text);
+function readOrThrow(text: string, table: string): Found {
+  const found = parseListing(text, table.split(' '));
   if (found === undefined) throw new TemporaryError('nft printed what is no listing');
   return found;
 }

@@ -1,6 +1,6 @@
 import type { Exec } from '../../exec.ts';
 import { complaint } from '../complaint.ts';
-import { NEXT, TABLE } from './names.ts';
+import { nextOf, TABLE } from './names.ts';
 import { removal } from './plan.ts';
 import { parseListing } from './read.ts';
 
@@ -24,8 +24,10 @@ export async function listTable(
   exec: Exec,
   terse: boolean,
   signal: AbortSignal,
+  table = TABLE,
 ): Promise<string | undefined> {
-  const argv = terse ? ['-t', 'list', 'ruleset', 'inet'] : ['list', 'table', ...TABLE.split(' ')];
+  const [family = ''] = table.split(' ');
+  const argv = terse ? ['-t', 'list', 'ruleset', family] : ['list', 'table', ...table.split(' ')];
   return listed(exec, ['nft', '-j', ...argv], signal, terse ? TERSE_TIMEOUT_MS : TIMEOUT_MS);
 }
 
@@ -35,20 +37,21 @@ export async function listSet(
   kind: 'set' | 'map',
   name: string,
   signal: AbortSignal,
+  table = TABLE,
 ): Promise<string | undefined> {
-  return listed(exec, ['nft', '-j', 'list', kind, ...TABLE.split(' '), name], signal);
+  return listed(exec, ['nft', '-j', 'list', kind, ...table.split(' '), name], signal);
 }
 
 /** Takes our table away, and what may be left of a change; no table is no failure. True if there was one. */
-export async function removeTable(exec: Exec, signal: AbortSignal): Promise<boolean> {
-  const text = await listTable(exec, true, signal);
-  const there = (table: string): boolean =>
-    text !== undefined && parseListing(text, table.split(' '))?.there === true;
-  const tables = [TABLE, NEXT].filter(there);
+export async function removeTable(exec: Exec, signal: AbortSignal, table = TABLE): Promise<boolean> {
+  const text = await listTable(exec, true, signal, table);
+  const there = (name: string): boolean =>
+    text !== undefined && parseListing(text, name.split(' '))?.there === true;
+  const tables = [table, nextOf(table)].filter(there);
   if (tables.length > 0)
     await transact(
       exec,
-      tables.flatMap((table) => removal(table)),
+      tables.flatMap((name) => removal(name)),
       signal,
     );
   return tables.length > 0;

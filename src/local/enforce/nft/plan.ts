@@ -29,6 +29,7 @@ export function diff(
   now: Table,
   want: Table,
   gone: ReadonlyMap<string, readonly string[]> = new Map(),
+  table = TABLE,
 ): Change {
   const sets = changedSets(now, want);
   const chains = changedChains(now, want);
@@ -41,28 +42,30 @@ export function diff(
   const lines = (verb: 'add' | 'delete', passing: boolean): string[] =>
     sets.changed
       .filter(({ role }) => (role === 'passes') === passing)
-      .flatMap(({ name, added, removed }) => elementLines(verb, name, verb === 'add' ? added : removed));
+      .flatMap(({ name, added, removed }) =>
+        elementLines(verb, name, verb === 'add' ? added : removed, table),
+      );
   const counted = [...gone].filter(([name]) => want.sets.has(name));
   const blocksMore = [
-    ...sets.made.map(([name, set]) => `add ${set.kind} ${TABLE} ${name} { ${set.declared} }`),
+    ...sets.made.map(([name, set]) => `add ${set.kind} ${table} ${name} { ${set.declared} }`),
     ...chains.more
       .filter(([name]) => !now.chains.has(name))
-      .map(([name, chain]) => addChain(TABLE, name, chain)),
+      .map(([name, chain]) => addChain(table, name, chain)),
     ...lines('delete', true),
     ...lines('add', false),
-    ...chains.more.flatMap(rewrite),
+    ...chains.more.flatMap((one) => rewrite(one, table)),
   ];
   const blocksLess = [
-    ...chains.less.flatMap(rewrite),
-    ...chains.gone.map((name) => `flush chain ${TABLE} ${name}`),
+    ...chains.less.flatMap((one) => rewrite(one, table)),
+    ...chains.gone.map((name) => `flush chain ${table} ${name}`),
     ...lines('delete', false),
     ...lines('add', true),
-    ...sets.gone.map(([name, { kind }]) => `delete ${kind} ${TABLE} ${name}`),
-    ...chains.gone.map((name) => `delete chain ${TABLE} ${name}`),
+    ...sets.gone.map(([name, { kind }]) => `delete ${kind} ${table} ${name}`),
+    ...chains.gone.map((name) => `delete chain ${table} ${name}`),
   ];
   const [first, ...rest] = [blocksMore, blocksLess].filter((step) => step.length > 0);
   if (first === undefined) return { steps: [], elements, rules };
-  const stale = counted.flatMap(([name, those]) => elementLines('delete', name, those));
+  const stale = counted.flatMap(([name, those]) => elementLines('delete', name, those, table));
   return { steps: [[...stale, ...first], ...rest], elements, rules };
 }
 
@@ -99,8 +102,8 @@ export function ruleCount({ chains }: Table): number {
   return chains.values().reduce((sum, { rules }) => sum + rules.length, 0);
 }
 
-function rewrite([name, { rules }]: readonly [string, ChainPlan]): string[] {
-  return [`flush chain ${TABLE} ${name}`, ...rules.map((rule) => `add rule ${TABLE} ${name} ${rule}`)];
+function rewrite([name, { rules }]: readonly [string, ChainPlan], table: string): string[] {
+  return [`flush chain ${table} ${name}`, ...rules.map((rule) => `add rule ${table} ${name} ${rule}`)];
 }
 
 function addChain(table: string, name: string, { hook }: ChainPlan): string {
@@ -111,7 +114,7 @@ function elementLines(
   verb: 'add' | 'delete',
   set: string,
   elements: readonly string[],
-  table = TABLE,
+  table: string,
 ): string[] {
   const lines: string[] = [];
   for (let i = 0; i < elements.length; i += ELEMENTS_A_COMMAND)
@@ -127,13 +130,13 @@ interface ChangedSet {
   readonly removed: readonly string[];
 }
 
-/** What more elements do: packets are dropped, or let through; the home does both. */
+/** What more elements do: packets are dropped, or let through; the home, and what is near besides, do both. */
 type Role = 'blocks' | 'passes' | 'home';
 
 function roleOf(name: string): Role {
   const [, letter = ''] = /^([a-z]+)[46]/.exec(name) ?? [];
-  if (letter === 'h') return 'home';
-  return ['u', 'k', 'a', 'x', 'an', 'am', 'xm', 'anm'].includes(letter) ? 'passes' : 'blocks';
+  if (letter === 'h' || letter === 'o') return 'home';
+  return ['u', 'k', 'xb', 'a', 'x', 'an', 'am', 'xm', 'anm'].includes(letter) ? 'passes' : 'blocks';
 }
 
 /**

@@ -29,6 +29,37 @@ const MAKE = [
   `add element ${PROBE} wide { 192.0.2.1 : jump there }`,
 ];
 
+const BRIDGE_PROBE = 'bridge hedgerow_probe';
+/** What our table for bridges has beyond the other one; its chain at the hook holds no rule. */
+const MAKE_BRIDGE = [
+  `add table ${BRIDGE_PROBE}`,
+  `add set ${BRIDGE_PROBE} pairs { type ether_addr . ipv4_addr; }`,
+  `add set ${BRIDGE_PROBE} hits { type ipv6_addr; size 16; flags dynamic; counter; }`,
+  `add chain ${BRIDGE_PROBE} bound { type filter hook forward priority -300; policy accept; }`,
+  `add chain ${BRIDGE_PROBE} here`,
+  `add chain ${BRIDGE_PROBE} there`,
+  `add rule ${BRIDGE_PROBE} here meta protocol ip udp sport . udp dport { 67 . 68 } return`,
+  `add rule ${BRIDGE_PROBE} here meta protocol vmap { ip : jump there, ip6 : jump there }`,
+  `add rule ${BRIDGE_PROBE} there ether saddr . ip daddr @pairs counter drop`,
+  `add rule ${BRIDGE_PROBE} there update @hits { ip6 saddr }`,
+];
+
+/**
+ * Tries nftables on bridges the same way; answers why they do not work there, undefined when they do. A kernel may have
+ * nftables without its bridge family.
+ */
+export async function probeBridges(exec: Exec, log: Log, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    await transact(exec, MAKE_BRIDGE, signal);
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    return messageOf(error);
+  } finally {
+    await removeProbe(BRIDGE_PROBE, exec, log);
+  }
+}
+
 /**
  * Tries nftables by doing: makes a table with all that ours needs, reads it as JSON, and takes it away. Throws
  * TemporaryError or UnavailableError with what the tool said.
@@ -44,8 +75,12 @@ export async function probeNft(exec: Exec, log: Log, signal: AbortSignal): Promi
     if (pairs?.[0] !== '192.0.2.1 . 192.0.2.2')
       throw new TemporaryError(`nft does not list as JSON: ${printable(stderr.slice(0, 300))}`);
   } finally {
-    await exec
-      .run(['nft', 'delete', 'table', ...PROBE.split(' ')], { timeoutMs: TIMEOUT_MS })
-      .catch((error: unknown) => log.debug({ error: messageOf(error) }, 'a probe table was not removed'));
+    await removeProbe(PROBE, exec, log);
   }
+}
+
+async function removeProbe(table: string, exec: Exec, log: Log): Promise<void> {
+  await exec
+    .run(['nft', 'delete', 'table', ...table.split(' ')], { timeoutMs: TIMEOUT_MS })
+    .catch((error: unknown) => log.debug({ error: messageOf(error) }, 'a probe table was not removed'));
 }

@@ -1,7 +1,7 @@
 import { TemporaryError } from '../../../errors.ts';
 import type { Exec } from '../../exec.ts';
 import type { NftPlan } from '../backend.ts';
-import { BASE } from './names.ts';
+import { BASE, TABLE } from './names.ts';
 import { listTable, transact } from './nft.ts';
 import { parseListing } from './read.ts';
 
@@ -9,9 +9,14 @@ import { parseListing } from './read.ts';
  * Puts the table of a plan in force, in one transaction. A table that is at work already is left alone: the kernel is
  * never older than the file. Throws TemporaryError or UnavailableError.
  */
-export async function restoreNft(plan: NftPlan, exec: Exec, signal: AbortSignal): Promise<void> {
-  const text = await listTable(exec, true, signal);
-  const found = text === undefined ? undefined : parseListing(text);
+export async function restoreNft(
+  plan: Pick<NftPlan, 'table'>,
+  exec: Exec,
+  signal: AbortSignal,
+  table = TABLE,
+): Promise<void> {
+  const text = await listTable(exec, true, signal, table);
+  const found = text === undefined ? undefined : parseListing(text, table.split(' '));
   if (text !== undefined && found === undefined) throw new TemporaryError('nft printed what is no listing');
   if ((found?.chains.get(BASE)?.rules.length ?? 0) > 0) return;
   await transact(exec, plan.table.trimEnd().split('\n'), signal);

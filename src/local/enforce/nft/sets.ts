@@ -1,6 +1,7 @@
 import type { Family } from '../../../policy/address.ts';
 import { FAMILIES } from '../rulebook.ts';
 import type { Shape } from './chains.ts';
+import { LINK_SETS } from './link-local.ts';
 import { type HitLetter, hitName, type SetLetter, setName } from './names.ts';
 import type { SetPlan } from './table.ts';
 
@@ -29,7 +30,7 @@ export function setsOf(shape: Shape): ReadonlyMap<string, Declared> {
 
     for (const letter of ['u', 'h'] as const)
       sets.set(setName(letter, family), { kind: 'set', declared: `type ${ip}; flags interval;` });
-    set(['e', 'r', 'k'], ip);
+    set(['e', 'r', 'k', ...(shape.of === 'bridged' ? ['o' as const] : [])], ip);
     hits(['p'], `${ip} . ${ip}`);
     hits(['e', ...(used.internet ? ['i' as const] : []), ...(used.lan ? ['l' as const] : [])], ip);
     if (used.lengths) hits(['n'], `${ip} . ${ip}`);
@@ -51,6 +52,9 @@ export function setsOf(shape: Shape): ReadonlyMap<string, Declared> {
       if (shape.kinds.size > 0) map('sm', 'ether_addr', round);
     }
   }
+  if (shape.of === 'bridged')
+    for (const [letter, declared] of Object.entries(LINK_SETS))
+      sets.set(setName(letter as keyof typeof LINK_SETS, 6), { kind: 'set', declared });
   return sets;
 }
 

@@ -28,6 +28,15 @@ const answering = {
   rights: { uid: 990, lacks: [] },
   backend: { name: 'ipset', detail: 'ipset, iptables-legacy', works: true },
 } as const;
+/** What came of trying, with a table for bridges or not. */
+const TRIED = {
+  tried: true,
+  name: 'ipset',
+  detail: 'ipset, iptables-legacy',
+  sameSwitch: { how: 'table' },
+} as const;
+/** As where nftables is missing. */
+const PAST: Machine['backend'] = { ...TRIED, sameSwitch: { how: 'none', why: 'nft is not installed' } };
 
 /** A router on which all is well, and what a test changes about it. */
 function machine(changes: Partial<Machine> = {}): Machine {
@@ -36,7 +45,7 @@ function machine(changes: Partial<Machine> = {}): Machine {
     nodeVersion: 'v24.1.0',
     rights: { uid: 0, lacks: [] },
     tools: new Set(TOOLS),
-    backend: { tried: true, name: 'ipset', detail: 'ipset, iptables-legacy' },
+    backend: TRIED,
     module: () => 'there',
     lock: { path: '/run/xtables.lock', denied: false },
     user: { name: 'hedgerow', missing: undefined, socketGroup: 'hedgerow', me: 'root' },
@@ -173,6 +182,20 @@ describe('the doctor', () => {
         ...noCaps,
         backend: { tried: false },
         state: { ...folder, writable: false },
+      },
+      [],
+    ],
+    ['a kernel without nftables on bridges', { backend: PAST }, ['warn bridges']],
+    [
+      'such a one with bridge-nf for IPv4 only',
+      { backend: PAST, sysctl: (name) => SETTINGS[name] ?? (name.endsWith('call-iptables') ? '1' : '0') },
+      ['warn bridges'],
+    ],
+    [
+      'such a one with bridge-nf',
+      {
+        backend: PAST,
+        sysctl: (name) => SETTINGS[name] ?? (name.startsWith('net.bridge.') ? '1' : undefined),
       },
       [],
     ],

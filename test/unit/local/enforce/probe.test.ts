@@ -20,6 +20,7 @@ const machine = (variants: string[], ours?: string) =>
   new ScriptedExec((argv) => {
     const [command = ''] = argv.split(' ');
     if (command === 'ipset') return {};
+    if (command === 'nft') return undefined;
     const variant = /^ip6?tables-(?:(legacy|nft)-)?(save|restore)$/.exec(command)?.[1] ?? 'plain';
     if (!variants.includes(variant)) return undefined;
     return { stdout: variant === ours ? ':HEDGEROW - [0:0]\n' : '' };
@@ -34,11 +35,15 @@ test.each([
   const exec = machine(variants, ours);
   const choice = await chooseBackend('auto', options(exec), signal);
   expect(choice.role === 'enforcer' && choice.backend.describe().detail).toBe(detail);
-  expect(exec.ran.slice(-3).map(({ argv }) => argv)).toEqual([
+  expect(exec.ran.map(({ argv }) => argv).filter((argv) => argv.startsWith('ipset destroy'))).toEqual([
     'ipset destroy hedge-probe-4',
     'ipset destroy hedge-probe-6',
     'ipset destroy hedge-probe-n',
   ]);
+  expect(choice.role === 'enforcer' && choice.backend.describe().sameSwitch).toEqual({
+    how: 'none',
+    why: 'nft is not installed',
+  });
 });
 
 test('what does not work makes an observer, with the reason', async () => {
@@ -78,8 +83,25 @@ test.each([
     return argv.includes('list') ? { stdout: JSON.stringify(listing) } : {};
   });
   const choice = await chooseBackend(config, options(exec), signal);
-  expect(choice.role === 'enforcer' && choice.backend.describe()).toEqual({ name: 'nftables', detail });
-  expect(exec.ran.at(-1)?.argv).toBe('nft delete table inet hedgerow_probe');
+  expect(choice.role === 'enforcer' && choice.backend.describe()).toEqual({
+    name: 'nftables',
+    detail,
+    sameSwitch: { how: 'table' },
+  });
+  const removed = exec.ran.flatMap(({ argv }) => /^nft delete table (.*)/.exec(argv)?.[1] ?? []);
+  expect(removed).toEqual(['inet hedgerow_probe', 'bridge hedgerow_probe']);
+});
+
+test('a kernel whose nftables knows no bridges still enforces what is routed, and says what it cannot', async () => {
+  const exec = new ScriptedExec((argv, input) => {
+    if (input?.includes('table bridge ')) return { code: 1, stderr: 'Operation not supported' };
+    return /^ip6?tables-legacy/.test(argv) ? undefined : {};
+  });
+  const choice = await chooseBackend('auto', options(exec), signal);
+  expect(choice.role === 'enforcer' && choice.backend.describe().sameSwitch).toEqual({
+    how: 'none',
+    why: expect.stringContaining('Operation not supported'),
+  });
 });
 
 test('nftables that does not speak JSON is none', async () => {

@@ -75,6 +75,10 @@ test('a box that only bridges: everything beside its bridge is of the home', () 
     expect(found.nextHops.has('192.168.77.254')).toBe(true);
     expect(forwardsNothingText(found)).toContain('it can still see devices on br-lan');
   }
+  expect([...(deduceInterfaces(bridged, { router: 'attic' }).bridges ?? [])]).toEqual(['br-lan']);
+  // Links of a bond are one link to the outside.
+  const bond = bridged.link.replaceAll('<BROADCAST,MULTICAST,UP>', '<BROADCAST,MULTICAST,SLAVE,UP>');
+  expect([...(deduceInterfaces({ ...bridged, link: bond }, { router: 'attic' }).bridges ?? [])]).toEqual([]);
   // One port is not a bridge of anything, and who is told is not asked.
   const one = { ...bridged, link: [TEXTS.link, port(8)].join('\n') };
   expect(deduceInterfaces(one, { router: 'attic' }).wan).toEqual(['br-lan']);

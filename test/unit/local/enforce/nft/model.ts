@@ -80,7 +80,9 @@ export class NftModel {
       throw new Error(`nft: ${command.slice(0, 200)}`);
     };
     const [, verb = '', what = '', rest = ''] =
-      /^(add|delete|flush) (table|set|map|chain|rule|element) inet hedgerow ?(.*)$/.exec(command) ?? fail();
+      /^(add|delete|flush) (table|set|map|chain|rule|element) (?:inet|bridge) hedgerow ?(.*)$/.exec(
+        command,
+      ) ?? fail();
     if (what === 'table') {
       if (verb === 'delete') {
         if (!this.#there) fail();
@@ -151,7 +153,12 @@ export class NftModel {
     for (;;) {
       const last = /^(?:counter )?(drop|return|(?:jump|goto) \w+)$/.exec(rest)?.[1];
       if (last !== undefined) return last;
-      const protocol = /^meta nfproto vmap \{ ipv4 : (jump \w+), ipv6 : (jump \w+) \}$/.exec(rest);
+      // No packet here is DHCP, neighbour discovery, or link-local.
+      if (/^meta protocol ip6? .* return$|^ip6 saddr fe80::\/10 /.test(rest)) return undefined;
+      const protocol =
+        /^meta (?:nfproto vmap \{ ipv4|protocol vmap \{ ip) : (jump \w+), (?:ipv6|ip6) : (jump \w+) \}$/.exec(
+          rest,
+        );
       if (protocol !== null) return protocol[familyOf(packet.source) === 4 ? 1 : 2];
       const [, side, not, device] = /^([io]ifname) (!= )?"([^"]+)" /.exec(rest) ?? [];
       if (side !== undefined && device !== undefined) {

@@ -1,0 +1,98 @@
+import { isIP } from 'node:net';
+import { familyOf, PrefixSet } from '../../policy/address.ts';
+import type { Address, BlockSet, NodeId, Owner, Prefix, Wanted } from '../../policy/block-set.ts';
+import { networks } from './elements.ts';
+import { PrefixIndex } from './prefix-index.ts';
+import { sameMembers } from './shape.ts';
+
+/**
+ * What of a block set can be about two devices of one bridge: entries about far ends that are near, which is inside the
+ * home's prefixes or a known address of a device. Of a home's block set that is little: most of it is about the internet. For
+ * packets between near ends it blocks what the whole set blocks. Owners that did not change stay the same objects.
+ */
+export class Bridged {
+  #home: BlockSet['home'] = new Set();
+  /** Known addresses outside the home's prefixes. */
+  #strays: ReadonlySet<Address> = new Set();
+  #inside = new PrefixSet([]);
+  #near = new PrefixIndex([]);
+  #owners = new Map<NodeId, { readonly of: Owner; readonly near: Owner }>();
+  #everyone: { readonly of: BlockSet['everyone']; readonly near: BlockSet['everyone'] } | undefined;
+  #known: BlockSet['known'] | undefined;
+
+  next(blockSet: BlockSet): BlockSet {
+    this.#look(blockSet);
+    const owners = new Map<NodeId, { readonly of: Owner; readonly near: Owner }>();
+    for (const [id, of] of blockSet.owners)
+      owners.set(id, { of, near: this.#owner(of, this.#owners.get(id)) });
+    this.#owners = owners;
+    if (this.#everyone?.of !== blockSet.everyone)
+      this.#everyone = { of: blockSet.everyone, near: this.#meeting(blockSet.everyone, this.#everyone) };
+    return {
+      ...blockSet,
+      owners: new Map([...owners].map(([id, { near }]) => [id, near])),
+      everyone: this.#everyone.near,
+    };
+  }
+
+  /** What is near; when that moved everything is asked anew. */
+  #look({ home, known }: BlockSet): void {
+    if (home === this.#home && known === this.#known) return;
+    this.#known = known;
+    const strays = straysOf(known, home);
+    if (sameMembers(home, this.#home) && sameMembers(strays, this.#strays)) return;
+    this.#home = home;
+    this.#strays = strays;
+    const prefixes = [...home].filter(isOne);
+    this.#inside = new PrefixSet(prefixes);
+    this.#near = new PrefixIndex([...prefixes, ...[...strays].map(single)]);
+    this.#owners = new Map();
+    this.#everyone = undefined;
+  }
+
+  #owner(of: Owner, before: { readonly of: Owner; readonly near: Owner } | undefined): Owner {
+    if (before?.of === of) return before.near;
+    const meeting = (
+      key: 'remotes' | 'networks' | 'exceptions' | 'exceptedNetworks',
+    ): ReadonlyMap<string, Wanted> =>
+      this.#meeting(of[key], before && { of: before.of[key], near: before.near[key] });
+    return {
+      ...of,
+      remotes: meeting('remotes'),
+      networks: meeting('networks'),
+      exceptions: meeting('exceptions'),
+      exceptedNetworks: meeting('exceptedNetworks'),
+    };
+  }
+
+  /** Addresses and networks that something near is in. Of thousands of an owner one is new, as a rule. */
+  #meeting(
+    entries: ReadonlyMap<string, Wanted>,
+    before: Record<'of' | 'near', ReadonlyMap<string, Wanted>> | undefined,
+  ): ReadonlyMap<string, Wanted> {
+    const near = new Map<string, Wanted>();
+    for (const [key, wanted] of entries)
+      if (before?.of.has(key) ? before.near.has(key) : this.#isNear(key)) near.set(key, wanted);
+    return near;
+  }
+
+  #isNear(key: Address | Prefix): boolean {
+    if (key.includes('/')) return isOne(key) && this.#near.meets(key);
+    return isIP(key) !== 0 && !key.includes('%') && (this.#strays.has(key) || this.#inside.has(key));
+  }
+}
+
+/** Known addresses outside the home's prefixes: of a prefix that somebody else announces, or set by hand. */
+export function straysOf(known: Iterable<Address>, home: Iterable<Prefix>): ReadonlySet<Address> {
+  const inside = new PrefixIndex([...home].filter(isOne));
+  return new Set([...known].filter((address) => isOne(address) && !inside.holds(address)));
+}
+
+/** The backend of what is routed tells of what is none. */
+function isOne(key: Address | Prefix): boolean {
+  return networks(key.includes('/') ? key : single(key)).length > 0;
+}
+
+function single(address: Address): Prefix {
+  return `${address}/${familyOf(address) === 4 ? 32 : 128}`;
+}
