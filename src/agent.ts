@@ -9,10 +9,9 @@ import { careOf, endRepair } from './control/store-tasks.ts';
 import { messageOf } from './errors.ts';
 import { doorOf } from './inviting.ts';
 import { Decider } from './local/decider.ts';
-import { createExec } from './local/exec.ts';
 import { Publisher } from './local/nodes/publisher.ts';
 import { Notices } from './local/notices.ts';
-import { type Interfaces, readInterfaces } from './local/observe/interfaces.ts';
+import type { Interfaces } from './local/observe/interfaces.ts';
 import { Observer } from './local/observer.ts';
 import type { Log } from './log.ts';
 import { openMoving } from './moving.ts';
@@ -24,6 +23,7 @@ import { withAcquaintances } from './p2p/joining/acquaintances.ts';
 import { foundHome } from './p2p/joining/founding.ts';
 import { createCrypto } from './p2p/keys.ts';
 import { type GivenParts, openPeople } from './people.ts';
+import { openPlace, type Place } from './place.ts';
 import { deviceId } from './policy/identity.ts';
 import { openSeen } from './seen.ts';
 import { type Service, startAll, stopAll, untilAborted } from './service.ts';
@@ -66,8 +66,6 @@ async function runOnce(
   const life = AbortSignal.any([signal, again.signal]);
   const paths = pathsOf(config);
   const crypto = createCrypto();
-  const exec = createExec();
-  const reach = { exec, clock, log };
 
   // What this router is, and what it remembers.
   const key = loadPeerKey(config.agent.stateDir);
@@ -76,6 +74,7 @@ async function runOnce(
   const moving = openMoving({ keeper, clock, beginAnew: (why) => again.abort(new Error(why)) });
   let notices: Notices | undefined;
   let seenStore: SeenStore | undefined;
+  let opened: Place | undefined;
   let cardsChanged = (): void => undefined;
   let membersChanged = (): void => undefined;
   const book = await openBook({
@@ -95,10 +94,13 @@ async function runOnce(
   });
   const { store, replica, registers, applied, run } = book;
   try {
+    const place = await openPlace({ config, owner: key.peer, clock, log }, life);
+    opened = place;
+    const reach = { exec: place.exec, clock, log };
     const { trust, timekeeper } = timing({
       clock,
       log,
-      exec,
+      exec: place.here,
       replica,
       store,
       mode: config.clock.trusted,
@@ -111,7 +113,7 @@ async function runOnce(
     // The kernel's side: what is seen, what should be blocked, and what blocks it.
     const router = segmentRouter(key.peer);
     const lookFor = { router, lan: config.lan.interfaces, wan: config.wan.interfaces };
-    let interfaces: Interfaces = await readInterfaces(exec, lookFor, life);
+    let interfaces: Interfaces = await place.interfaces(lookFor, life);
     const seen = await openSeen({
       ...reach,
       config,
@@ -135,7 +137,7 @@ async function runOnce(
       crypto,
       self: key.peer,
       interfaces: () => interfaces,
-      memberAddresses: () => connectedAddresses(network.peers()),
+      memberAddresses: () => [...connectedAddresses(network.peers()), ...place.driverAddresses()],
       networks: config.home.networks,
       maxAddresses: config.enforce.maxAddresses,
       inForce: (live) => timekeeper.inForce(live),
@@ -147,6 +149,8 @@ async function runOnce(
       life,
     );
     const { enforcer, kernel } = blocking;
+    const beginAnew = () => again.abort(new Error('the router was reached'));
+    place.onReached(blocking.backend.name === 'observer' ? beginAnew : () => enforcer.recheck());
     const { names: captures, pollSeconds, ...observe } = config.observe;
     const observer = new Observer({
       ...reach,
@@ -182,7 +186,7 @@ async function runOnce(
       registers,
       store,
       key,
-      interfaces: () => interfaces,
+      interfaces: () => place.driver() ?? interfaces,
       onListens: () => notices?.changed(),
       onBatch: (edge) => notices?.batch(edge),
       clockTrusted: () => trust.trusted,
@@ -243,6 +247,7 @@ async function runOnce(
       registers,
       ...seen,
       ...blocking,
+      elsewhere: place.exec.elsewhere,
       observer,
       network,
       ...others.parts,
@@ -306,6 +311,7 @@ async function runOnce(
     notices?.stop();
     await seenStore?.close();
     await store.close();
+    await opened?.close();
   }
   moving.finish(paths.store, paths.key);
   return false;

@@ -110,6 +110,19 @@ export class Enforcer implements Service {
     await this.#running;
   }
 
+  /** Compares with the kernel now and not at the next check: it may have been started anew. Never rejects. */
+  async recheck(): Promise<void> {
+    const signal = this.#signal;
+    if (signal === undefined || signal.aborted) return;
+    this.notify();
+    await this.#running;
+    try {
+      await this.#check(signal);
+    } catch (error) {
+      if (!signal.aborted) this.#failed(error, 'the kernel could not be checked');
+    }
+  }
+
   /**
    * What was dropped for each entry of the block set in force; costs nothing while that blocks nothing. Undefined when it
    * cannot be told now: nothing is acknowledged yet, or a run is under way. A run never waits for a reading, it ends it.
