@@ -21,6 +21,8 @@ export interface World {
   /** Starts a part of enforce-traffic.ts; ends with the world. */
   traffic(host: Host, ...args: string[]): Traffic;
   run(host: Host | 'router', ...argv: string[]): Promise<string>;
+  /** The name of a host's network namespace. */
+  namespace(host: Host | 'router'): string;
   close(): Promise<void>;
 }
 
@@ -121,6 +123,7 @@ export async function createWorld(): Promise<World> {
       return follow(child);
     },
     run: (name, ...argv) => must(argv, inside(name)),
+    namespace: ns,
     close,
   };
 }
