@@ -22,7 +22,7 @@ const [FIRST_RETRY_MS, MAX_RETRY_MS] = [1_000, 30_000];
 /** To connect, log in and begin the keeper. */
 const GREETING_MS = 30_000;
 /** A connection that stood for so long has earned a quick one after it. */
-const SETTLED_MS = 60_000;
+const SETTLED_MS = 5_000;
 /** A command that was ended before it had begun is ended again after this. */
 const KILL_AGAIN_MS = 1_000;
 const MAX_SAID = 4_096;
