@@ -143,7 +143,8 @@ export class SshLink implements Service, Elsewhere {
     rmSync(socket, { force: true });
     const keeper = remoteCommand(['sh', '-c', keeperScript(owner, name)], markOf(owner, name, 0));
     const child = here.open(masterArguments(target, socket, keeper), signal);
-    let [said, complaint, born] = ['', '', 0];
+    let [said, complaint] = ['', ''];
+    let born: number | undefined;
     const lost = new AbortController();
     const deadline = clock.after(GREETING_MS, () => {
       complaint = `no answer within ${GREETING_MS / 1_000} s`;
@@ -153,7 +154,7 @@ export class SshLink implements Service, Elsewhere {
       complaint = (complaint + text).slice(-MAX_SAID);
     });
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      if (born > 0) return;
+      if (born !== undefined) return;
       said = (said + text).slice(-MAX_SAID);
       if (!said.includes(greeting(name))) return;
       deadline.clear();
@@ -166,10 +167,10 @@ export class SshLink implements Service, Elsewhere {
     lost.abort(new TemporaryError(`the connection to ${this.name} was lost`));
     signal.throwIfAborted();
     this.#refusal =
-      born > 0
+      born !== undefined
         ? { why: 'the connection was lost' }
         : await explain({ complaint, ended: why, target, here }, signal);
-    if (born > 0 && clock.monotonic() - born > SETTLED_MS) return;
+    if (born !== undefined && clock.monotonic() - born > SETTLED_MS) return;
     throw new TemporaryError(this.why ?? '');
   }
 
