@@ -110,4 +110,15 @@ test('an agent on another machine blocks on the router, again when that was star
   await child.exited;
   await eventually('empty', world.processes, (lines) => lines.length === 0);
   expect(await passes()).toBe(false);
+
+  // Whoever is locked out by an agent that is gone is not lost, over ssh neither.
+  const alone = (verb: string, ...more: string[]) =>
+    world.driver.run([process.execPath, ENTRY, verb, ...more, '--config', at('config.yaml')], {
+      timeoutMs: 40_000,
+    });
+  expect(await alone('clear', '--yes')).toMatchObject({ code: 0 });
+  expect(await passes()).toBe(true);
+  expect(await alone('enforce')).toMatchObject({ code: 0 });
+  expect(await passes()).toBe(false);
+  await eventually('empty', world.processes, (lines) => lines.length === 0);
 }, 120_000);
