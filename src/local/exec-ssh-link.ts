@@ -136,7 +136,7 @@ export class SshLink implements Service, Elsewhere {
 
   /** From one attempt to connect to the end of what came of it. */
   async #once(signal: AbortSignal): Promise<void> {
-    const { target, socket, owner, here, clock } = this.#options;
+    const { target, socket, owner, here, clock, log } = this.#options;
     this.#attempts += 1;
     const name = `${this.#life}x${this.#attempts}`;
     // A killed ssh leaves its socket, and the next one would go without.
@@ -170,7 +170,10 @@ export class SshLink implements Service, Elsewhere {
       born !== undefined
         ? { why: 'the connection was lost' }
         : await explain({ complaint, ended: why, target, here }, signal);
-    if (born !== undefined && clock.monotonic() - born > SETTLED_MS) return;
+    if (born !== undefined && clock.monotonic() - born > SETTLED_MS) {
+      log.warn({ times: this.#reached }, 'the connection to the router was lost');
+      return;
+    }
     throw new TemporaryError(this.why ?? '');
   }
 
