@@ -45,8 +45,13 @@ export function sshExec({ target, socket, link, here, clock }: SshExecOptions): 
     const { number, mark } = connection.next();
     const any = signal ? AbortSignal.any([signal, connection.signal]) : connection.signal;
     const end = (): void => connection.end(number);
-    any.addEventListener('abort', end, { once: true });
+    // Nobody waits for an ssh that was told to end: its outputs are the shared connection's, too.
     const late = Promise.withResolvers<Finished>();
+    const onAbort = (): void => {
+      end();
+      late.reject(any.reason);
+    };
+    any.addEventListener('abort', onAbort, { once: true });
     const timer = clock.after(timeoutMs, () => {
       end();
       late.resolve({ code: -1, stdout: '', stderr: `no answer within ${timeoutMs / 1_000} s` });
@@ -60,7 +65,7 @@ export function sshExec({ target, socket, link, here, clock }: SshExecOptions): 
       return finished;
     } finally {
       timer.clear();
-      any.removeEventListener('abort', end);
+      any.removeEventListener('abort', onAbort);
     }
   };
 
