@@ -10,10 +10,9 @@ import { careOf, endRepair } from './control/store-tasks.ts';
 import { messageOf } from './errors.ts';
 import { doorOf } from './inviting.ts';
 import { Decider } from './local/decider.ts';
-import { createExec } from './local/exec.ts';
 import { Publisher } from './local/nodes/publisher.ts';
 import { Notices } from './local/notices.ts';
-import { type Interfaces, readInterfaces } from './local/observe/interfaces.ts';
+import type { Interfaces } from './local/observe/interfaces.ts';
 import { Observer } from './local/observer.ts';
 import type { Log } from './log.ts';
 import { openMoving } from './moving.ts';
@@ -25,6 +24,7 @@ import { withAcquaintances } from './p2p/joining/acquaintances.ts';
 import { foundHome } from './p2p/joining/founding.ts';
 import { createCrypto } from './p2p/keys.ts';
 import { type GivenParts, openPeople } from './people.ts';
+import { openPlace, type Place } from './place.ts';
 import { deviceId } from './policy/identity.ts';
 import { openSeen } from './seen.ts';
 import { type Service, startAll, stopAll, untilAborted } from './service.ts';
@@ -67,8 +67,6 @@ async function runOnce(
   const life = AbortSignal.any([signal, again.signal]);
   const paths = pathsOf(config);
   const crypto = createCrypto();
-  const exec = createExec();
-  const reach = { exec, clock, log };
 
   // What this router is, and what it remembers.
   const key = loadPeerKey(config.agent.stateDir);
@@ -77,6 +75,7 @@ async function runOnce(
   const moving = openMoving({ keeper, clock, beginAnew: (why) => again.abort(new Error(why)) });
   let notices: Notices | undefined;
   let seenStore: SeenStore | undefined;
+  let opened: Place | undefined;
   let cardsChanged = (): void => undefined;
   let membersChanged = (): void => undefined;
   const book = await openBook({
@@ -96,10 +95,13 @@ async function runOnce(
   });
   const { store, replica, registers, applied, run } = book;
   try {
+    const place = await openPlace({ config, owner: key.peer, clock, log }, life);
+    opened = place;
+    const reach = { exec: place.exec, clock, log };
     const { trust, timekeeper } = timing({
       clock,
       log,
-      exec,
+      exec: place.here,
       replica,
       store,
       mode: config.clock.trusted,
@@ -112,7 +114,7 @@ async function runOnce(
     // The kernel's side: what is seen, what should be blocked, and what blocks it.
     const router = segmentRouter(key.peer);
     const lookFor = { router, lan: config.lan.interfaces, wan: config.wan.interfaces };
-    let interfaces: Interfaces = await readInterfaces(exec, lookFor, life);
+    let interfaces: Interfaces = await place.interfaces(lookFor, life);
     const seen = await openSeen({
       ...reach,
       config,
@@ -136,21 +138,19 @@ async function runOnce(
       crypto,
       self: key.peer,
       interfaces: () => interfaces,
-      memberAddresses: () => others.memberAddresses(),
+      memberAddresses: () => [...others.memberAddresses(), ...place.driverAddresses()],
       networks: config.home.networks,
       maxAddresses: config.enforce.maxAddresses,
       inForce: (live) => timekeeper.inForce(live),
     });
-    const wan = interfaces.wan;
     const onApplied = (said: Applied) => network.sayApplied(said);
     const blocking = await openBlocking(
-      {
-        ...{ ...reach, config, paths, wan, decider, replica, applied, onApplied },
-        bridges: () => interfaces.bridges ?? new Set(),
-      },
+      { ...reach, config, paths, decider, replica, applied, onApplied, interfaces: () => interfaces },
       life,
     );
-    const { enforcer, kernel } = blocking;
+    const { enforcer, kernel, backend } = blocking;
+    const beginAnew = () => again.abort(new Error('the router was reached'));
+    place.onReached(backend.name === 'observer' ? beginAnew : () => enforcer.recheck());
     const { names: captures, pollSeconds, ...observe } = config.observe;
     const observer = new Observer({
       ...reach,
@@ -170,8 +170,8 @@ async function runOnce(
         },
       },
       onInterfaces: (found) => {
+        if (found.wan.join() !== interfaces.wan.join()) again.abort(new Error('the uplink changed'));
         interfaces = found;
-        if (found.wan.join() !== wan.join()) again.abort(new Error('the uplink changed'));
         notices?.changed();
       },
     });
@@ -186,7 +186,7 @@ async function runOnce(
       registers,
       store,
       key,
-      interfaces: () => interfaces,
+      interfaces: () => place.driver() ?? interfaces,
       onListens: () => notices?.changed(),
       onMoved: () => notices?.changed(),
       onBatch: (edge) => notices?.batch(edge),
@@ -224,9 +224,8 @@ async function runOnce(
       waitForHome: repaired || book.dropped || (replica.size === 0 && home.sponsors.length > 0),
       syncing: () => network.syncing(),
     });
-    const exclude = () => observer.exclude(decider.routerMacs());
-    cardsChanged = exclude;
-    exclude();
+    cardsChanged = () => observer.exclude(decider.routerMacs());
+    cardsChanged();
     let bindings = cache.bindingsVersion;
     cache.watch(() => {
       if (bindings === cache.bindingsVersion) notices?.seen();
@@ -249,6 +248,7 @@ async function runOnce(
       registers,
       ...seen,
       ...blocking,
+      elsewhere: place.exec.elsewhere,
       observer,
       network,
       ...others.parts,
@@ -312,6 +312,7 @@ async function runOnce(
     notices?.stop();
     await seenStore?.close();
     await store.close();
+    await opened?.close();
   }
   moving.finish(paths.store, paths.key);
   return false;

@@ -12,6 +12,7 @@ import { PlanFile } from './local/enforce/plan-file.ts';
 import { chooseBackend } from './local/enforce/probe.ts';
 import { seesInside } from './local/enforce/same-switch.ts';
 import type { Exec } from './local/exec.ts';
+import type { Interfaces } from './local/observe/interfaces.ts';
 import type { Log } from './log.ts';
 import type { Applied, AppliedLog } from './p2p/alive/applied.ts';
 import type { Replica } from './policy/replica.ts';
@@ -32,10 +33,8 @@ export interface Blocking {
 export interface BlockingOptions {
   readonly config: Config;
   readonly paths: { readonly slots: string; readonly plan: string; readonly halt: string };
-  /** Interfaces towards the internet. */
-  readonly wan: readonly string[];
-  /** The bridges of this router as of now. */
-  readonly bridges: () => ReadonlySet<string>;
+  /** Those of this router as of now; those towards the internet stay what they are at the start. */
+  readonly interfaces: () => Pick<Interfaces, 'wan' | 'bridges'>;
   readonly decider: Decider;
   readonly replica: Replica;
   readonly applied: AppliedLog;
@@ -51,7 +50,8 @@ const NOTHING: Applied = { digest: '', recent: [] };
 
 /** Chooses a backend by trying; without one that works this router only observes, and says so. */
 export async function openBlocking(options: BlockingOptions, signal: AbortSignal): Promise<Blocking> {
-  const { config, paths, wan, decider, replica, applied, onApplied, exec, clock, log } = options;
+  const { config, paths, interfaces, decider, replica, applied, onApplied, exec, clock, log } = options;
+  const { wan } = interfaces();
   const slots = new SlotsFile(paths.slots);
   const own = new OwnChildren(exec);
   const tools = { exec: own, clock, log, slots, wan };
@@ -87,6 +87,7 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
   });
   halts.open(() => enforcer.notify());
   signal.addEventListener('abort', () => halts.stop(), { once: true });
-  const sees = (name: string): boolean => seesInside(name, options.bridges(), backend.describe().sameSwitch);
+  const sees = (name: string): boolean =>
+    seesInside(name, interfaces().bridges ?? new Set(), backend.describe().sameSwitch);
   return { enforcer, kernel, halts, backend: backend.describe(), seesInside: sees };
 }

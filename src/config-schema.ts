@@ -12,6 +12,8 @@ const prefix = z.string().transform((text, context) => {
 });
 const interfaceName = z.string().regex(/^[^\s/]{1,15}$/, 'not the name of a network interface');
 const absolute = z.string().startsWith('/', 'use an absolute path');
+/** A path as ssh takes it: what means something in its options is left out. */
+const sshPath = z.string().regex(/^\/[\w./@+,:=-]*$/, 'use an absolute path of letters, digits and ._-@+,:=');
 /** The two files of a TLS certificate, PEM. */
 const certificate = z.strictObject({ cert: absolute, key: absolute });
 const hostPort = z
@@ -85,6 +87,22 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   clock: z.strictObject({ trusted: z.enum(['auto', 'always', 'never']).default('auto') }).prefault({}),
+  exec: z
+    .strictObject({
+      ssh: z
+        .strictObject({
+          host: z.string().regex(/^[A-Za-z0-9:][A-Za-z0-9:._-]{0,252}$/, 'use an address or a host name'),
+          user: z
+            .string()
+            .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/, 'not the name of a user')
+            .optional(),
+          port: z.number().int().min(1).max(65_535).optional(),
+          key: sshPath.optional(),
+          knownHosts: sshPath.optional(),
+        })
+        .optional(),
+    })
+    .prefault({}),
   observe: z
     .strictObject({
       leases: absolute.default('/var/lib/misc/dnsmasq.leases'),

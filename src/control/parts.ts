@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config-schema.ts';
 import type { Enforcer } from '../local/enforce/enforcer.ts';
 import type { Halts } from '../local/enforce/halts.ts';
+import type { Elsewhere } from '../local/exec.ts';
 import type { FlowTable } from '../local/flows/flow-table.ts';
 import type { PolicyDrops } from '../local/flows/policy-drops.ts';
 import type { History } from '../local/history/history.ts';
@@ -54,6 +55,8 @@ export interface Parts {
   readonly nodeFile?: Pick<NodeFile, 'health'> | undefined;
   /** Who made a device; undefined when nobody can tell. */
   readonly vendorOf?: (mac: Mac) => string | undefined;
+  /** The router that commands are run on, where it is another machine. */
+  readonly elsewhere?: Elsewhere | undefined;
   readonly observer: Observer;
   readonly enforcer: Enforcer;
   /** Whether a person has halted enforcement here. */

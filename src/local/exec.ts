@@ -40,11 +40,26 @@ export interface Child {
   kill(): void;
 }
 
+/** The router that commands are run on when it is not this machine. */
+export interface Elsewhere {
+  /** For people: `root@192.168.1.1`. */
+  readonly name: string;
+  /** Why no command can be run there now, and what to do about it; undefined while they can. */
+  readonly why: string | undefined;
+  readonly hint: string | undefined;
+  /** How often it was reached, 0 before the first time: when this grows, it may have been started anew meanwhile. */
+  readonly reached: number;
+  /** Resolves when commands can be run there. Rejects when the signal aborts. */
+  untilReached(signal: AbortSignal): Promise<void>;
+}
+
 /**
  * The only door to the commands of the system. The prefix runs the same commands elsewhere
- * (`ip netns exec attic` in tests).
+ * (`ip netns exec attic` in tests); exec-ssh.ts runs them on another machine.
  */
 export interface Exec {
+  /** Undefined: commands run on this machine. */
+  readonly elsewhere?: Elsewhere | undefined;
   /**
    * Runs a command to its end. A command that fails is an answer (`code`), not an exception;
    * a command that is not there throws UnavailableError. Output beyond 64 MiB ends it, and so does
@@ -215,6 +230,7 @@ export class Supervised implements Service {
 
   async #once(signal: AbortSignal): Promise<void> {
     const { exec, argv, clock, log, onData, gatherMs, onErrorLine, onStart } = this.#options;
+    await exec.elsewhere?.untilReached(signal);
     this.#starts += 1;
     onStart?.();
     const child = exec.open(argv, signal, { lazy: gatherMs !== undefined });

@@ -23,6 +23,8 @@ export interface World {
   run(host: Host | 'router', ...argv: string[]): Promise<string>;
   /** Takes all rules, sets and connections out of the router's kernel, whoever made them. */
   reset(): Promise<void>;
+  /** The name of a host's network namespace. */
+  namespace(host: Host | 'router'): string;
   close(): Promise<void>;
 }
 
@@ -136,6 +138,7 @@ export async function createWorld(): Promise<World> {
         ipset destroy
         conntrack -F 2> /dev/null`,
       ),
+    namespace: ns,
     close,
   };
 }

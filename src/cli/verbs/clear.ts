@@ -38,20 +38,19 @@ export const clear: CommandModule<object, Args> = {
   },
 };
 
-async function withoutAgent({ config, dryRun }: Args): Promise<HaltView> {
-  const [{ clearWithoutAgent }, { createExec }, { loadConfig }] = await Promise.all([
+async function withoutAgent({ config: file, dryRun }: Args): Promise<HaltView> {
+  const [{ clearWithoutAgent }, { withExec }, { loadConfig }] = await Promise.all([
     import('../../local/enforce/without-agent.ts'),
-    import('../../local/exec.ts'),
+    import('../../local/exec-open.ts'),
     import('../../config-file.ts'),
   ]);
   const by = personFromEnvironment();
-  const paths = pathsOf(loadConfig(config));
+  const config = loadConfig(file);
+  const clock = systemClock;
+  const signal = AbortSignal.timeout(DEADLINE_MS);
   if (!dryRun)
-    await clearWithoutAgent(
-      paths,
-      by,
-      { exec: createExec(), clock: systemClock },
-      AbortSignal.timeout(DEADLINE_MS),
+    await withExec({ config, clock }, signal, (exec) =>
+      clearWithoutAgent(pathsOf(config), by, { exec, clock }, signal),
     );
   const halted = { kind: 'cleared', by, at: systemClock.now(), secondsLeft: undefined } as const;
   return {

@@ -40,14 +40,15 @@ export const enforce: CommandModule<object, Args> = {
   },
 };
 
-async function withoutAgent({ config, dryRun }: Args): Promise<HaltView> {
-  const [{ momentOf, readHalt }, { restorePlan }, { createExec }, { loadConfig }] = await Promise.all([
+async function withoutAgent({ config: file, dryRun }: Args): Promise<HaltView> {
+  const [{ momentOf, readHalt }, { restorePlan }, { withExec }, { loadConfig }] = await Promise.all([
     import('../../local/enforce/halts.ts'),
     import('../../local/enforce/plan-file.ts'),
-    import('../../local/exec.ts'),
+    import('../../local/exec-open.ts'),
     import('../../config-file.ts'),
   ]);
-  const { halt, plan } = pathsOf(loadConfig(config));
+  const config = loadConfig(file);
+  const { halt, plan } = pathsOf(config);
   const changed = readHalt(halt, momentOf(systemClock), silentLog) !== undefined;
   if (!dryRun) {
     try {
@@ -55,7 +56,8 @@ async function withoutAgent({ config, dryRun }: Args): Promise<HaltView> {
     } catch (cause) {
       throw new TemporaryError(`${halt} cannot be removed: ${messageOf(cause)}`, { cause });
     }
-    await restorePlan(plan, createExec(), AbortSignal.timeout(DEADLINE_MS));
+    const signal = AbortSignal.timeout(DEADLINE_MS);
+    await withExec({ config, clock: systemClock }, signal, (exec) => restorePlan(plan, exec, signal));
   }
   return {
     dryRun,

@@ -17,12 +17,13 @@ export const restore: CommandModule<object, Common & { dryRun: boolean }> = {
       .option('dry-run', { type: 'boolean', default: false, describe: 'only say what it would do' })
       .example('$0 restore --dry-run', 'is the plan whole?') as never,
   handler: async (args) => {
-    const [{ readPlan, restorePlan }, { momentOf, readHalt }, { createExec }] = await Promise.all([
+    const [{ readPlan, restorePlan }, { momentOf, readHalt }, { withExec }] = await Promise.all([
       import('../../local/enforce/plan-file.ts'),
       import('../../local/enforce/halts.ts'),
-      import('../../local/exec.ts'),
+      import('../../local/exec-open.ts'),
     ]);
-    const paths = pathsOf(loadConfig(args.config));
+    const config = loadConfig(args.config);
+    const paths = pathsOf(config);
     const halt = readHalt(paths.halt, momentOf(systemClock), silentLog);
     if (halt !== undefined) {
       const { kind, by } = halt;
@@ -34,7 +35,9 @@ export const restore: CommandModule<object, Common & { dryRun: boolean }> = {
     const { dryRun } = args;
     const plan = dryRun
       ? await readPlan(paths.plan, signal)
-      : await restorePlan(paths.plan, createExec(), signal);
+      : await withExec({ config, clock: systemClock }, signal, (exec) =>
+          restorePlan(paths.plan, exec, signal),
+        );
     const { backend } = plan;
     const variant = plan.backend === 'ipset' ? plan.variant : undefined;
     if (args.json) printJson({ dryRun, restored: !dryRun, backend, variant });

@@ -75,6 +75,12 @@ export function statusView(parts: Parts): StatusView {
   };
 }
 
+/** A router over ssh that cannot be reached, and what to do about it. */
+function awayWords({ elsewhere }: Parts): string | undefined {
+  if (elsewhere?.why === undefined) return undefined;
+  return `${elsewhere.why}; ${elsewhere.hint ?? 'what it blocks it goes on blocking until it is started anew'}`;
+}
+
 function syncing({ network, directory }: Parts): StatusView['syncing'] {
   const progress = network.progress();
   if (progress === undefined) return undefined;
@@ -99,6 +105,8 @@ function driftWords({ lastDrift, driftRepairs }: EnforcerHealth): string | undef
 
 function problems(parts: Parts, enforcement: EnforcerHealth, observation: ObserverHealth): string[] {
   const found: string[] = [];
+  const away = awayWords(parts);
+  if (away !== undefined) found.push(away);
   const gone = goneWords(parts);
   if (gone !== undefined) found.push(gone);
   if (parts.holding()) {

@@ -133,6 +133,14 @@ export class Enforcer implements Service {
     await this.#running;
   }
 
+  /** Compares with the kernel now and not at the next check: it may have been started anew. Never rejects. */
+  async recheck(): Promise<void> {
+    const signal = this.#signal;
+    if (signal === undefined || signal.aborted) return;
+    this.notify();
+    await this.#lookNow(signal);
+  }
+
   /**
    * What was dropped for each entry of the block set in force; costs nothing while that blocks nothing. Undefined when it
    * cannot be told now: nothing is acknowledged yet, or a run is under way. A run never waits for a reading, it ends it.
@@ -235,7 +243,7 @@ export class Enforcer implements Service {
     return true;
   }
 
-  /** A check that no run has made void: what the kernel tells is told once. */
+  /** A check that no run has made void: what the kernel tells is told once. Never rejects. */
   async #lookNow(signal: AbortSignal): Promise<void> {
     try {
       for (let n = 0; n < CHECKS_IN_A_ROW && !signal.aborted; n++) {

@@ -1,4 +1,4 @@
-import type { Child, Exec, Finished, OpenOptions, RunOptions } from '../exec.ts';
+import type { Child, Elsewhere, Exec, Finished, OpenOptions, RunOptions } from '../exec.ts';
 
 /** The kernel's news of a change may come after the command that made it has ended: so many of those are remembered. */
 const REMEMBERED = 64;
@@ -11,6 +11,10 @@ export class OwnChildren implements Exec {
 
   constructor(exec: Exec) {
     this.#exec = exec;
+  }
+
+  get elsewhere(): Elsewhere | undefined {
+    return this.#exec.elsewhere;
   }
 
   /** True for a command that runs, or that was one of the last. */

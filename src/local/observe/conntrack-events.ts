@@ -76,11 +76,11 @@ export class ConntrackEvents implements Service {
 
   /**
    * Adds what the kernel had to drop to the counter, now and then: the column `Drops` of the child's netlink sockets.
-   * Where the child runs elsewhere (exec's prefix is `ssh`), its process id means nothing and only `overruns` tells.
+   * Where the child runs elsewhere its process id means nothing, and only `overruns` tells.
    */
   async lookForLosses(signal: AbortSignal): Promise<void> {
     const { pid } = this.#supervised;
-    if (pid === undefined || this.#untilLook-- > 0) return;
+    if (pid === undefined || this.#options.exec.elsewhere !== undefined || this.#untilLook-- > 0) return;
     this.#untilLook = LOOK_EVERY;
     const run = async (...argv: string[]) =>
       (await tryRun(this.#options.exec, argv, { timeoutMs: 5_000, signal })).stdout;

@@ -62,6 +62,8 @@ export class ConntrackSource implements Service {
   /** Undefined: events are taken as they come. */
   #early: ConntrackEntry[] | undefined = [];
   #tracked = false;
+  /** How often a router over there had been reached when its kernel was last prepared. */
+  #reached: number | undefined;
   #changed: SysctlChange[] = [];
   #refused: string[] = [];
   #lastError: string | undefined;
@@ -144,7 +146,10 @@ export class ConntrackSource implements Service {
 
   async #poll(signal: AbortSignal): Promise<void> {
     const { exec, clock, sink } = this.#options;
-    if (this.#counters.readings % LOOK_EVERY === 0) await this.#prepare(signal);
+    await exec.elsewhere?.untilReached(signal);
+    const reached = exec.elsewhere?.reached;
+    const look = this.#counters.readings % LOOK_EVERY === 0 || reached !== this.#reached;
+    if (look) await this.#prepare(reached !== this.#reached, signal);
     await this.#listen(signal);
     sink.begin();
     this.#last.begin();
@@ -157,7 +162,8 @@ export class ConntrackSource implements Service {
       sink.end(this.#showsBoth ? BOTH : families);
       if (this.#showsBoth) break;
     }
-    if (this.#counters.readings % LOOK_EVERY === 0) await this.#track(signal);
+    if (look) await this.#track(signal);
+    this.#reached = reached;
     this.#counters.readings += 1;
     this.#counters.entries = entries;
     this.#tracked ||= this.#counters.entries > 0;
@@ -169,10 +175,13 @@ export class ConntrackSource implements Service {
     await this.#events.lookForLosses(signal);
   }
 
-  /** Counting is off by default. What could not be set is tried again now and then: the module may come later. */
-  async #prepare(signal: AbortSignal): Promise<void> {
+  /**
+   * Counting is off by default. What could not be set is tried again now and then: the module may come later. `anew`: on a
+   * router that may have been started anew.
+   */
+  async #prepare(anew: boolean, signal: AbortSignal): Promise<void> {
     const { exec, log } = this.#options;
-    if (this.#settled && this.#refused.length === 0) return;
+    if (this.#settled && this.#refused.length === 0 && !anew) return;
     const before = { changed: this.#changed.length, refused: this.#refused.length };
     this.#refused = await setSysctls(exec, this.#changed, signal);
     if (this.#changed.length > before.changed) {

@@ -122,6 +122,7 @@ export class NeighbourSource implements Service {
 
   async #read(signal: AbortSignal): Promise<void> {
     const { exec, clock, onSeen, everyMs = 10_000 } = this.#options;
+    await exec.elsewhere?.untilReached(signal);
     // A tick comes a little early or late.
     if (!this.#polled && clock.monotonic() - this.#readAt < everyMs - OFTEN_MS / 2) return;
     const begun = clock.monotonic();

@@ -1,0 +1,63 @@
+import type { Elsewhere, Exec } from '../../local/exec.ts';
+import { tryRun } from '../../local/observe/try-run.ts';
+import { agent, clock, nodeVersion, password, ports, stateFolder } from './checks.ts';
+import { everywhere, type Finding, fail, ok, warn } from './finding.ts';
+import type { Machine } from './machine.ts';
+import { clocks, discovery, peers } from './overlay.ts';
+
+const TRY_MS = 10_000;
+
+/** What a router over ssh is asked for: the tools, what goes wrong without them, and packages of OpenWrt. */
+const ASKED = [
+  { tools: ['ip'], level: 'fail', without: 'no interface is found', packages: 'ip-full' },
+  { tools: ['ipset', 'nft'], level: 'fail', without: 'nothing is blocked', packages: 'nftables' },
+  { tools: ['conntrack'], level: 'warn', without: 'flows are read from /proc', packages: 'conntrack' },
+  { tools: ['tcpdump'], level: 'warn', without: 'no names are seen', packages: 'tcpdump-mini' },
+  { tools: ['sysctl'], level: 'warn', without: 'flows may lack counters', packages: 'procps-ng-sysctl' },
+] as const;
+const FORWARDING = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding'];
+
+/** Where the router is another machine, these are about the one that the agent runs on. */
+const ABOUT_HERE = [
+  nodeVersion,
+  clock,
+  stateFolder,
+  ports,
+  password,
+  agent,
+  peers,
+  clocks,
+  discovery,
+] satisfies readonly ((machine: Machine) => Finding | readonly Finding[])[];
+
+/** What the checks say of the machine that drives a router over ssh. */
+export function examineDriver(machine: Machine): Finding[] {
+  return ABOUT_HERE.flatMap((check) => check(machine));
+}
+
+/** Looks at a router over ssh, with its stock tools. Changes nothing. Rejects when the connection is lost meanwhile. */
+export async function examineRouter(exec: Exec, router: Elsewhere, signal: AbortSignal): Promise<Finding[]> {
+  const { name, why, hint } = router;
+  if (why !== undefined) return [fail('router', why, hint === undefined ? undefined : everywhere(hint))];
+  const isThere = async (tool: string) => {
+    const options = { timeoutMs: TRY_MS, signal };
+    return (await tryRun(exec, ['sh', '-c', `command -v ${tool}`], options)).code === 0;
+  };
+  const found = [ok('router', `${name} is reached over ssh`)];
+  for (const { tools, level, without, packages } of ASKED) {
+    const there = await Promise.all(tools.map(isThere));
+    const title = tools.join(' or ');
+    if (there.some(Boolean))
+      found.push(ok(title, `${tools.filter((_, n) => there[n]).join(' and ')}, there`));
+    else {
+      const mend = everywhere(`ssh ${name} opkg install ${packages}`);
+      found.push({ name: title, level, message: `not there: ${without}`, mend });
+    }
+  }
+  for (const setting of FORWARDING) {
+    const { stdout } = await tryRun(exec, ['cat', `/proc/sys/${setting}`], { timeoutMs: TRY_MS, signal });
+    const title = `forwarding ${setting.includes('ipv4') ? 'IPv4' : 'IPv6'}`;
+    found.push(stdout.trim() === '1' ? ok(title, 'on') : warn(title, 'off: it is no router for it'));
+  }
+  return found;
+}
