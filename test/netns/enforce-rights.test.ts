@@ -63,7 +63,7 @@ async function start(backend: string, capabilities?: string): Promise<StatusView
   return await vi.waitFor(
     async () => {
       const status = await opened.call<StatusView>('status');
-      expect(status.enforcement.enforcing || status.enforcement.backend === 'dry-run', log).toBe(true);
+      expect(status.enforcement.enforcing || status.enforcement.backend === 'observer', log).toBe(true);
       expect(
         status.observation.sources.some(({ name }) => name === 'capture lan0'),
         log,
