@@ -72,7 +72,8 @@ async function runOnce(
   const key = loadPeerKey(config.agent.stateDir);
   const keeper = HomeKeeper.open(paths.home, paths.store, () => foundHome(key));
   const home = keeper.read();
-  const moving = openMoving({ keeper, clock, beginAnew: (why) => again.abort(new Error(why)) });
+  const beginAnew = (why: string): void => again.abort(new Error(why));
+  const moving = openMoving({ keeper, clock, beginAnew });
   let notices: Notices | undefined;
   let seenStore: SeenStore | undefined;
   let opened: Place | undefined;
@@ -115,6 +116,7 @@ async function runOnce(
     const router = segmentRouter(key.peer);
     const lookFor = { router, lan: config.lan.interfaces, wan: config.wan.interfaces };
     let interfaces: Interfaces = await place.interfaces(lookFor, life);
+    const nearby = () => interfaces;
     const seen = await openSeen({
       ...reach,
       config,
@@ -137,7 +139,7 @@ async function runOnce(
       cache,
       crypto,
       self: key.peer,
-      interfaces: () => interfaces,
+      interfaces: nearby,
       memberAddresses: () => [...others.memberAddresses(), ...place.driverAddresses()],
       networks: config.home.networks,
       maxAddresses: config.enforce.maxAddresses,
@@ -145,12 +147,11 @@ async function runOnce(
     });
     const onApplied = (said: Applied) => network.sayApplied(said);
     const blocking = await openBlocking(
-      { ...reach, config, paths, decider, replica, applied, onApplied, interfaces: () => interfaces },
+      { ...reach, config, paths, decider, replica, applied, onApplied, interfaces: nearby, beginAnew },
       life,
     );
-    const { enforcer, kernel, backend } = blocking;
-    const beginAnew = () => again.abort(new Error('the router was reached'));
-    place.onReached(backend.name === 'observer' ? beginAnew : () => enforcer.recheck());
+    const { enforcer, kernel, reached } = blocking;
+    place.onReached(reached);
     const { names: captures, pollSeconds, ...observe } = config.observe;
     const observer = new Observer({
       ...reach,
@@ -170,7 +171,7 @@ async function runOnce(
         },
       },
       onInterfaces: (found) => {
-        if (found.wan.join() !== interfaces.wan.join()) again.abort(new Error('the uplink changed'));
+        if (found.wan.join() !== interfaces.wan.join()) beginAnew('the uplink changed');
         interfaces = found;
         notices?.changed();
       },
@@ -298,10 +299,8 @@ async function runOnce(
     notices.changed();
     await kernel.reached(applied.version, SETTLE_MS);
     ready = clock.monotonic();
-    log.info(
-      { readyMs: Math.round(ready - born), backend: enforcer.health().backend, ops: replica.size },
-      'the agent is ready',
-    );
+    const { backend } = enforcer.health();
+    log.info({ readyMs: Math.round(ready - born), backend, ops: replica.size }, 'the agent is ready');
     await untilAborted(life);
     await stopAll(services, log);
     if (repairing) return await endRepair(store, book.database);

@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Config } from './config-schema.ts';
 import { KernelGate } from './control/kernel-gate.ts';
+import { messageOf } from './errors.ts';
 import type { Decider } from './local/decider.ts';
 import type { Backend } from './local/enforce/backend.ts';
 import { DriftWatch } from './local/enforce/drift-watch.ts';
@@ -9,7 +10,7 @@ import { Enforcer } from './local/enforce/enforcer.ts';
 import { Halts } from './local/enforce/halts.ts';
 import { OwnChildren } from './local/enforce/own-children.ts';
 import { PlanFile } from './local/enforce/plan-file.ts';
-import { chooseBackend } from './local/enforce/probe.ts';
+import { chooseBackend, untilOneWorks } from './local/enforce/probe.ts';
 import { seesInside } from './local/enforce/same-switch.ts';
 import type { Exec } from './local/exec.ts';
 import type { Interfaces } from './local/observe/interfaces.ts';
@@ -28,6 +29,8 @@ export interface Blocking {
   readonly backend: { readonly name: string; readonly detail: string };
   /** Whether the rules see what devices on one interface of this router send to each other. */
   readonly seesInside: (name: string) => boolean;
+  /** The router over there can be reached again: what it holds, or whether it can enforce at all, is looked at now. */
+  readonly reached: () => void;
 }
 
 export interface BlockingOptions {
@@ -38,6 +41,8 @@ export interface BlockingOptions {
   readonly decider: Decider;
   readonly replica: Replica;
   readonly applied: AppliedLog;
+  /** Ends this life of the agent, for the next to begin with another backend. */
+  readonly beginAnew: (why: string) => void;
   /** The kernel has what these ops want: the others may know. Not called while nothing is enforced. */
   readonly onApplied: (said: Applied) => void;
   readonly exec: Exec;
@@ -48,7 +53,7 @@ export interface BlockingOptions {
 /** What a router says that has nothing in its kernel. */
 const NOTHING: Applied = { digest: '', recent: [] };
 
-/** Chooses a backend by trying; without one that works this router only observes, and says so. */
+/** Chooses a backend by trying; without one that works this router only observes, says so, and goes on trying. */
 export async function openBlocking(options: BlockingOptions, signal: AbortSignal): Promise<Blocking> {
   const { config, paths, interfaces, decider, replica, applied, onApplied, exec, clock, log } = options;
   const { wan } = interfaces();
@@ -60,6 +65,12 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
     choice.role === 'enforcer'
       ? choice.backend
       : new DryRunBackend({ clock, log, wan, observing: choice.reason });
+  if (choice.role === 'observer') {
+    untilOneWorks(config.enforce.backend, tools, signal).then(
+      (name) => options.beginAnew(`${name} works now`),
+      (error: unknown) => log.debug({ error: messageOf(error) }, 'no backend is tried any more'),
+    );
+  }
   const told = backend.told?.();
   const watch = told && new DriftWatch({ exec, clock, log, told, isOurs: (pid) => own.has(pid) });
   const halts = new Halts({ path: paths.halt, clock, log });
@@ -89,5 +100,9 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
   signal.addEventListener('abort', () => halts.stop(), { once: true });
   const sees = (name: string): boolean =>
     seesInside(name, interfaces().bridges ?? new Set(), backend.describe().sameSwitch);
-  return { enforcer, kernel, halts, backend: backend.describe(), seesInside: sees };
+  const reached = (): void => {
+    if (choice.role === 'observer') options.beginAnew('the router was reached');
+    else void enforcer.recheck();
+  };
+  return { enforcer, kernel, halts, backend: backend.describe(), seesInside: sees, reached };
 }

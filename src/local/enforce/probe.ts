@@ -28,6 +28,7 @@ export type Choice =
   | { readonly role: 'observer'; readonly reason: string };
 
 const TIMEOUT_MS = 10_000;
+const TRY_AGAIN_MS = 60_000;
 const PROBE_SETS = { 4: 'hedge-probe-4', 6: 'hedge-probe-6' } as const;
 const MAKE = `create ${PROBE_SETS[4]} hash:ip family inet maxelem 1048576 counters
 create ${PROBE_SETS[6]} hash:ip family inet6 maxelem 1048576 counters
@@ -64,6 +65,24 @@ export async function chooseBackend(
     }
   }
   return { role: 'observer', reason: reasons.join('; ') };
+}
+
+/**
+ * Where nothing worked: tries again once a minute, for tools get installed and modules are loaded late. Answers what works, of
+ * which nothing is left running. Rejects when the signal aborts, and as {@link chooseBackend} does.
+ */
+export async function untilOneWorks(
+  config: Parameters<typeof chooseBackend>[0],
+  options: ChooseOptions,
+  signal: AbortSignal,
+): Promise<string> {
+  for (;;) {
+    await options.clock.sleep(TRY_AGAIN_MS, signal);
+    const choice = await chooseBackend(config, options, signal);
+    if (choice.role === 'observer') continue;
+    await choice.backend.stop();
+    return choice.backend.name;
+  }
 }
 
 async function openIpset(options: ChooseOptions, signal: AbortSignal): Promise<Backend> {

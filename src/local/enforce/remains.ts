@@ -12,7 +12,7 @@ import { removal } from './resync.ts';
 
 /**
  * Takes out of the kernel what the backend of this name has left there, maybe in another life of the agent. True if there
- * was something; a tool that is missing has left nothing. Throws TemporaryError.
+ * was something; a tool that is missing, or that the kernel does not know, has left nothing. Throws TemporaryError.
  */
 export async function removeRemains(
   of: 'ipset' | 'nftables',
@@ -45,8 +45,12 @@ async function removeIpset(exec: Exec, signal: AbortSignal): Promise<boolean> {
   return true;
 }
 
+/** What ipset(8), iptables(8) and nft(8) say where the kernel has no part for them. */
+const NO_KERNEL = /cannot open session|protocol not supported|table does not exist/i;
+
+/** Without the tool, or its part of the kernel, nothing can be left of it. */
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && error.name === 'UnavailableError';
+  return error instanceof Error && (error.name === 'UnavailableError' || NO_KERNEL.test(error.message));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { DryRunBackend } from '../../../../src/local/enforce/dry-run-backend.ts';
-import { chooseBackend } from '../../../../src/local/enforce/probe.ts';
+import { chooseBackend, untilOneWorks } from '../../../../src/local/enforce/probe.ts';
 import { createSlotMemory } from '../../../../src/local/enforce/slots.ts';
 import { silentLog } from '../../../../src/log.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
@@ -130,4 +130,18 @@ test('dry-run runs nothing and tells what it would do', async () => {
   expect(backend.steps.map(({ kind }) => kind)).toEqual(['sets', 'chains', 'sets']);
   expect(await backend.set(blocks, signal)).toMatchObject({ did: 'unchanged', elements: 0 });
   expect(exec.ran).toEqual([]);
+});
+
+test('an observer tries again until something works, and leaves nothing of the trial', async () => {
+  let installed = false;
+  const exec = new ScriptedExec((argv) => (installed && !argv.startsWith('nft') ? {} : undefined));
+  const clock = new FakeClock();
+  const found = untilOneWorks('auto', { ...options(exec), clock }, signal);
+  await clock.advance(59_000);
+  expect(exec.ran).toEqual([]);
+  await clock.advance(1_000);
+  expect(exec.ran.length).toBeGreaterThan(0);
+  installed = true;
+  await clock.advance(60_000);
+  expect(await found).toBe('ipset');
 });

@@ -34,6 +34,17 @@ test('a tool that is missing has left nothing', async () => {
   expect(await removeRemains('nftables', exec, signal)).toBe(false);
 });
 
+test('a tool that the kernel has no part for has left nothing; one without rights may have', async () => {
+  const failing = (stderr: string) => new ScriptedExec(() => ({ code: 1, stderr }));
+  expect(await removeRemains('ipset', failing('ipset v7.17: Cannot open session to kernel.'), signal)).toBe(
+    false,
+  );
+  const nft = 'netlink: Error: cache initialization failed: Protocol not supported';
+  expect(await removeRemains('nftables', failing(nft), signal)).toBe(false);
+  const rights = 'ipset v7.17: Kernel error received: Operation not permitted';
+  await expect(removeRemains('ipset', failing(rights), signal)).rejects.toThrow('CAP_NET_ADMIN');
+});
+
 test('the new is in force before the old goes; once, and nothing is acknowledged before it has gone', async () => {
   const backend = new FakeBackend();
   let broken = true;
