@@ -83,7 +83,17 @@ describe('the command line', { timeout: 60_000 }, () => {
     const { ok, findings } = JSON.parse(out);
     expect(code).toBe(ok ? 0 : 69);
     const names = findings.map(({ name }: { name: string }) => name);
-    for (const name of ['node', 'ipset', 'rights', 'kernel', 'clock', 'state', 'password', 'agent', 'boot'])
+    for (const name of [
+      'node',
+      'ipset',
+      'CAP_NET_ADMIN',
+      'backend',
+      'clock',
+      'state',
+      'password',
+      'agent',
+      'boot',
+    ])
       expect(names).toContain(name);
   });
 

@@ -86,8 +86,8 @@ describe('rubbish over WebSocket', { timeout: PATIENCE_MS }, () => {
       await withstands(honest, batch, { count: RUBBISH / 2 });
       await vi.waitFor(() => expect(broker.counts.clients).toBe(1), 3_000);
       expect(broker.counts.tooMany).toBe(0);
-      expect(broker.counts.cutMalformed).toBeGreaterThan(5);
-      expect(broker.counts.deniedPublishes).toBeGreaterThan(5);
+      expect(broker.counts.cutMalformed).toBeGreaterThan(0);
+      expect(broker.counts.deniedPublishes).toBeGreaterThan(0);
       // A stranger finds room still.
       expect((await world.client({}, `ws://127.0.0.1:${port}/mqtt`)).connected).toBe(true);
     } finally {
