@@ -36,11 +36,11 @@ export function falsehoods(replica: Replica, registers: Registers, key: SigningK
   const card = { name: 'evil', prefixes: ['0.0.0.0/0'], listens: [], macs: [] };
   const registerOf = (by: SigningKey) =>
     encodeRegister(home, by.peer, { gen: 99, rev: 1 }, undefined, card, by.sign);
-  // Signed by a member in another's name.
+  // Signed by a member in another's name, and newer than what is held: what would change nothing is not looked at further.
   const forged = encodeRegister(
     home,
     replica.genesis.founder,
-    { gen: 99, rev: 1 },
+    { gen: 2 ** 40, rev: 1 },
     undefined,
     card,
     key.sign,
