@@ -17,6 +17,7 @@ export class StreamChannel implements Channel {
   readonly #messages: Uint8Array[] = [];
   #changed = Promise.withResolvers<void>();
   #ended = false;
+  #resuming = false;
   #failure: Error | undefined;
 
   constructor(stream: Stream, maxFrame?: number) {
@@ -25,7 +26,7 @@ export class StreamChannel implements Channel {
     stream.addEventListener('message', (event) => {
       this.#messages.push(...this.#reader.push(event.data));
       if (this.#reader.broken) this.abort(new Error('sends a frame that is too large'));
-      else if (this.#messages.length > MAX_WAITING && stream.readStatus === 'readable') stream.pause();
+      else if (!this.#resuming) this.#pauseIfFull();
       this.#wake();
     });
     stream.addEventListener('remoteCloseWrite', () => this.#end(undefined));
@@ -47,7 +48,7 @@ export class StreamChannel implements Channel {
     for (;;) {
       const message = this.#messages.shift();
       if (message !== undefined) {
-        if (this.#messages.length === 0 && this.#stream.readStatus === 'paused') this.#stream.resume();
+        if (this.#messages.length === 0 && this.#stream.readStatus === 'paused') this.#resume();
         return message;
       }
       if (this.#failure !== undefined) throw this.#failure;
@@ -65,6 +66,21 @@ export class StreamChannel implements Channel {
     this.#failure ??= reason;
     this.#stream.abort(reason);
     this.#wake();
+  }
+
+  /**
+   * libp2p hands over what has gathered before it opens the window again, so that a pause in between would hold back nothing more:
+   * up to 4 MB came, and then the stream was aborted.
+   */
+  #resume(): void {
+    this.#resuming = true;
+    this.#stream.resume();
+    this.#resuming = false;
+    this.#pauseIfFull();
+  }
+
+  #pauseIfFull(): void {
+    if (this.#messages.length > MAX_WAITING && this.#stream.readStatus === 'readable') this.#stream.pause();
   }
 
   #end(error: Error | undefined): void {

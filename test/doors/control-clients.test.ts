@@ -100,7 +100,7 @@ describe('the control socket and its clients', () => {
       socket.pause();
       socket.write('{"jsonrpc":"2.0","id":1,"method":"flows"}\n'.repeat(5));
     }
-    expect(await patience()).toBeLessThan(1_000);
+    expect(await patience()).toBeLessThan(5_000);
     await clock.advance(24 * 3_600_000);
     expect(listeners.listeners()[0]?.active).toBeGreaterThanOrEqual(120);
     const rows = listeners.page(undefined, 1_000).rows;
@@ -117,7 +117,7 @@ describe('the control socket and its clients', () => {
     await until(() => server.counters.unread === 1);
     socket.resume();
     await gone;
-    expect(await patience()).toBeLessThan(1_000);
+    expect(await patience()).toBeLessThan(5_000);
   });
 
   it('survives 10,000 requests at once and rubbish without end', async () => {
@@ -131,7 +131,7 @@ describe('the control socket and its clients', () => {
     const answer = closed(endless);
     endless.write(big);
     expect(await answer).toContain('longer than');
-    expect(await patience()).toBeLessThan(2_000);
+    expect(await patience()).toBeLessThan(5_000);
     expect(server.counters.refusedRequests).toBeGreaterThan(0);
   });
 
@@ -154,7 +154,7 @@ describe('the control socket and its clients', () => {
     await clock.advance(1_000);
     expect(await answer).toContain('not ended within 60 s');
     expect(idle.destroyed).toBe(false);
-    expect(await patience()).toBeLessThan(1_000);
+    expect(await patience()).toBeLessThan(5_000);
   });
 
   it('has room for 256', async () => {
@@ -163,7 +163,7 @@ describe('the control socket and its clients', () => {
     expect(listeners.listeners()).toMatchObject([{ active: 256, total: 256, refused: 1 }]);
     all[0]?.destroy();
     await until(() => listeners.listeners()[0]?.active === 255);
-    expect(await patience()).toBeLessThan(1_000);
+    expect(await patience()).toBeLessThan(5_000);
   });
 
   it('tells subscribers how a view looks whenever that changes', async () => {

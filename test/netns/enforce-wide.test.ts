@@ -105,12 +105,10 @@ describe('a stream of 5,000 packets a second while one kind of block takes the p
     }
   };
 
-  test.each([
-    ['IPv4', tv.v4, ads.v4],
-    ['IPv6', tv.v6, ads.v6],
-    ['an unknown address, by MAC', tv.newV4, ads.v4],
-  ])('%s: of what all of them block nothing passes', async (_, source, target) => {
+  test('IPv4, IPv6 and by MAC: of what all of them block nothing passes', async () => {
     await open().set(START, signal);
+    const source = [tv.v4, tv.v6, tv.newV4].join(',');
+    const target = [ads.v4, ads.v6, ads.v4].join(',');
     const { sent, passed } = await during({ from: 'tv', source, target }, through);
     expect(sent).toBeGreaterThan(3_000);
     expect(passed).toBe(0);
@@ -123,16 +121,16 @@ describe('a stream of 5,000 packets a second while one kind of block takes the p
     expect(passed).toBe(0);
   });
 
-  test.each([
-    ['IPv4', tv.v4, video.v4],
-    ['IPv6', tv.v6, video.v6],
-  ])('%s: what none of them blocks is not hindered', async (_, source, target) => {
+  test('IPv4 and IPv6: what none of them blocks is not hindered', async () => {
     await open().set(START, signal);
-    const counted = await countThrough(source, target);
+    const counted = [await countThrough(tv.v4, video.v4), await countThrough(tv.v6, video.v6)];
+    const source = [tv.v4, tv.v6].join(',');
+    const target = [video.v4, video.v6].join(',');
     await during({ from: 'tv', source, target }, through);
-    const packets = await counted();
-    expect(packets.in).toBeGreaterThan(3_000);
-    expect(packets.out).toBe(packets.in);
+    for (const packets of await Promise.all(counted.map((count) => count()))) {
+      expect(packets.in).toBeGreaterThan(1_500);
+      expect(packets.out).toBe(packets.in);
+    }
   });
 
   test('a block that stays while wide ones come and go beside it leaks nothing', async () => {

@@ -126,8 +126,14 @@ test('the tracking rule and the settings: made, told, and put back; a left one i
   const one = agent();
   await one.observer.start(stopper.signal);
   await until('both families', () => one.observer.health().trackedByRule.length === 2);
-  const ours = await run('router', 'nft list ruleset');
-  expect(ours.match(/table ip6? hedgerow_track/g)).toHaveLength(2);
+  // They are told of before they are made, so that an end in the middle takes them along.
+  let ours = '';
+  await expect
+    .poll(async () => {
+      ours = await run('router', 'nft list ruleset');
+      return ours.match(/table ip6? hedgerow_track/g)?.length;
+    })
+    .toBe(2);
   expect(ours).not.toMatch(/hook/);
   await meet(one);
   await run('tv', `echo hello > /dev/udp/${ADDRESS.net[1]}/9999`);

@@ -279,7 +279,10 @@ test('killed tcpdump, tail and dnsmasq, and a log that is rotated: it goes on', 
     `for pid in $(ip netns pids ${PREFIX}-router); do if [ "$(cat /proc/$pid/comm)" = dnsmasq ]; then kill -USR2 $pid; fi; done`,
   );
   await listening(one);
-  expect(one.log.health()).toMatchObject({ running: true, lastError: undefined, counters: { rotations: 1 } });
+  const log = one.log.health();
+  expect(log).toMatchObject({ running: true, lastError: undefined });
+  // The new dnsmasq may have made its log anew as well.
+  expect(log.counters.rotations).toBeGreaterThan(0);
   expect(one.addresses('www.names.test')).toEqual(['198.51.100.7']);
   expect(one.capture.health()).toMatchObject({ running: true, restarts: 1 });
 });

@@ -173,7 +173,8 @@ describe('a member that sends keep-alives without end', () => {
     const words = await Keepalives.open(shouter);
     const stop = new AbortController();
     const shouting = shout(words, stop.signal);
-    await eventually('it is told of', () => seen(a, shouter).flooding !== undefined, 30_000);
+    const over = () => seen(a, shouter).flooding !== undefined && words.said > SPEECH_BURST + MAX_ON_THE_WAY;
+    await eventually('its burst is over and told of', over, 30_000);
     const [before, began] = [words.said, performance.now()];
     await systemClock.sleep(2_000);
     const { id, envelope } = writeBlock(a, 'honest');

@@ -25,12 +25,20 @@ class FakeStream extends EventTarget {
     this.dispatchEvent(new Event('drain'));
   }
 
+  /** Whether the other side may send on, as yamux has it. */
+  windowOpen = true;
+  readonly gathered: Uint8Array[] = [];
+
   pause(): void {
     this.readStatus = 'paused';
+    this.windowOpen = false;
   }
 
+  /** In libp2p's order (abstract-message-stream.js): what has gathered first, then the window. */
   resume(): void {
     this.readStatus = 'readable';
+    for (const data of this.gathered.splice(0)) this.arrive(data);
+    this.windowOpen = true;
   }
 
   abort(error: Error): void {
@@ -68,6 +76,17 @@ it('reading pauses while many messages wait, and resumes when they were taken', 
   expect(stream.readStatus).toBe('paused');
   for (let i = 0; i < 10; i++) expect(await channel.receive()).toEqual(Uint8Array.of(i));
   expect(stream.readStatus).toBe('readable');
+});
+
+it('a pause that what has gathered makes necessary at once holds the other side back', async () => {
+  const { stream, channel } = open();
+  for (let i = 0; i < 10; i++) stream.arrive(frame(Uint8Array.of(i)));
+  for (let i = 10; i < 30; i++) stream.gathered.push(frame(Uint8Array.of(i)));
+  for (let i = 0; i < 10; i++) await channel.receive();
+  expect(stream.readStatus).toBe('paused');
+  expect(stream.windowOpen).toBe(false);
+  for (let i = 10; i < 30; i++) expect(await channel.receive()).toEqual(Uint8Array.of(i));
+  expect(stream.windowOpen).toBe(true);
 });
 
 it('tells the end after what was received, and a reset as an error to both halves', async () => {
