@@ -143,11 +143,9 @@ describe('a file of the state folder that is damaged', () => {
 
     it(`with a flipped bit, wherever it is, after a ${state} end`, async () => {
       for (const file of damageable(state)) {
-        for (let n = 0; n < (state === 'clean' ? 1 : 2); n++) {
-          restore(state);
-          change(file, flip);
-          await refusesOrKnowsAll(state, `${file}, bit ${n}`);
-        }
+        restore(state);
+        change(file, flip);
+        await refusesOrKnowsAll(state, `${file}, a bit`);
       }
     }, 300_000);
   }

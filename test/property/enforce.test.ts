@@ -30,7 +30,7 @@ import {
 } from '../unit/local/enforce/small-world.ts';
 
 /** Each run looks at some ten thousand packets. */
-const RUNS = 60;
+const RUNS = 40;
 
 const drops = (model: KernelModel): boolean[] => PACKETS.map((one) => model.drops(one));
 

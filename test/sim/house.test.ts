@@ -5,7 +5,7 @@ import { play } from './play.ts';
 import { draw, type Schedule } from './schedule.ts';
 import { shrink } from './shrink.ts';
 
-const SCHEDULES = 240;
+const SCHEDULES = 160;
 const PARTS = 4;
 const SEED = 20_261_121;
 const SIZE = { least: 3, most: 30 };
