@@ -25,8 +25,8 @@ export const doctor: CommandModule<object, Common> = {
 
 async function findingsOf(file: string | undefined, signal: AbortSignal): Promise<Finding[]> {
   const [
-    { examine },
-    { examineDriver, examineRouter },
+    { examine, examineDriver },
+    { examineRouter },
     { lookAt },
     { openExec },
     { createExec },

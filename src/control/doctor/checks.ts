@@ -7,8 +7,14 @@ import { capabilities, user } from './user.ts';
 const OLDEST_NODE = 22;
 const LITTLE_BYTES = 50_000_000;
 
-/** Every check, in the order in which one needs the other. Each is a function of what a look at the machine found. */
-export const CHECKS: readonly ((machine: Machine) => Finding | readonly Finding[])[] = [
+/** A function of what a look at the machine found. */
+type Check = (machine: Machine) => Finding | readonly Finding[];
+
+/** What is about the agent and the machine that it runs on, also where it drives a router that is another one. */
+const ABOUT_AGENT: readonly Check[] = [clock, stateFolder, ports, password, agent, peers, clocks, discovery];
+
+/** Every check, in the order in which one needs the other. */
+export const CHECKS: readonly Check[] = [
   nodeVersion,
   tools,
   user,
@@ -19,16 +25,14 @@ export const CHECKS: readonly ((machine: Machine) => Finding | readonly Finding[
   forwarding,
   accounting,
   bridges,
-  clock,
-  stateFolder,
-  ports,
-  password,
-  agent,
-  peers,
-  clocks,
-  discovery,
+  ...ABOUT_AGENT,
   bootUnit,
 ];
+
+/** What the checks say of a machine that drives a router over ssh. */
+export function examineDriver(machine: Machine): Finding[] {
+  return [nodeVersion, ...ABOUT_AGENT].flatMap((check) => check(machine));
+}
 
 /** All that the checks say. */
 export function examine(machine: Machine): Finding[] {

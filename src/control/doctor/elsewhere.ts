@@ -1,9 +1,6 @@
 import type { Elsewhere, Exec } from '../../local/exec.ts';
 import { tryRun } from '../../local/observe/try-run.ts';
-import { agent, clock, nodeVersion, password, ports, stateFolder } from './checks.ts';
 import { everywhere, type Finding, fail, ok, warn } from './finding.ts';
-import type { Machine } from './machine.ts';
-import { clocks, discovery, peers } from './overlay.ts';
 
 const TRY_MS = 10_000;
 
@@ -16,24 +13,6 @@ const ASKED = [
   { tools: ['sysctl'], level: 'warn', without: 'flows may lack counters', packages: 'procps-ng-sysctl' },
 ] as const;
 const FORWARDING = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding'];
-
-/** Where the router is another machine, these are about the one that the agent runs on. */
-const ABOUT_HERE = [
-  nodeVersion,
-  clock,
-  stateFolder,
-  ports,
-  password,
-  agent,
-  peers,
-  clocks,
-  discovery,
-] satisfies readonly ((machine: Machine) => Finding | readonly Finding[])[];
-
-/** What the checks say of the machine that drives a router over ssh. */
-export function examineDriver(machine: Machine): Finding[] {
-  return ABOUT_HERE.flatMap((check) => check(machine));
-}
 
 /** Looks at a router over ssh, with its stock tools. Changes nothing. Rejects when the connection is lost meanwhile. */
 export async function examineRouter(exec: Exec, router: Elsewhere, signal: AbortSignal): Promise<Finding[]> {
