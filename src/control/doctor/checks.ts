@@ -39,14 +39,14 @@ export function examine(machine: Machine): Finding[] {
   return CHECKS.flatMap((check) => check(machine));
 }
 
-export function nodeVersion({ nodeVersion: version }: Machine): Finding {
+function nodeVersion({ nodeVersion: version }: Machine): Finding {
   const major = Number(/^v(\d+)/.exec(version)?.[1] ?? 0);
   if (major >= OLDEST_NODE) return ok('node', `Node ${version}`);
   const mend = { debian: 'npm install --global n && n 24', openwrt: 'opkg update && opkg install node' };
   return fail('node', `Node ${version} is too old: ${OLDEST_NODE} is the least`, mend);
 }
 
-export function forwarding({ sysctl }: Machine): Finding[] {
+function forwarding({ sysctl }: Machine): Finding[] {
   const settings = { 'net.ipv4.ip_forward': 'IPv4', 'net.ipv6.conf.all.forwarding': 'IPv6' };
   return Object.entries(settings).map(([name, family]) => {
     const value = sysctl(name);
@@ -60,7 +60,7 @@ export function forwarding({ sysctl }: Machine): Finding[] {
   });
 }
 
-export function accounting({ sysctl }: Machine): Finding {
+function accounting({ sysctl }: Machine): Finding {
   const value = sysctl('net.netfilter.nf_conntrack_acct');
   if (value === undefined)
     return warn('connections', 'the kernel tracks none yet', everywhere('modprobe nf_conntrack'));
@@ -72,7 +72,7 @@ export function accounting({ sysctl }: Machine): Finding {
   );
 }
 
-export function bridges({ sysctl, backend }: Machine): Finding {
+function bridges({ sysctl, backend }: Machine): Finding {
   const sameSwitch = backend.tried && backend.name !== undefined ? backend.sameSwitch : undefined;
   if (sameSwitch?.how === 'table')
     return ok('bridges', 'what devices on one bridge send to each other is blocked, too (nftables)');
@@ -86,7 +86,7 @@ export function bridges({ sysctl, backend }: Machine): Finding {
   return warn('bridges', `${past}${why}`, packages('nftables', 'nftables-json kmod-nft-bridge'));
 }
 
-export function clock({ clockSynchronised, agent: said }: Machine): Finding {
+function clock({ clockSynchronised, agent: said }: Machine): Finding {
   if (said.answers && said.clock.trusted) return ok('clock', said.clock.why);
   if (clockSynchronised === true) return ok('clock', 'synchronised');
   const mend = {
@@ -101,7 +101,7 @@ export function clock({ clockSynchronised, agent: said }: Machine): Finding {
   return warn('clock', `${why}: times of policies are counted down instead`, mend);
 }
 
-export function stateFolder(machine: Machine): Finding {
+function stateFolder(machine: Machine): Finding {
   const {
     config,
     state,
@@ -136,7 +136,7 @@ export function stateFolder(machine: Machine): Finding {
   return ok('state', folder);
 }
 
-export function ports({ listening, agent: said }: Machine): Finding[] {
+function ports({ listening, agent: said }: Machine): Finding[] {
   if (said.answers)
     return [
       ok(
@@ -154,7 +154,7 @@ export function ports({ listening, agent: said }: Machine): Finding[] {
   );
 }
 
-export function password({ listening, passwordSet }: Machine): Finding {
+function password({ listening, passwordSet }: Machine): Finding {
   const open = listening.filter(({ onlyHere, needsPassword }) => needsPassword && !onlyHere);
   if (passwordSet === true) return ok('password', 'set');
   if (open.length === 0) return ok('password', 'not needed: HTTP and MQTT listen on this machine only');
@@ -168,7 +168,7 @@ export function password({ listening, passwordSet }: Machine): Finding {
   return fail('password', `none is set, so ${where} is not opened`, everywhere('hedgerow config password'));
 }
 
-export function agent({ agent: said }: Machine): Finding[] {
+function agent({ agent: said }: Machine): Finding[] {
   if (said.answers) {
     const problems = said.problems.map((problem) => warn('agent', problem));
     return problems.length > 0 ? problems : [ok('agent', 'runs, and has nothing to complain of')];
@@ -179,7 +179,7 @@ export function agent({ agent: said }: Machine): Finding[] {
   ];
 }
 
-export function bootUnit({ units }: Machine): Finding {
+function bootUnit({ units }: Machine): Finding {
   if (units.agent && units.restore) return ok('boot', 'the agent and what it blocked begin with the machine');
   const missing = [...(units.agent ? [] : ['hedgerow']), ...(units.restore ? [] : ['hedgerow-restore'])];
   return warn('boot', `not begun with the machine: ${missing.join(', ')}`, {
