@@ -11,6 +11,7 @@ import type { Counters } from './counters.ts';
 import type { Floods } from './floods.ts';
 import { peerKeyOf } from './identity.ts';
 import type { GossipVerdict, Overlay } from './overlay.ts';
+import { MAX_PRESENCE_FRAME } from './presence/presence-statement.ts';
 import type { ReplicatedOps, ReplicatedRegisters } from './replicated.ts';
 
 export interface GossipOptions {
@@ -22,14 +23,19 @@ export interface GossipOptions {
   readonly counters: Counters;
   readonly floods: Floods;
   readonly log: Log;
+  /** A member told of its devices, by way of others. */
+  readonly onPresence: (author: PeerKey, message: Uint8Array) => GossipVerdict;
   /** Something came that could not be placed: the peer it came from has more. */
   readonly onBehind: (peer: PeerKey) => void;
 }
 
 /** The topics of a home. */
-export function topicsOf(home: HomeId): { readonly ops: string; readonly registers: string } {
-  return { ops: `/hedgerow/${home}/ops/1`, registers: `/hedgerow/${home}/registers/1` };
+export function topicsOf(home: HomeId): Readonly<Record<'ops' | 'registers' | 'presence', string>> {
+  const of = (what: string) => `/hedgerow/${home}/${what}/1`;
+  return { ops: of('ops'), registers: of('registers'), presence: of('presence') };
 }
+
+type What = 'op' | 'register' | 'presence';
 
 /** What a verdict means for a gossiped message. */
 export interface Judgement {
@@ -93,8 +99,14 @@ export class Gossip {
         judgeRegister(this.#options.registers.admit(data)),
       ),
     );
-    overlay.gossip.subscribe(this.#topics.ops);
-    overlay.gossip.subscribe(this.#topics.registers);
+    overlay.judge(this.#topics.presence, (source, message) =>
+      this.#validate('presence', MAX_PRESENCE_FRAME, source, message, (data, author) => ({
+        relay: this.#options.onPresence(author, data),
+        behind: false,
+        payer: 'publisher',
+      })),
+    );
+    for (const topic of Object.values(this.#topics)) overlay.gossip.subscribe(topic);
   }
 
   /** True while nothing is to be read of a peer's gossip. */
@@ -115,7 +127,11 @@ export class Gossip {
     this.#publish('register', this.#topics.registers, MAX_REGISTER_BYTES, envelope);
   }
 
-  #publish(what: 'op' | 'register', topic: string, max: number, envelope: Uint8Array): void {
+  publishPresence(message: Uint8Array): void {
+    this.#publish('presence', this.#topics.presence, MAX_PRESENCE_FRAME, message);
+  }
+
+  #publish(what: What, topic: string, max: number, envelope: Uint8Array): void {
     const { overlay, counters, log } = this.#options;
     // Above the receivers' limit publish() would report success and leave them deaf.
     if (envelope.length > max) {
@@ -129,7 +145,7 @@ export class Gossip {
       return;
     }
     overlay.gossip.publish(topic, envelope).then(
-      () => counters.add(`gossip.published_${what}s`),
+      () => counters.add(`gossip.published_${what === 'presence' ? what : `${what}s`}`),
       (error: unknown) => {
         counters.add('gossip.publish_failed');
         log.debug({ what, error: messageOf(error) }, 'gossip was not published');
@@ -138,11 +154,11 @@ export class Gossip {
   }
 
   #validate(
-    what: 'op' | 'register',
+    what: What,
     max: number,
     source: PeerId,
     message: Message,
-    admit: (data: Uint8Array) => Judgement,
+    admit: (data: Uint8Array, author: PeerKey) => Judgement,
   ): GossipVerdict {
     const { trusted, counters, floods } = this.#options;
     const peer = peerKeyOf(source);
@@ -162,7 +178,7 @@ export class Gossip {
       return this.#ignoreFlood();
     }
     if (from !== peer && floods.above(from)) return this.#ignoreFlood();
-    const { relay, behind, payer } = admit(message.data);
+    const { relay, behind, payer } = admit(message.data, from);
     floods.gossiped(payer === 'publisher' ? from : peer, message.data.length);
     if (behind) this.#options.onBehind(peer);
     counters.add(`gossip.${what}_${relay}`);

@@ -56,7 +56,11 @@ export function wire(options: NetworkOptions) {
     onIdentify: (peer, addresses) => trusted(peer) && links.said(peer, 'identify', addresses),
   });
   const parts = { overlay, replica, registers, clock, log, counters, floods, trusted, self: key.peer };
-  const gossip: Gossip = new Gossip({ ...parts, onBehind: (peer) => sync.behind(peer) });
+  const gossip: Gossip = new Gossip({
+    ...parts,
+    onPresence: (author, message) => presence.gossiped(author, message),
+    onBehind: (peer) => sync.behind(peer),
+  });
   const sync: Sync = new Sync({
     ...parts,
     progress,
@@ -84,11 +88,12 @@ export function wire(options: NetworkOptions) {
     onDown: (peer) => news.down(peer),
     onPruned: (peer) => news.pruned(peer),
   });
-  const presence = new Presence({
+  const presence: Presence = new Presence({
     ...parts,
     claims: options.presence?.claims ?? (() => []),
     idOf: options.presence?.idOf ?? ((mac) => mac),
     others: () => trust.others(),
+    publish: (message) => gossip.publishPresence(message),
     liveness,
   });
   const questions = new Questions({

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import type { PeerView } from '../../src/p2p/peer-view.ts';
+import type { PresenceClaim } from '../../src/policy/presence.ts';
 import { addressOf, equal, eventually, House, type Router, writeBlock, writeCard } from './house.ts';
 import { MemoryWire } from './memory-wire.ts';
 
@@ -8,6 +10,16 @@ afterEach(async () => {
   await house.stop();
   house = new House();
 });
+
+function claimOf(name: string): PresenceClaim {
+  const now = systemClock.monotonic();
+  const mac = `02:00:00:00:00:0${name.length}`;
+  return {
+    about: { node: '', device: true, macs: [mac], addresses: [], domains: [], names: [name] },
+    stay: { since: now, seen: now },
+    bytes: undefined,
+  };
+}
 
 /** How one router sees another. */
 function seen(by: Router, of: Router): PeerView {
@@ -22,25 +34,45 @@ const together = (routers: readonly Router[]) => () =>
   );
 
 /** Three routers on a memory wire. */
-async function three(wire: MemoryWire): Promise<[Router, Router, Router]> {
+async function three(
+  wire: MemoryWire,
+  claims: () => readonly PresenceClaim[] = () => [],
+): Promise<[Router, Router, Router]> {
   const [a, b, c] = house.routers(3);
   if (a === undefined || b === undefined || c === undefined) throw new Error('no routers');
   await house.start(a, wire.end('a'));
-  await house.start(b, { ...wire.end('b'), bootstrap: ['/memory/a'] });
+  await house.start(b, {
+    ...wire.end('b'),
+    bootstrap: ['/memory/a'],
+    presence: { claims, idOf: (mac) => mac },
+  });
   await house.start(c, { ...wire.end('c'), bootstrap: ['/memory/a', '/memory/b'] });
   await eventually('three routers connect', together([a, b, c]));
   return [a, b, c];
 }
 
 describe('a router that only one other cannot hear', () => {
-  it('is suspect, heard by the third, and what it applied is told by that one', async () => {
+  it('is suspect, heard by the third, and what it applied and who is behind it is told by way of that one', async () => {
     const wire = new MemoryWire();
-    const [a, b, c] = await three(wire);
+    let devices = ['tv'];
+    const [a, b, c] = await three(wire, () => devices.map(claimOf));
+    const behind = (router: Router) =>
+      router.network?.presence
+        .all()
+        .find(({ peer }) => peer === b.key.peer)
+        ?.claims.flatMap(({ about }) => about.names);
+    await eventually('both others know its devices', () => [a, c].every((one) => behind(one)?.length === 1));
     await eventually('all say that they are equal', () => seen(a, b).digestEqual === true);
     wire.cutBetween('a', 'b');
     await eventually('a hears of b from c', () => seen(a, b).heardBy === c.key.peer);
     expect(seen(a, b)).toMatchObject({ state: 'suspect', connections: 0, link: { state: 'down' } });
     await eventually('b hears of a from c', () => seen(b, a).heardBy === c.key.peer);
+
+    devices = ['tv', 'lamp'];
+    await eventually('a hears of its new device', () => behind(a)?.join() === 'tv,lamp', 15_000);
+    expect(c.network?.stats()['gossip.published_presence'] ?? 0).toBe(0);
+    devices = ['lamp'];
+    await eventually('and that one went', () => behind(a)?.join() === 'lamp', 15_000);
 
     // A block waits for it, and hears of it.
     expect(a.network?.reachable()).toContain(b.key.peer);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeAlive, encodeAlive } from '../../src/p2p/alive/alive-wire.ts';
+import { Counters } from '../../src/p2p/counters.ts';
 import { homeTag, open, seal } from '../../src/p2p/discovery/announcement.ts';
 import { answer as mdnsAnswer, question as mdnsQuestion, read } from '../../src/p2p/discovery/dns-message.ts';
 import { FrameReader, frame } from '../../src/p2p/frames.ts';
@@ -13,6 +14,8 @@ import {
   encodeJoinAnswer,
   encodeJoinRequest,
 } from '../../src/p2p/joining/join-wire.ts';
+import { PresenceFeed } from '../../src/p2p/presence/presence-feed.ts';
+import { PresenceGossip } from '../../src/p2p/presence/presence-gossip.ts';
 import { PresenceTable } from '../../src/p2p/presence/presence-table.ts';
 import { decodePresence, encodeClaim, encodePresence } from '../../src/p2p/presence/presence-wire.ts';
 import { decodeAnswer, decodeQuestion, encodeAnswer, encodeQuestion } from '../../src/p2p/question-wire.ts';
@@ -62,6 +65,11 @@ interface Surface {
 }
 
 const table = new PresenceTable(new FakeClock(), (mac) => mac);
+const gossiped = new PresenceGossip({
+  ...{ feed: new PresenceFeed(), table, clock: new FakeClock(), counters: new Counters() },
+  publish: () => undefined,
+  signal: () => new AbortController().signal,
+});
 const tag = homeTag(new Uint8Array(32).fill(7));
 const announcement = { peer: key, addresses: [ADDRESS, '/ip6/2001:db8::1/tcp/4411'] };
 const text = new TextDecoder();
@@ -116,6 +124,11 @@ const SURFACES: readonly Surface[] = [
       if (read.ok) table.take(key, read.value);
       return read.ok;
     },
+  },
+  {
+    name: 'presence by gossip',
+    samples: [presence({}), presence({ anew: false, seq: 2 })],
+    take: (bytes) => gossiped.heard(key, bytes, false) === 'accept',
   },
   {
     name: 'question',

@@ -9,10 +9,11 @@ import type { Liveness } from '../alive/liveness.ts';
 import { StreamChannel } from '../channel.ts';
 import type { Counters } from '../counters.ts';
 import { within } from '../deadline.ts';
-import type { Overlay } from '../overlay.ts';
+import type { GossipVerdict, Overlay } from '../overlay.ts';
 import { Pace } from '../pace.ts';
 import type { PeerState } from '../peer-view.ts';
 import { PresenceFeed } from './presence-feed.ts';
+import { PresenceGossip } from './presence-gossip.ts';
 import { PresenceSession } from './presence-session.ts';
 import { MAX_PRESENCE_FRAME } from './presence-statement.ts';
 import { PresenceTable } from './presence-table.ts';
@@ -31,8 +32,10 @@ export interface PresenceOptions {
   readonly trusted: (peer: PeerKey) => boolean;
   /** All members but ourselves. */
   readonly others: () => readonly PeerKey[];
-  /** In which state a peer is, whether we hear it ourselves, and how long ago we did. */
-  readonly liveness: Pick<Liveness, 'of' | 'hears' | 'ageOf'>;
+  /** Gossips a message. */
+  readonly publish: (message: Uint8Array) => void;
+  /** In which state a peer is, and whether we hear it ourselves. */
+  readonly liveness: Pick<Liveness, 'of' | 'hears'>;
 }
 
 /** What another router says of its devices. */
@@ -68,13 +71,14 @@ const READ_RATE = 64 * 1024;
 
 /**
  * Tells the other routers which devices are behind this one, and hears the same of them: one stream per connection, opened by
- * its dialler, spoken on by both sides. Members are all connected with each other, and a member that is not connected is down
- * here, so that its claims would not count: nothing is relayed, and nobody can speak for another.
+ * its dialler, spoken on by both sides. Members that hear of each other through others alone are told by gossip
+ * (presence-gossip.ts), signed by who tells: nobody can speak for another.
  */
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #feed = new PresenceFeed();
   readonly #table: PresenceTable;
+  readonly #gossip: PresenceGossip;
   readonly #links = new Map<string, Link>();
   #own: readonly PresenceClaim[] = [];
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -83,6 +87,11 @@ export class Presence {
   constructor(options: PresenceOptions) {
     this.#options = options;
     this.#table = new PresenceTable(options.clock, options.idOf);
+    const { clock, counters, publish } = options;
+    this.#gossip = new PresenceGossip({
+      ...{ feed: this.#feed, table: this.#table, clock, counters, publish },
+      signal: () => this.#signal,
+    });
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -116,21 +125,21 @@ export class Presence {
   all(): readonly PeerPresence[] {
     const { others, liveness, clock } = this.#options;
     return others().map((peer) => {
-      const { state, sinceMs } = liveness.of(peer);
-      // Of one that only others hear nothing newer is known than what it said itself.
-      const heardAgo = liveness.hears(peer) ? 0 : (liveness.ageOf(peer) ?? 0);
+      const { state, sinceMs, heardAgoMs = 0 } = liveness.of(peer);
+      // Of one that only others hear nothing newer is known than what they heard.
+      const heardAgo = liveness.hears(peer) ? 0 : heardAgoMs;
       return { peer, state, sinceMs, claims: this.#table.of(peer, clock.monotonic() - heardAgo) };
     });
   }
 
-  /** When a device came to another router that we hear, monotonic milliseconds: the newest of several. */
+  /** When a device came to another router that is heard, by us or by others, monotonic milliseconds: the newest of several. */
   arrival(mac: Mac): number | undefined {
     const { liveness, trusted } = this.#options;
     let newest: number | undefined;
     for (const peer of this.#table.peers()) {
       const at = this.#table.arrival(peer, mac);
       if (at === undefined || (newest !== undefined && at <= newest)) continue;
-      if (trusted(peer) && liveness.hears(peer)) newest = at;
+      if (trusted(peer) && (liveness.hears(peer) || liveness.of(peer).heardBy !== undefined)) newest = at;
     }
     return newest;
   }
@@ -143,6 +152,11 @@ export class Presence {
   /** Our own devices have changed: the others are told soon. */
   changed(): void {
     this.#lookedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** A member said something by way of others. */
+  gossiped(author: PeerKey, message: Uint8Array): GossipVerdict {
+    return this.#gossip.heard(author, message, this.#told().has(author));
   }
 
   opened(peer: PeerKey, connection: Connection): void {
@@ -210,7 +224,7 @@ export class Presence {
   }
 
   #tick(): void {
-    const { clock, liveness } = this.#options;
+    const { clock, liveness, others, trusted } = this.#options;
     const now = clock.monotonic();
     this.#look();
     for (const link of this.#links.values()) {
@@ -218,8 +232,17 @@ export class Presence {
       else if (link.connection.direction === 'outbound' && !link.opening && now >= link.notBefore)
         void this.#open(link);
     }
+    const told = this.#told();
+    const far = others().filter((peer) => !told.has(peer) && liveness.of(peer).heardBy !== undefined);
+    this.#gossip.say(new Set(far));
     // Policies and descriptors stay: only what is ephemeral goes with a peer.
     this.#table.prune((peer) => liveness.of(peer).state === 'pruned');
+    this.#gossip.keep((peer) => !told.has(peer) && trusted(peer) && liveness.of(peer).state !== 'pruned');
+  }
+
+  /** Those with whom a stream stands. */
+  #told(): Set<PeerKey> {
+    return new Set([...this.#links.values()].flatMap(({ peer, session }) => (session ? [peer] : [])));
   }
 
   #look(): void {
