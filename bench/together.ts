@@ -14,19 +14,20 @@ const SIZES = [3, 5, 10, 20];
 const SETTLE_MS = 20_000;
 const TOGETHER_MS = 300_000;
 
-export const together: Bench<'rounds' | 'blocks' | 'seconds' | 'largest'> = {
+export const together: Bench<'rounds' | 'blocks' | 'seconds' | 'smallest' | 'largest'> = {
   name: 'together',
   describe: 'homes of 3 to 20 routers: from a power cut to all together, a block to all kernels, and rest',
   options: {
     rounds: { describe: 'power cuts of each home', default: 5 },
     blocks: { describe: 'blocks and unblocks of each home', default: 50 },
     seconds: { describe: 'how long each is watched at rest', default: 60 },
-    largest: { describe: 'routers of the largest home, up to 20', default: 20 },
+    smallest: { describe: 'of homes of 3, 5, 10 and 20 routers, from so many', default: 3 },
+    largest: { describe: 'up to so many', default: 20 },
   },
-  quick: { rounds: 2, blocks: 20, seconds: 30, largest: 10 },
+  quick: { rounds: 2, blocks: 20, seconds: 30, smallest: 3, largest: 10 },
   async run(options, context) {
     const homes: Home[] = [];
-    for (const count of SIZES.filter((size) => size <= options.largest)) {
+    for (const count of SIZES.filter((size) => size >= options.smallest && size <= options.largest)) {
       const house = await raise(makeCommunity(count), {
         name: `bench-together-${process.pid}`,
         signal: context.signal,
