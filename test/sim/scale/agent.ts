@@ -219,6 +219,7 @@ export class SimAgent implements DialSide {
       this.liveness.released(peer);
       this.#close(peer);
     }
+    for (const peer of this.#links.unsought()) this.liveness.released(peer);
   }
 
   #close(peer: PeerKey): void {

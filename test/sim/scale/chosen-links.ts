@@ -57,6 +57,14 @@ export class ChosenLinks {
     return close;
   }
 
+  /** Those without a link, because none is wanted: their silence means nothing (src/p2p/links/links.ts). */
+  unsought(): readonly PeerKey[] {
+    const { wires } = this.#options;
+    const of = (peer: PeerKey, reason: LinkReason) =>
+      !wires.has(peer) && (reason === 'surplus' || reason === 'absent');
+    return [...this.#reasons].flatMap(([peer, reason]) => (of(peer, reason) ? [peer] : []));
+  }
+
   /** Whom to dial, the most wanted first. */
   wishes(): readonly Wish[] {
     this.#wishes ??= [...this.#wish()];
