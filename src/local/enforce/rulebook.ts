@@ -4,7 +4,7 @@ import { isElement, isMac, networks } from './elements.ts';
 import { type SetLetter, setName } from './names.ts';
 import { isWide, kindsOf, type Shape, type SlotShape, sameMembers, sameSlot } from './shape.ts';
 import { groupOf } from './slots.ts';
-import { Union } from './union.ts';
+import { type Union, unionOf } from './union.ts';
 
 export const FAMILIES: readonly Family[] = [4, 6];
 
@@ -75,11 +75,11 @@ export function compile(
   const join = (letter: SetLetter, from: readonly Elements[], index?: number): void => {
     const key = `${letter}${index ?? ''}`;
     const known = last.parts.get(key);
-    const of = (family: Family): ReadonlySet<string> => {
-      const there = known?.elements[family];
-      const union = new Union(from.map((one) => one[family]));
-      return there instanceof Union && sameMembers(there.parts, union.parts) ? there : union;
-    };
+    const of = (family: Family): Union =>
+      unionOf(
+        from.map((one) => one[family]),
+        known?.elements[family],
+      );
     const elements = { 4: of(4), 6: of(6) };
     keep(key, { from: undefined, elements, sets: named(letter, index, elements, known), refused: 0 });
   };

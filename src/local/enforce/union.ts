@@ -1,3 +1,5 @@
+import { sameMembers } from './shape.ts';
+
 /**
  * Sets as one: what a gate of many owners holds. The sets must stay as they are. A union of fifty owners' remotes is not made anew when
  * one of them changes: the next union has the other forty-nine in common with it, and {@link lacking} leaves those out.
@@ -85,6 +87,12 @@ export class Union implements ReadonlySet<string> {
     this.#whole = whole;
     return whole;
   }
+}
+
+/** The union of these, or `known` if that is one of the same sets: what did not change stays the same object. */
+export function unionOf(sets: Iterable<ReadonlySet<string>>, known?: ReadonlySet<string>): Union {
+  const union = new Union(sets);
+  return known instanceof Union && sameMembers(known.parts, union.parts) ? known : union;
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
