@@ -27,6 +27,7 @@ export interface Compiled {
   readonly refused: number;
   readonly parts: ReadonlyMap<string, Part>;
   readonly shape: Shape;
+  readonly from: BlockSet;
 }
 
 /**
@@ -41,9 +42,11 @@ export function compile(
     readonly of?: Shape['of'];
   },
 ): Compiled {
+  const { last } = options;
+  if (last !== undefined && last.shape.wan === options.wan && sameObjects(last.from, blockSet)) return last;
   const parts = new Map<string, Part>();
   const part = (key: string, from: readonly object[], fill: (into: Filling) => void, rounds = ''): Part => {
-    const known = options.last?.parts.get(key);
+    const known = last?.parts.get(key);
     const same =
       known?.rounds === rounds &&
       known.from.length === from.length &&
@@ -88,23 +91,28 @@ export function compile(
     const fill = (into: Filling): void => fillOwner(into, owner, asked, rounds);
     owned.push(part(`owner ${owner.id}`, [owner], fill, later.sort().join()));
   }
-  parts.set('r', gate([everyone, ...owned], options.last?.parts.get('r')));
+  parts.set('r', gate([everyone, ...owned], last?.parts.get('r')));
 
   const wanted = shapeOf(options, most, kinds, owned);
-  const { last } = options;
   const before = last !== undefined && sameShape(last.shape, wanted) ? last : bare(wanted);
   return {
     table: { sets: assemble(before, parts), chains: before.table.chains },
     refused: parts.values().reduce((sum, one) => sum + one.refused, 0),
     parts,
     shape: before.shape,
+    from: blockSet,
   };
 }
 
+/** True if nothing that a table is made of differs; most changes are about nothing that is on a bridge. */
+function sameObjects(a: BlockSet, b: BlockSet): boolean {
+  return (['owners', 'everyone', 'home', 'guard', 'known'] as const).every((key) => a[key] === b[key]);
+}
+
 /** A table of this shape without elements. */
-function bare(shape: Shape): Compiled {
+function bare(shape: Shape): Pick<Compiled, 'table' | 'parts' | 'shape'> {
   const sets = [...setsOf(shape)].map(([name, one]) => [name, { ...one, parts: new Map() }] as const);
-  return { table: { sets: new Map(sets), chains: chainsOf(shape) }, refused: 0, parts: new Map(), shape };
+  return { table: { sets: new Map(sets), chains: chainsOf(shape) }, parts: new Map(), shape };
 }
 
 /** Exceptions alone are asked for with the pairs. */
@@ -137,7 +145,10 @@ function shapeOf(
 }
 
 /** The sets of a table of the same shape, with these parts: those whose elements are the same objects stay as they are. */
-function assemble(before: Compiled, parts: ReadonlyMap<string, Part>): ReadonlyMap<string, SetPlan> {
+function assemble(
+  before: Pick<Compiled, 'table' | 'parts'>,
+  parts: ReadonlyMap<string, Part>,
+): ReadonlyMap<string, SetPlan> {
   const changed = new Map<string, Map<string, ReadonlySet<string>>>();
   const put = (name: string, key: string, elements: ReadonlySet<string> | undefined): void => {
     const set = changed.get(name) ?? new Map(before.table.sets.get(name)?.parts);

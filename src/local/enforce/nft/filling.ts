@@ -46,8 +46,7 @@ export class Filling {
 
   /** Known addresses outside the home; the others are refused elsewhere. */
   strays(known: Iterable<string>, home: Iterable<string>): void {
-    for (const address of straysOf(known, home))
-      if (isElement(address)) this.add(setName('o', familyOf(address)), address);
+    for (const address of straysOf(known, home)) this.add(setName('o', familyOf(address)), address);
   }
 
   /** Prefixes that lie in no other one: intervals must not overlap. */

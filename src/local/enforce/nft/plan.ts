@@ -32,6 +32,7 @@ export function diff(
   gone: ReadonlyMap<string, readonly string[]> = new Map(),
   table = TABLE,
 ): Change {
+  if (now === want) return { steps: [], elements: 0, rules: 0 };
   const sets = changedSets(now, want);
   const chains = changedChains(now, want);
   const elements = sets.changed.reduce((sum, { added, removed }) => sum + added.length + removed.length, 0);
