@@ -11,7 +11,7 @@ import { Classes } from '../policy/classes.ts';
 import type { Live } from '../policy/contents.ts';
 import type { Crypto, PeerKey } from '../policy/crypto.ts';
 import { Decision } from '../policy/decision.ts';
-import { guardOf, homePrefixes } from '../policy/guard.ts';
+import { HomeAndGuard } from '../policy/guard.ts';
 import { domainNodeId } from '../policy/identity.ts';
 import { nodeOf } from '../policy/lift.ts';
 import type { Subject } from '../policy/records.ts';
@@ -55,6 +55,7 @@ export class Decider {
   readonly #options: DeciderOptions;
   readonly #decision = new Decision();
   readonly #lasting = new Decision();
+  readonly #homeAndGuard = new HomeAndGuard();
   readonly #persistent: PersistentNodes;
   readonly #idOfDomain: (domain: string) => NodeId;
   #latest = emptyBlockSet;
@@ -104,8 +105,7 @@ export class Decider {
   #decide(decision: Decision, policies: InForce): BlockSet {
     const { replica, networks, maxAddresses } = this.#options;
     const interfaces = this.#options.interfaces();
-    const prefixes = this.#cards().flatMap((card) => card.prefixes);
-    const home = homePrefixes(interfaces.lanPrefixes, prefixes, networks);
+    const announced = this.#cards().flatMap((card) => card.prefixes);
     return decision.next(
       policies,
       {
@@ -115,8 +115,10 @@ export class Decider {
         idOfDomain: this.#idOfDomain,
       },
       {
-        home,
-        guard: guardOf(interfaces.addresses, this.#options.memberAddresses(), home),
+        ...this.#homeAndGuard.next({
+          prefixes: [interfaces.lanPrefixes, announced, networks],
+          addresses: [interfaces.addresses, this.#options.memberAddresses()],
+        }),
         maxAddresses,
         readyOwners: READY_OWNERS,
       },

@@ -2,6 +2,7 @@ import { PrefixSet } from './address.ts';
 import type { Address, BlockSet, NodeId, Owner, Prefix, Spared } from './block-set.ts';
 import { capped, sizeOf } from './cap.ts';
 import { guardCheck } from './guard.ts';
+import { keptMap, keptOwner, keptSet } from './kept.ts';
 import { type InForce, RuleBook } from './rule-book.ts';
 import { byBreadth, type Scene } from './rules.ts';
 import type { Sightings } from './sightings.ts';
@@ -25,6 +26,7 @@ interface Decided {
 /**
  * From what is wanted and what is seen to what the kernel should block (policy.md, "Deciding"). The answer depends on the
  * newest input alone; what has not changed since the last one is not decided again: a new address costs what it touches.
+ * What comes out as it was is the same object as before.
  */
 export class Decision {
   readonly #book = new RuleBook();
@@ -35,6 +37,7 @@ export class Decision {
   /** In a fixed order. */
   #devices: ReadonlySet<NodeId> = new Set();
   #known: ReadonlySet<Address> = new Set();
+  #owners: BlockSet['owners'] = new Map();
 
   next(policies: InForce, scene: Scene, circumstances: Circumstances): BlockSet {
     const { sightings } = scene;
@@ -43,24 +46,29 @@ export class Decision {
     this.#scene = scene;
     const touched = sightings.takeTouched();
     const moved = this.#moved(circumstances);
+    const now = this.#circumstances ?? circumstances;
 
     const concerned = this.#book.renew(policies, scene, madeAnew ? undefined : touched);
     if (anew || [...touched].some((id) => sightings.devices.has(id) || this.#devices.has(id))) {
       this.#devices = new Set([...sightings.devices].sort());
-      this.#known = new Set([...this.#devices].flatMap((id) => [...sightings.addresses(id)]));
+      const known = new Set([...this.#devices].flatMap((id) => [...sightings.addresses(id)]));
+      this.#known = keptSet(this.#known, known);
     }
     const dirty = anew || moved || concerned === undefined ? undefined : concerned.union(touched);
     this.#decideOwners(dirty, anew || moved, sightings);
-    return this.#blockSet(circumstances);
+    return this.#blockSet(now);
   }
 
   /** Takes up new circumstances; true when they differ. */
-  #moved(next: Circumstances): boolean {
+  #moved(circumstances: Circumstances): boolean {
     const before = this.#circumstances;
+    const home = keptSet(before?.home, circumstances.home);
+    const guard = keptSet(before?.guard, circumstances.guard);
+    const next = { ...circumstances, home, guard };
     this.#circumstances = next;
     if (before !== undefined && same(before, next)) return false;
-    const home = new PrefixSet(next.home);
-    this.#checks = { guarded: guardCheck(next.guard), inside: (address) => home.has(address) };
+    const inside = new PrefixSet(home);
+    this.#checks = { guarded: guardCheck(guard), inside: (address) => inside.has(address) };
     return true;
   }
 
@@ -89,7 +97,7 @@ export class Decision {
         dirty === undefined ||
         dirty.has(id) ||
         (looked.size > 0 && (common.allows.length > 0 || book.ofOwner(id).some(isAllow)));
-      decided.set(id, stale ? decidedFor(id, verdictOf(book.ofOwner(id), common), sightings) : held);
+      decided.set(id, stale ? decidedFor(id, verdictOf(book.ofOwner(id), common), sightings, held) : held);
     }
     this.#decided = decided;
   }
@@ -97,8 +105,9 @@ export class Decision {
   #blockSet({ home, guard, maxAddresses }: Circumstances): BlockSet {
     const decided = [...this.#decided];
     const { everyone } = this.#book;
+    this.#owners = keptMap(this.#owners, new Map(decided.map(([id, { owner }]) => [id, owner])));
     const set: BlockSet = {
-      owners: new Map(decided.map(([id, { owner }]) => [id, owner])),
+      owners: this.#owners,
       everyone: everyone.wanted,
       home,
       guard,
@@ -119,21 +128,22 @@ function isAllow({ effect }: { readonly effect: string }): boolean {
   return effect === 'allow';
 }
 
-function decidedFor(id: NodeId, { spared, ...verdict }: Verdict, sightings: Sightings): Decided {
+function decidedFor(
+  id: NodeId,
+  { spared, ...verdict }: Verdict,
+  sightings: Sightings,
+  held: Decided | undefined,
+): Decided {
   const seen = sightings.node(id);
   const owner = { id, addresses: seen?.addresses ?? new Set(), macs: seen?.macs ?? new Set(), ...verdict };
-  return { owner, spared };
+  return { owner: keptOwner(held?.owner, owner), spared };
 }
 
 function same(x: Circumstances, y: Circumstances): boolean {
   return (
-    sameSet(x.home, y.home) &&
-    sameSet(x.guard, y.guard) &&
+    x.home === y.home &&
+    x.guard === y.guard &&
     x.maxAddresses === y.maxAddresses &&
     x.readyOwners === y.readyOwners
   );
-}
-
-function sameSet(x: ReadonlySet<string>, y: ReadonlySet<string>): boolean {
-  return x === y || (x.size === y.size && x.isSubsetOf(y));
 }

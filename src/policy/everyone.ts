@@ -1,4 +1,5 @@
 import type { Address, Spared, Wanted } from './block-set.ts';
+import { keptEntries } from './kept.ts';
 import { excepts, type Rule } from './rules.ts';
 
 /**
@@ -59,7 +60,7 @@ export class Everyone {
           left.map(({ record }) => record),
         );
     }
-    this.#wanted = wanted;
+    this.#wanted = keptEntries(this.#wanted, wanted);
     this.#spared = spared;
     return dirty;
   }

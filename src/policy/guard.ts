@@ -1,5 +1,6 @@
 import { canonicalPrefix, isPrivate, isSpecial, PrefixSet } from './address.ts';
 import type { Address, Prefix } from './block-set.ts';
+import { keptSet } from './kept.ts';
 
 /**
  * What is never blocked whatever the policy says: loopback, link-local control traffic, multicast, broadcast
@@ -65,4 +66,38 @@ export function homePrefixes(
     if (plausible) home.add(prefix);
   }
   return home;
+}
+
+/** What a router's home and guard come from. */
+export interface Bounds {
+  /** The prefixes of its LANs, those that members announce, and those of the configuration. */
+  readonly prefixes: readonly [
+    own: Iterable<Prefix>,
+    announced: Iterable<Prefix>,
+    configured: Iterable<Prefix>,
+  ];
+  /** Its own addresses, and those of members. */
+  readonly addresses: readonly [own: Iterable<Address>, members: Iterable<Address>];
+}
+
+/**
+ * The home's prefixes and the guard, the same objects as long as what they come from is the same: to read prefixes is
+ * most of a small decision, and all that is made of the two is made anew when they are.
+ */
+export class HomeAndGuard {
+  #from: readonly string[] = [];
+  #home: ReadonlySet<Prefix> = new Set();
+  #guard: ReadonlySet<Prefix> = guardOf([], [], new Set());
+
+  next({ prefixes, addresses }: Bounds): { home: ReadonlySet<Prefix>; guard: ReadonlySet<Prefix> } {
+    const lists = [...prefixes, ...addresses].map((one) => [...one]);
+    const from = lists.flatMap((list) => [`${list.length}`, ...list]);
+    if (from.length !== this.#from.length || from.some((one, n) => one !== this.#from[n])) {
+      const [own = [], announced = [], configured = [], mine = [], members = []] = lists;
+      this.#from = from;
+      this.#home = keptSet(this.#home, homePrefixes(own, announced, configured));
+      this.#guard = keptSet(this.#guard, guardOf(mine, members, this.#home));
+    }
+    return { home: this.#home, guard: this.#guard };
+  }
 }

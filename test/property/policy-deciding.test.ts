@@ -146,10 +146,15 @@ describe('deciding', () => {
         addresses: fc.array(fc.constantFrom(...places), { maxLength: 3 }),
       }),
       fc.record({ do: fc.constant('forget' as const), which: fc.nat(things.length - 1) }),
+      fc.record({
+        do: fc.constant('move' as const),
+        home: fc.subarray(['192.168.1.0/24', '203.0.113.0/24']),
+        guard: fc.subarray([`${ROUTER}/32`, '203.0.113.0/28']),
+      }),
     );
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
-        const surroundings = situation([]);
+        let surroundings = situation([]);
         const sightings = new Sightings(surroundings);
         const seen = new Map(things.map((thing) => [thing.id, thing]));
         for (const thing of seen.values()) sightings.put('s', thing.id, described(thing));
@@ -165,6 +170,8 @@ describe('deciding', () => {
             const [gone] = live.slice(one.which % Math.max(1, live.length));
             if (gone !== undefined) retired.push(gone);
             live = live.filter((written) => written !== gone);
+          } else if (one.do === 'move') {
+            surroundings = { ...surroundings, home: new Set(one.home), guard: new Set(one.guard) };
           } else {
             const thing = things[one.which];
             if (thing === undefined) continue;
@@ -177,8 +184,20 @@ describe('deciding', () => {
           if (one.do === 'write' || one.do === 'retire') classes = new Classes(edges, sightings);
           const scene = { sightings, edges, classes, idOfDomain: (domain: string) => domain };
           const stepped = decision.next(live, scene, surroundings);
-          const whole = decide({ ...situation(live, retired, [...seen.values()]) });
+          const { home, guard } = surroundings;
+          const whole = decide({ ...situation(live, retired, [...seen.values()]), home, guard });
           expect(plain(stepped)).toEqual(plain(whole));
+          // The same once more is the same objects, whatever it was said with.
+          const anew = new Sightings(surroundings);
+          for (const thing of seen.values()) anew.put('s', thing.id, described(thing));
+          const again = decision.next(
+            [...live],
+            { ...scene, sightings: anew, classes: new Classes(edges, anew) },
+            { ...surroundings, home: new Set(home), guard: new Set(guard) },
+          );
+          for (const key of ['owners', 'everyone', 'home', 'guard', 'known'] as const)
+            expect(again[key], key).toBe(stepped[key]);
+          decision.next(live, scene, surroundings);
         }
       }),
       { numRuns: 400, seed: 5 },

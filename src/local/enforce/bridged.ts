@@ -1,14 +1,14 @@
 import { isIP } from 'node:net';
 import { familyOf, PrefixSet } from '../../policy/address.ts';
 import type { Address, BlockSet, NodeId, Owner, Prefix, Wanted } from '../../policy/block-set.ts';
-import { networks } from './elements.ts';
+import { isElement, networks } from './elements.ts';
 import { PrefixIndex } from './prefix-index.ts';
 import { sameMembers } from './shape.ts';
 
 /**
  * What of a block set can be about two devices of one bridge: entries about far ends that are near, which is inside the
  * home's prefixes or a known address of a device. Of a home's block set that is little: most of it is about the internet. For
- * packets between near ends it blocks what the whole set blocks. Owners that did not change stay the same objects.
+ * packets between near ends it blocks what the whole set blocks. What did not change stays the same object, owners and all of them together.
  */
 export class Bridged {
   #home: BlockSet['home'] = new Set();
@@ -17,6 +17,7 @@ export class Bridged {
   #inside = new PrefixSet([]);
   #near = new PrefixIndex([]);
   #owners = new Map<NodeId, { readonly of: Owner; readonly near: Owner }>();
+  #nearOwners: BlockSet['owners'] = new Map();
   #everyone: { readonly of: BlockSet['everyone']; readonly near: BlockSet['everyone'] } | undefined;
   #known: BlockSet['known'] | undefined;
 
@@ -26,11 +27,15 @@ export class Bridged {
     for (const [id, of] of blockSet.owners)
       owners.set(id, { of, near: this.#owner(of, this.#owners.get(id)) });
     this.#owners = owners;
+    const there = this.#nearOwners;
+    const same =
+      there.size === owners.size && owners.entries().every(([id, { near }]) => there.get(id) === near);
+    if (!same) this.#nearOwners = new Map([...owners].map(([id, { near }]) => [id, near]));
     if (this.#everyone?.of !== blockSet.everyone)
       this.#everyone = { of: blockSet.everyone, near: this.#meeting(blockSet.everyone, this.#everyone) };
     return {
       ...blockSet,
-      owners: new Map([...owners].map(([id, { near }]) => [id, near])),
+      owners: this.#nearOwners,
       everyone: this.#everyone.near,
     };
   }
@@ -38,10 +43,11 @@ export class Bridged {
   /** What is near; when that moved everything is asked anew. */
   #look({ home, known }: BlockSet): void {
     if (home === this.#home && known === this.#known) return;
+    const sameHome = sameMembers(home, this.#home);
+    this.#home = home;
     this.#known = known;
     const strays = straysOf(known, home);
-    if (sameMembers(home, this.#home) && sameMembers(strays, this.#strays)) return;
-    this.#home = home;
+    if (sameHome && sameMembers(strays, this.#strays)) return;
     this.#strays = strays;
     const prefixes = [...home].filter(isOne);
     this.#inside = new PrefixSet(prefixes);
@@ -56,13 +62,15 @@ export class Bridged {
       key: 'remotes' | 'networks' | 'exceptions' | 'exceptedNetworks',
     ): ReadonlyMap<string, Wanted> =>
       this.#meeting(of[key], before && { of: before.of[key], near: before.near[key] });
-    return {
+    const near = {
       ...of,
       remotes: meeting('remotes'),
       networks: meeting('networks'),
       exceptions: meeting('exceptions'),
       exceptedNetworks: meeting('exceptedNetworks'),
     };
+    const there: Owner | undefined = before?.near;
+    return there !== undefined && KEYS.every((key) => there[key] === near[key]) ? there : near;
   }
 
   /** Addresses and networks that something near is in. Of thousands of an owner one is new, as a rule. */
@@ -70,10 +78,11 @@ export class Bridged {
     entries: ReadonlyMap<string, Wanted>,
     before: Record<'of' | 'near', ReadonlyMap<string, Wanted>> | undefined,
   ): ReadonlyMap<string, Wanted> {
+    if (before?.of === entries) return before.near;
     const near = new Map<string, Wanted>();
     for (const [key, wanted] of entries)
       if (before?.of.has(key) ? before.near.has(key) : this.#isNear(key)) near.set(key, wanted);
-    return near;
+    return near.size === 0 && before?.near.size === 0 ? before.near : near;
   }
 
   #isNear(key: Address | Prefix): boolean {
@@ -82,15 +91,20 @@ export class Bridged {
   }
 }
 
+const KEYS = [
+  ...(['id', 'addresses', 'macs', 'internet', 'lan'] as const),
+  ...(['remotes', 'networks', 'exceptions', 'exceptedNetworks'] as const),
+];
+
 /** Known addresses outside the home's prefixes: of a prefix that somebody else announces, or set by hand. */
 export function straysOf(known: Iterable<Address>, home: Iterable<Prefix>): ReadonlySet<Address> {
   const inside = new PrefixIndex([...home].filter(isOne));
-  return new Set([...known].filter((address) => isOne(address) && !inside.holds(address)));
+  return new Set([...known].filter((address) => isElement(address) && !inside.holds(address)));
 }
 
 /** The backend of what is routed tells of what is none. */
-function isOne(key: Address | Prefix): boolean {
-  return networks(key.includes('/') ? key : single(key)).length > 0;
+function isOne(prefix: Prefix): boolean {
+  return networks(prefix).length > 0;
 }
 
 function single(address: Address): Prefix {

@@ -1,6 +1,8 @@
 import { parseSetName, type SetLetter, setName } from './names.ts';
-import { PrefixIndex } from './prefix-index.ts';
+import { indexOf, type PrefixIndex } from './prefix-index.ts';
 import type { Rulebook, SetSpec } from './rulebook.ts';
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** The letters of exceptions. In a set of theirs an address more lets packets pass. */
 export const EXCEPTIONS: readonly SetLetter[] = ['a', 'an'];
@@ -30,17 +32,11 @@ export function isRead(name: string): boolean {
  * that is known is excepted from being looked up by its MAC, whoever would be found by it: always last and first.
  */
 export function blocksIn(rulebook: Rulebook): (set: SetSpec, exception: string) => boolean {
-  const indexes = new Map<string, PrefixIndex>();
   return ({ letter, family, index }, exception) => {
     if (letter === 'K') return true;
     const elements = (of: SetLetter, slot?: number): ReadonlySet<string> =>
-      rulebook.sets.get(setName(of, family, slot))?.elements ?? new Set();
-    const prefixes = (of: SetLetter, slot?: number): PrefixIndex => {
-      const name = setName(of, family, slot);
-      const known = indexes.get(name) ?? new PrefixIndex(elements(of, slot));
-      indexes.set(name, known);
-      return known;
-    };
+      rulebook.sets.get(setName(of, family, slot))?.elements ?? NOTHING;
+    const prefixes = (of: SetLetter, slot?: number): PrefixIndex => indexOf(elements(of, slot));
     if (letter === 'a' && (elements('r', index).has(exception) || elements('E').has(exception))) return true;
     const kinds = rulebook.shape.slots.get(index ?? -1)?.kinds;
     if (kinds === undefined || prefixes('an', index).holds(exception)) return false;

@@ -1,6 +1,6 @@
 import type { Address, BlockSet, Mac, Owner } from '../../policy/block-set.ts';
 import type { Counter } from './backend.ts';
-import { PrefixIndex } from './prefix-index.ts';
+import { indexOf, type PrefixIndex } from './prefix-index.ts';
 
 /** For whom a packet is dropped (undefined: for everyone), and what it met. */
 export type Drop = Pick<Counter, 'owner' | 'remote'>;
@@ -22,13 +22,13 @@ export class Judge {
 
   constructor(blockSet: BlockSet) {
     this.#blockSet = blockSet;
-    this.#guard = new PrefixIndex(blockSet.guard);
-    this.#home = new PrefixIndex(blockSet.home);
+    this.#guard = indexOf(blockSet.guard);
+    this.#home = indexOf(blockSet.home);
     for (const owner of blockSet.owners.values()) {
       const asked = {
         owner,
-        networks: new PrefixIndex(owner.networks.keys()),
-        exceptedNetworks: new PrefixIndex(owner.exceptedNetworks.keys()),
+        networks: indexOf(owner.networks),
+        exceptedNetworks: indexOf(owner.exceptedNetworks),
       };
       for (const address of owner.addresses) push(this.#byAddress, address, asked);
       for (const mac of owner.macs) push(this.#byMac, mac, asked);

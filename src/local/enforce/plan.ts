@@ -8,6 +8,7 @@ import { common } from './prefix-index.ts';
 import { FAMILIES, type Rulebook, type SetSpec } from './rulebook.ts';
 import { exceptingLike, isWide, lingers, type Shape, sameMembers, sharing, union } from './shape.ts';
 import { groupOf } from './slots.ts';
+import { lacking } from './union.ts';
 
 /** One thing to do and to see acknowledged before the next. */
 export type Step =
@@ -50,23 +51,25 @@ export function diff(now: Rulebook, want: Rulebook): Change {
   const last = linger ? now.shape : want.shape;
   const involved = slotsOf(moved, now, want);
   const both = linger ? now.shape : sharing(union(alive(now), last), (slot) => involved.has(slot));
-  const reached: Rulebook = { ...want, sets: withEmpty(want.sets, last), shape: last };
-  const kept = linger ? reached.sets : withEmpty(reached.sets, both);
+  const reached: Rulebook = { ...want, sets: withEmpty(want.sets, last, want.shape), shape: last };
+  const kept = linger ? reached.sets : withEmpty(reached.sets, both, last);
 
   const created = [...kept].filter(([name]) => !now.sets.has(name));
   const destroyed = new Set([...now.sets.keys(), ...kept.keys()].filter((name) => !reached.sets.has(name)));
-  const add = (letters: readonly SetLetter[], which?: Which): string[] =>
-    difference('add', letters, kept, now.sets, which);
+  const [gains, losses] = [surplus(kept, now.sets), surplus(now.sets, kept)];
+  const add = (letters: readonly SetLetter[], which?: Which): string[] => lines('add', letters, gains, which);
   const del = (letters: readonly SetLetter[], which?: Which): string[] =>
-    difference('del', letters.toReversed(), now.sets, kept, which);
+    lines('del', letters.toReversed(), losses, which);
   const [blockedBefore, blockedAfter] = [blocksIn(now), blocksIn(want)];
   const early: Which = (set, exception) => !blockedBefore(set, exception);
   const late: Which = (set, exception) => !blockedAfter(set, exception);
-  const swapped = [...kept].filter(([name, { letter, elements }]) => {
-    const there = now.sets.get(name)?.elements;
-    return SWAPPED.includes(letter) && there !== elements && !sameMembers(there ?? new Set(), elements);
-  });
-  const sets = (...lines: readonly string[][]): Step => ({ kind: 'sets', lines: lines.flat() });
+  const swapped = SWAPPED.flatMap((letter) => FAMILIES.map((family) => setName(letter, family))).flatMap(
+    (name): (readonly [string, SetSpec])[] => {
+      const [there, set] = [now.sets.get(name)?.elements, kept.get(name)];
+      return set === undefined || sameMembers(there ?? new Set(), set.elements) ? [] : [[name, set]];
+    },
+  );
+  const sets = (...of: readonly string[][]): Step => ({ kind: 'sets', lines: of.flat() });
   // What everyone is blocked from meets exceptions whose rule has to be there already, or still.
   const [entering, leaving] = [add(['E']).length > 0, del(['E']).length > 0];
   const first = entering && !linger ? exceptingLike(now.shape, last) : now.shape;
@@ -96,17 +99,20 @@ export function diff(now: Rulebook, want: Rulebook): Change {
       [...destroyed].map((name) => `destroy ${name}`),
     ),
   ]);
-  const lines = steps.flatMap((step) => (step.kind === 'sets' ? step.lines : []));
+  const ofSets = steps.flatMap((step) => (step.kind === 'sets' ? step.lines : []));
   return {
     steps,
     reached,
-    elements: lines.filter((line) => /^(add|del) /.test(line)).length,
+    elements: ofSets.filter((line) => /^(add|del) /.test(line)).length,
     rules: steps.reduce((sum, step) => sum + (step.kind === 'chains' ? step.rules : 0), 0),
   };
 }
 
-/** The sets that chains of this shape refer to, those that are not wanted for themselves empty. */
-export function withEmpty(sets: Rulebook['sets'], shape: Shape): Rulebook['sets'] {
+/**
+ * The sets that chains of this shape refer to, those that are not wanted for themselves empty. `own` is a shape whose sets are
+ * there: what is in both is not looked at.
+ */
+export function withEmpty(sets: Rulebook['sets'], shape: Shape, own?: Shape): Rulebook['sets'] {
   const missing: [string, SetSpec][] = [];
   const want = (letter: SetLetter, index: number): void => {
     for (const family of FAMILIES) {
@@ -114,14 +120,19 @@ export function withEmpty(sets: Rulebook['sets'], shape: Shape): Rulebook['sets'
       if (!sets.has(name)) missing.push([name, { letter, family, index, elements: new Set() }]);
     }
   };
-  for (const [slot, { kinds }] of shape.slots) {
+  for (const [slot, one] of shape.slots) {
+    if (one === own?.slots.get(slot)) continue;
+    const { kinds } = one;
     for (const letter of ['a', 'an', 'n'] as const) if (kinds.has(letter)) want(letter, slot);
     if (isWide(kinds)) want('w', groupOf(slot));
     want('r', slot);
     want('d', slot);
     want('g', groupOf(slot));
   }
-  return missing.length === 0 ? sets : new Map([...sets, ...missing]);
+  if (missing.length === 0) return sets;
+  const all = new Map(sets);
+  for (const [name, set] of missing) all.set(name, set);
+  return all;
 }
 
 const NETWORKS: ReadonlySet<SetLetter> = new Set(['H', 'U', 'n', 'an']);
@@ -173,24 +184,39 @@ export function replacement(name: string, set: SetSpec): string[] {
 
 type Which = (set: SetSpec, element: string) => boolean;
 
-/** Commands for the elements that `a` has and `b` lacks, sets in the order of their letters. */
-function difference(
+/** Elements of a set that it does not have elsewhere. */
+interface Surplus {
+  readonly name: string;
+  readonly set: SetSpec;
+  readonly elements: ReadonlySet<string>;
+}
+
+/** What the sets of `a` hold and those of `b` do not. Sets that are the same objects are not looked into. */
+function surplus(a: Rulebook['sets'], b: Rulebook['sets']): readonly Surplus[] {
+  const found: Surplus[] = [];
+  for (const [name, set] of a) {
+    const other = b.get(name);
+    if (other === set) continue;
+    const elements = lacking(set.elements, other?.elements);
+    if (elements.size > 0) found.push({ name, set, elements });
+  }
+  return found;
+}
+
+/** Commands for these elements, sets in the order of their letters. */
+function lines(
   verb: 'add' | 'del',
   letters: readonly SetLetter[],
-  a: Rulebook['sets'],
-  b: Rulebook['sets'],
+  among: readonly Surplus[],
   which: Which = () => true,
 ): string[] {
-  const lines = new Map<SetLetter, string[]>(letters.map((letter) => [letter, []]));
-  for (const [name, set] of a) {
-    const { letter, elements } = set;
-    const mine = lines.get(letter);
-    const other = b.get(name)?.elements;
-    if (mine === undefined || other === elements) continue;
-    for (const element of elements)
-      if (!other?.has(element) && which(set, element)) mine.push(`${verb} ${name} ${element}`);
-  }
-  return [...lines.values()].flat();
+  const found: string[] = [];
+  for (const letter of letters)
+    for (const { name, set, elements } of among) {
+      if (set.letter !== letter) continue;
+      for (const element of elements) if (which(set, element)) found.push(`${verb} ${name} ${element}`);
+    }
+  return found;
 }
 
 /** Only the chains that differ are written; each family's text is one transaction. */

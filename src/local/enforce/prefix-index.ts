@@ -26,16 +26,12 @@ export class PrefixIndex {
 
   /** The narrowest prefix that holds the address, or the other prefix whole. */
   narrowest(inner: Address | Prefix): Prefix | undefined {
-    const levels = this.#built();
-    if (levels.length === 0) return undefined;
-    const mine = familyOf(inner);
-    const { first, last } = rangeOf(inner);
-    for (const { family, hostBits, prefixes } of levels) {
-      if (family !== mine || first >> hostBits !== last >> hostBits) continue;
-      const found = prefixes.get((first >> hostBits) << hostBits);
-      if (found !== undefined) return found;
-    }
-    return undefined;
+    return first(this.#built(), inner);
+  }
+
+  /** The widest. */
+  widest(inner: Address | Prefix): Prefix | undefined {
+    return first(this.#built().toReversed(), inner);
   }
 
   /** True if one of the prefixes holds the address, or the other prefix whole. */
@@ -68,9 +64,38 @@ export class PrefixIndex {
   }
 }
 
+/** The first prefix in the order of these levels that holds the address, or the other prefix whole. */
+function first(levels: readonly Level[], inner: Address | Prefix): Prefix | undefined {
+  if (levels.length === 0) return undefined;
+  const mine = familyOf(inner);
+  const range = rangeOf(inner);
+  for (const { family, hostBits, prefixes } of levels) {
+    if (family !== mine || range.first >> hostBits !== range.last >> hostBits) continue;
+    const found = prefixes.get((range.first >> hostBits) << hostBits);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Indexes by what they were made from, for as long as that is there. */
+const indexes = new WeakMap<object, PrefixIndex>();
+
+/**
+ * The index of these prefixes, made once for each set: the sets of a block set are immutable, and those that did not change are the same
+ * objects in the next one.
+ */
+export function indexOf(prefixes: ReadonlySet<Prefix> | ReadonlyMap<Prefix, unknown>): PrefixIndex {
+  let index = indexes.get(prefixes);
+  if (index === undefined) {
+    index = new PrefixIndex({ [Symbol.iterator]: () => prefixes.keys() });
+    indexes.set(prefixes, index);
+  }
+  return index;
+}
+
 /** Prefixes that hold what both of these hold: those of each side that lie whole in one of the other. */
 export function common(a: ReadonlySet<Prefix>, b: ReadonlySet<Prefix>): ReadonlySet<Prefix> {
-  const [inA, inB] = [new PrefixIndex(a), new PrefixIndex(b)];
+  const [inA, inB] = [indexOf(a), indexOf(b)];
   return new Set([...[...a].filter((one) => inB.holds(one)), ...[...b].filter((one) => inA.holds(one))]);
 }
 

@@ -1,9 +1,10 @@
 import { type Family, familyOf } from '../../policy/address.ts';
-import type { BlockSet, Mac, NodeId, Owner } from '../../policy/block-set.ts';
+import type { BlockSet, Mac, NodeId } from '../../policy/block-set.ts';
 import { isElement, isMac, networks } from './elements.ts';
 import { type SetLetter, setName } from './names.ts';
-import { isWide, type Kind, kindsOf, type Shape, type SlotShape } from './shape.ts';
+import { isWide, kindsOf, type Shape, type SlotShape, sameMembers, sameSlot } from './shape.ts';
 import { groupOf } from './slots.ts';
+import { type Union, unionOf } from './union.ts';
 
 export const FAMILIES: readonly Family[] = [4, 6];
 
@@ -16,10 +17,15 @@ export interface SetSpec {
   readonly elements: ReadonlySet<string>;
 }
 
-/** Sets that come from these objects alone. */
+/** Both families' elements of a set. */
+type Elements = Readonly<Record<Family, ReadonlySet<string>>>;
+
+/** A set in both families, and what it comes from. */
 export interface Part {
-  readonly from: readonly object[];
-  readonly sets: ReadonlyMap<string, SetSpec>;
+  /** Undefined for what comes from other parts. */
+  readonly from: object | undefined;
+  readonly elements: Elements;
+  readonly sets: Readonly<Record<Family, readonly [name: string, set: SetSpec]>>;
   readonly refused: number;
 }
 
@@ -43,127 +49,124 @@ export const emptyRulebook: Rulebook = {
 /**
  * The rulebook of a block set. Every owner must have a slot. Layout and order are those of the design page; each
  * family has the same sets and chains, whether it has elements or not, so that a first element needs no new rule.
- * What did not change since `last` (the same object in the same slot) is taken over and not looked at again.
+ * What did not change since `last` (the same object in the same place) is taken over and not looked at again, and is the same
+ * object afterwards: that is how a difference knows where to look.
  */
 export function compile(
   blockSet: BlockSet,
   slots: ReadonlyMap<NodeId, number>,
   options: { readonly wan: readonly string[]; readonly last?: Rulebook | undefined },
 ): Rulebook {
+  const last = options.last ?? emptyRulebook;
   const parts = new Map<string, Part>();
-  const part = (key: string, from: readonly object[], fill: (into: Filling) => void): Part => {
-    const known = options.last?.parts.get(key);
-    const same = known?.from.length === from.length && known.from.every((one, i) => one === from[i]);
-    const one = known !== undefined && same ? known : filled(from, fill);
+  const sets = new Map<string, SetSpec>();
+  const keep = (key: string, one: Part): Elements => {
     parts.set(key, one);
-    return one;
+    for (const family of FAMILIES) sets.set(...one.sets[family]);
+    return one.elements;
+  };
+  const part = (letter: SetLetter, from: Keyed, read: Reader, index?: number): Elements => {
+    const key = `${letter}${index ?? ''}`;
+    const known = last.parts.get(key);
+    if (known?.from === from) return keep(key, known);
+    const { elements, refused } = filled(from, read, known?.elements);
+    return keep(key, { from, elements, sets: named(letter, index, elements, known), refused });
+  };
+  const join = (letter: SetLetter, from: readonly Elements[], index?: number): void => {
+    const key = `${letter}${index ?? ''}`;
+    const known = last.parts.get(key);
+    const of = (family: Family): Union =>
+      unionOf(
+        from.map((one) => one[family]),
+        known?.elements[family],
+      );
+    const elements = { 4: of(4), 6: of(6) };
+    keep(key, { from: undefined, elements, sets: named(letter, index, elements, known), refused: 0 });
   };
 
-  const everyone = part('E', [blockSet.everyone], (into) => into.addresses('E', blockSet.everyone.keys()));
-  part('H', [blockSet.home], (into) => into.prefixes('H', blockSet.home));
-  part('U', [blockSet.guard], (into) => into.prefixes('U', blockSet.guard));
-  part('K', [blockSet.known], (into) => into.addresses('K', blockSet.known));
+  const remotes = [part('E', blockSet.everyone, address)];
+  part('H', blockSet.home, networks);
+  part('U', blockSet.guard, networks);
+  part('K', blockSet.known, address);
 
   const shared = sharedKeys(blockSet);
   const shapes = new Map<number, SlotShape>();
-  const owned: Part[] = [];
-  const groups = new Map<number, { all: Part[]; wide: Part[] }>();
+  const [all, wide]: [Elements[], Elements[]] = [[], []];
+  const groups = new Map<number, { all: Elements[]; wide: Elements[] }>();
+  let badMacs = 0;
   const order = [...blockSet.owners.values()]
     .map((owner) => ({ owner, slot: slots.get(owner.id) }))
     .sort((a, b) => (a.slot ?? 0) - (b.slot ?? 0));
   for (const { owner, slot } of order) {
     if (slot === undefined) throw new Error('an owner has no slot');
     const kinds = kindsOf(owner);
-    const own = part(`slot ${slot}`, [owner], (into) => fillOwner(into, owner, slot, kinds));
-    const keys = shared.size === 0 ? [] : [...owner.addresses, ...owner.macs];
+    const own = part('d', owner.addresses, address, slot);
+    remotes.push(part('r', owner.remotes, address, slot));
+    if (kinds.has('a')) part('a', owner.exceptions, address, slot);
+    if (kinds.has('an')) part('an', owner.exceptedNetworks, networks, slot);
+    if (kinds.has('n')) part('n', owner.networks, networks, slot);
     const macs = goodMacs(owner.macs);
-    shapes.set(slot, { macs, shared: keys.some((key) => shared.has(key)), kinds });
-    owned.push(own);
+    badMacs += owner.macs.size - macs.size;
+    const isShared = shared.size > 0 && [...owner.addresses, ...owner.macs].some((key) => shared.has(key));
+    const shape = { macs, shared: isShared, kinds };
+    const there = last.shape.slots.get(slot);
+    shapes.set(slot, there !== undefined && sameSlot(there, shape) ? there : shape);
     const group = groups.get(groupOf(slot)) ?? { all: [], wide: [] };
     groups.set(groupOf(slot), group);
-    group.all.push(own);
-    if (isWide(kinds)) group.wide.push(own);
+    for (const one of [all, group.all]) one.push(own);
+    if (isWide(kinds)) for (const one of [wide, group.wide]) one.push(own);
   }
 
-  const join = (letter: SetLetter, from: readonly Part[], of: SetLetter, index?: number): void =>
-    void part(`${letter}${index ?? ''}`, from, (into) => into.union(letter, from, of, index));
-  join('L', owned, 'd');
-  join(
-    'W',
-    [...groups.values()].flatMap(({ wide }) => wide),
-    'd',
-  );
-  part('R', [everyone, ...owned], (into) => {
-    into.union('R', [everyone], 'E');
-    into.union('R', owned, 'r');
-  });
-  for (const [group, { all, wide }] of groups) {
-    join('g', all, 'd', group);
-    if (wide.length > 0) join('w', wide, 'd', group);
+  join('L', all);
+  join('W', wide);
+  join('R', remotes);
+  for (const [group, of] of groups) {
+    join('g', of.all, group);
+    if (of.wide.length > 0) join('w', of.wide, group);
   }
   return {
-    sets: new Map([...parts.values()].flatMap((one) => [...one.sets])),
+    sets,
     shape: { wan: options.wan, slots: shapes },
-    refused: parts.values().reduce((sum, one) => sum + one.refused, 0),
+    refused: parts.values().reduce((sum, one) => sum + one.refused, badMacs),
     parts,
   };
 }
 
-function fillOwner(into: Filling, owner: Owner, slot: number, kinds: ReadonlySet<Kind>): void {
-  into.refused += owner.macs.size - goodMacs(owner.macs).size;
-  into.addresses('d', owner.addresses, slot);
-  into.addresses('r', owner.remotes.keys(), slot);
-  if (kinds.has('a')) into.addresses('a', owner.exceptions.keys(), slot);
-  if (kinds.has('an')) into.prefixes('an', owner.exceptedNetworks.keys(), slot);
-  if (kinds.has('n')) into.prefixes('n', owner.networks.keys(), slot);
+type Keyed = ReadonlySet<string> | ReadonlyMap<string, unknown>;
+/** What of an entry may be handed to a tool; nothing of one that is refused. */
+type Reader = (entry: string) => readonly string[];
+
+const address: Reader = (entry) => (isElement(entry) ? [entry] : []);
+
+function named(
+  letter: SetLetter,
+  index: number | undefined,
+  elements: Elements,
+  known: Part | undefined,
+): Part['sets'] {
+  const of = (family: Family): readonly [string, SetSpec] =>
+    known !== undefined && known.elements[family] === elements[family]
+      ? known.sets[family]
+      : [setName(letter, family, index), { letter, family, index, elements: elements[family] }];
+  return { 4: of(4), 6: of(6) };
 }
 
-function filled(from: readonly object[], fill: (into: Filling) => void): Part {
-  const filling = new Filling();
-  fill(filling);
-  return { from, sets: filling.sets, refused: filling.refused };
-}
-
-/** Sets in the making, one of a letter. Each comes in both families, with or without elements. */
-class Filling {
-  readonly sets = new Map<string, SetSpec>();
-  readonly #pairs = new Map<string, Record<Family, Set<string>>>();
-  refused = 0;
-
-  addresses(letter: SetLetter, addresses: Iterable<string>, index?: number): void {
-    const into = this.#open(letter, index);
-    for (const address of addresses) {
-      if (isElement(address)) into[familyOf(address)].add(address);
-      else this.refused += 1;
+/** What was good enough before is not looked at again: of thousands of an owner one is new, as a rule. */
+function filled(from: Keyed, read: Reader, known: Elements | undefined): Pick<Part, 'elements' | 'refused'> {
+  const elements = { 4: new Set<string>(), 6: new Set<string>() };
+  let refused = 0;
+  for (const entry of from.keys()) {
+    const family = familyOf(entry);
+    if (known?.[family].has(entry)) elements[family].add(entry);
+    else {
+      const parts = read(entry);
+      if (parts.length === 0) refused += 1;
+      for (const one of parts) elements[family].add(one);
     }
   }
-
-  prefixes(letter: SetLetter, prefixes: Iterable<string>, index?: number): void {
-    const into = this.#open(letter, index);
-    for (const prefix of prefixes) {
-      const parts = networks(prefix);
-      if (parts.length === 0) this.refused += 1;
-      for (const part of parts) into[familyOf(part)].add(part);
-    }
-  }
-
-  /** Everything in the sets of one letter. */
-  union(letter: SetLetter, parts: readonly Part[], of: SetLetter, index?: number): void {
-    const into = this.#open(letter, index);
-    for (const { sets } of parts)
-      for (const set of sets.values())
-        if (set.letter === of) for (const element of set.elements) into[set.family].add(element);
-  }
-
-  #open(letter: SetLetter, index: number | undefined): Record<Family, Set<string>> {
-    const there = this.#pairs.get(letter);
-    if (there !== undefined) return there;
-    const pair = { 4: new Set<string>(), 6: new Set<string>() };
-    this.#pairs.set(letter, pair);
-    for (const family of FAMILIES)
-      this.sets.set(setName(letter, family, index), { letter, family, index, elements: pair[family] });
-    return pair;
-  }
+  const kept = (family: Family): ReadonlySet<string> =>
+    known !== undefined && sameMembers(known[family], elements[family]) ? known[family] : elements[family];
+  return { elements: { 4: kept(4), 6: kept(6) }, refused };
 }
 
 /** Those that may stand in a rule. */

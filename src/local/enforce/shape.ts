@@ -77,17 +77,22 @@ const LINGER = 16;
  * its MACs an idle one still asks for E, which the home's devices are blocked from anyhow.
  */
 export function lingers(now: Shape, want: Shape): boolean {
-  const idle = [...now.slots].filter(([slot]) => !want.slots.has(slot));
+  const idle = [...now.slots.keys()].filter((slot) => !want.slots.has(slot));
   if (idle.length > LINGER || now.wan.join(' ') !== want.wan.join(' ')) return false;
-  if (idle.some(([, { kinds }]) => kinds.size > 0)) return false;
-  const idleMacs = new Set(idle.flatMap(([, { macs }]) => [...macs]));
-  for (const [slot, { macs, shared, kinds }] of want.slots) {
+  if (idle.some((slot) => now.slots.get(slot)?.kinds.size !== 0)) return false;
+  const idleMacs = new Set(idle.flatMap((slot) => [...(now.slots.get(slot)?.macs ?? [])]));
+  for (const [slot, shape] of want.slots) {
     const there = now.slots.get(slot);
-    if (there === undefined || there.shared !== shared) return false;
-    if (!sameMembers(there.macs, macs) || !sameMembers(there.kinds, kinds)) return false;
-    for (const mac of macs) if (idleMacs.has(mac)) return false;
+    if (there === undefined || !sameSlot(there, shape)) return false;
+    if (idleMacs.size > 0 && !idleMacs.isDisjointFrom(shape.macs)) return false;
   }
   return true;
+}
+
+/** True if the chains ask the same of both. */
+export function sameSlot(a: SlotShape, b: SlotShape): boolean {
+  if (a === b) return true;
+  return a.shared === b.shared && sameMembers(a.macs, b.macs) && sameMembers(a.kinds, b.kinds);
 }
 
 /** True if both sets have the same members. */

@@ -20,5 +20,5 @@ export function withSpares(want: Rulebook, now: Rulebook | undefined): Rulebook 
     spares += 1;
   }
   const shape = { wan: want.shape.wan, slots };
-  return { ...want, sets: withEmpty(want.sets, shape), shape };
+  return { ...want, sets: withEmpty(want.sets, shape, want.shape), shape };
 }

@@ -82,6 +82,34 @@ describe('what should be blocked here', () => {
     expect([...one.latest.owners.keys()]).toContain(tv);
   });
 
+  it('is made of the same objects as long as it is the same, and of others where it is not', () => {
+    block();
+    let now = here;
+    const one = decider({ interfaces: () => now, memberAddresses: () => ['192.168.1.2'] });
+    cache.apply({ kind: 'answer', domain: 'ads.example', chain: [], addresses: ['203.0.113.20'], ttlS: 60 });
+    const first = one.blockSet();
+    // The interfaces are read again every few seconds, and what is seen is seen again.
+    now = { ...here, addresses: new Set(here.addresses), lanPrefixes: new Set(here.lanPrefixes) };
+    cache.apply({ kind: 'answer', domain: 'ads.example', chain: [], addresses: ['203.0.113.20'], ttlS: 60 });
+    const again = one.blockSet();
+    for (const key of ['owners', 'everyone', 'home', 'guard', 'known'] as const)
+      expect(again[key], key).toBe(first[key]);
+
+    cache.apply({ kind: 'answer', domain: 'ads.example', chain: [], addresses: ['203.0.113.21'], ttlS: 60 });
+    const more = one.blockSet();
+    expect([...(more.owners.get(tv)?.remotes.keys() ?? [])].sort()).toEqual(['203.0.113.20', '203.0.113.21']);
+    expect(more.owners.get(tv)?.addresses).toBe(first.owners.get(tv)?.addresses);
+    expect([more.home, more.guard, more.known]).toEqual([first.home, first.guard, first.known]);
+    expect(more.guard).toBe(first.guard);
+
+    now = { ...here, addresses: new Set(['192.168.1.254']) };
+    const moved = one.blockSet();
+    expect([...moved.guard]).toContain('192.168.1.254/32');
+    expect([...moved.guard]).not.toContain('192.168.1.1/32');
+    expect(moved.home).toBe(first.home);
+    expect(moved.owners).toBe(more.owners);
+  });
+
   it('joins what this router sees of a blocked name with what the others say of it', () => {
     block();
     expect(remotes()).toEqual([]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PrefixSet } from '../../../src/policy/address.ts';
-import { guardOf, homePrefixes } from '../../../src/policy/guard.ts';
+import { type Bounds, guardOf, HomeAndGuard, homePrefixes } from '../../../src/policy/guard.ts';
 
 const HOME = new Set(['192.168.1.0/24', '2001:db8:1::/64']);
 
@@ -62,5 +62,44 @@ describe("the home's prefixes", () => {
   it('are those of our own LANs and of the config, whatever they are', () => {
     const home = homePrefixes(['198.51.100.0/24'], [], ['203.0.113.0/28', '0.0.0.0/0']);
     expect([...home]).toEqual(['198.51.100.0/24', '203.0.113.0/28', '0.0.0.0/0']);
+  });
+});
+
+describe('home and guard in turn', () => {
+  const bounds = (over: Partial<Bounds> = {}): Bounds => ({
+    prefixes: [['192.168.1.0/24'], ['192.168.2.0/24'], ['198.51.100.0/28']],
+    addresses: [['192.168.1.1'], ['192.168.2.1']],
+    ...over,
+  });
+
+  it('are the same objects as long as what they come from is the same', () => {
+    const both = new HomeAndGuard();
+    const first = both.next(bounds());
+    expect([...first.home].sort()).toEqual(['192.168.1.0/24', '192.168.2.0/24', '198.51.100.0/28']);
+    expect(first.guard.has('192.168.2.1/32')).toBe(true);
+    const again = both.next(bounds());
+    expect(again.home).toBe(first.home);
+    expect(again.guard).toBe(first.guard);
+  });
+
+  it.each<[string, Partial<Bounds>]>([
+    ['a LAN', { prefixes: [['192.168.3.0/24'], ['192.168.2.0/24'], ['198.51.100.0/28']] }],
+    ['what a member announces', { prefixes: [['192.168.1.0/24'], [], ['198.51.100.0/28']] }],
+    ['the configuration', { prefixes: [['192.168.1.0/24'], ['192.168.2.0/24'], []] }],
+    ['where it comes from', { prefixes: [['192.168.1.0/24', '203.0.113.0/24'], ['192.168.2.0/24'], []] }],
+    ['an own address', { addresses: [['192.168.1.254'], ['192.168.2.1']] }],
+    ['the address of a member', { addresses: [['192.168.1.1'], ['192.168.2.254']] }],
+    ['whose address it is', { addresses: [['192.168.1.1', '203.0.113.9'], ['192.168.2.1']] }],
+  ])('follow %s', (_, over) => {
+    const both = new HomeAndGuard();
+    const first = both.next(bounds());
+    const next = both.next(bounds(over));
+    const { prefixes, addresses } = bounds(over);
+    const home = homePrefixes(...prefixes);
+    expect([...next.home]).toEqual([...home]);
+    expect([...next.guard]).toEqual([...guardOf(...addresses, home)]);
+    expect(next.home === first.home && next.guard === first.guard).toBe(false);
+    // An address moves no prefix.
+    expect(next.home === first.home).toBe(over.prefixes === undefined);
   });
 });

@@ -1,5 +1,6 @@
 import type { Family } from '../../../policy/address.ts';
 import { FAMILIES } from '../rulebook.ts';
+import { sameMembers } from '../shape.ts';
 import { bridgeBase } from './bridge.ts';
 import {
   BASE,
@@ -29,6 +30,21 @@ export interface Shape {
   /** The lengths of prefixes in use. */
   readonly networks: Readonly<Record<Family, ReadonlySet<number>>>;
   readonly exceptedNetworks: Readonly<Record<Family, ReadonlySet<number>>>;
+}
+
+/** True if the chains and the sets of both are the same. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  const lengths = (of: 'networks' | 'exceptedNetworks'): boolean =>
+    FAMILIES.every((family) => sameMembers(a[of][family], b[of][family]));
+  return (
+    a.of === b.of &&
+    a.wan.join(' ') === b.wan.join(' ') &&
+    a.rounds === b.rounds &&
+    a.macRounds === b.macRounds &&
+    sameMembers(a.kinds, b.kinds) &&
+    lengths('networks') &&
+    lengths('exceptedNetworks')
+  );
 }
 
 /** Out: the owner sends. In: it receives. Mac: it sends, from an address that nobody has seen. */

@@ -1,6 +1,9 @@
-import { familyOf } from '../../../policy/address.ts';
+import type { Family } from '../../../policy/address.ts';
 import type { BlockSet, Owner } from '../../../policy/block-set.ts';
-import { chainsOf, type Kinds, type Shape } from './chains.ts';
+import { FAMILIES } from '../rulebook.ts';
+import { sameMembers } from '../shape.ts';
+import { unionOf } from '../union.ts';
+import { chainsOf, type Kinds, type Shape, sameShape } from './chains.ts';
 import { Filling, fillOwner, type Length } from './filling.ts';
 import { setName } from './names.ts';
 import { setsOf } from './sets.ts';
@@ -12,7 +15,8 @@ interface Part {
   readonly rounds: string;
   readonly sets: ReadonlyMap<string, ReadonlySet<string>>;
   readonly lengths: readonly Length[];
-  readonly remotes: ReadonlySet<string>;
+  /** What is blocked address by address, for the gate. */
+  readonly remotes: Readonly<Record<Family, ReadonlySet<string>>>;
   readonly refused: number;
 }
 
@@ -22,11 +26,13 @@ export interface Compiled {
   /** Elements of the block set that are no address, prefix or MAC; never handed to a tool. */
   readonly refused: number;
   readonly parts: ReadonlyMap<string, Part>;
+  readonly shape: Shape;
+  readonly from: BlockSet;
 }
 
 /**
  * The table of a block set. What did not change since `last` (the same object) is taken over and not looked at again,
- * and a difference is looked for only in the rest.
+ * and is the same object afterwards: a difference is looked for only in the rest.
  */
 export function compile(
   blockSet: BlockSet,
@@ -36,14 +42,16 @@ export function compile(
     readonly of?: Shape['of'];
   },
 ): Compiled {
+  const { last } = options;
+  if (last !== undefined && last.shape.wan === options.wan && sameObjects(last.from, blockSet)) return last;
   const parts = new Map<string, Part>();
   const part = (key: string, from: readonly object[], fill: (into: Filling) => void, rounds = ''): Part => {
-    const known = options.last?.parts.get(key);
+    const known = last?.parts.get(key);
     const same =
       known?.rounds === rounds &&
       known.from.length === from.length &&
       known.from.every((one, i) => one === from[i]);
-    const one = known !== undefined && same ? known : filled(from, rounds, fill);
+    const one = known !== undefined && same ? known : filled(from, rounds, fill, known);
     parts.set(key, one);
     return one;
   };
@@ -54,7 +62,7 @@ export function compile(
   part('k', [blockSet.known], (into) => into.addresses('k', blockSet.known));
   if (options.of === 'bridged') {
     part('o', [blockSet.known, blockSet.home], (into) => into.strays(blockSet.known, blockSet.home));
-    part('links', [...blockSet.owners.values()], (into) => into.links(blockSet));
+    part('links', [blockSet.owners], (into) => into.links(blockSet));
   }
 
   const owned: Part[] = [];
@@ -83,18 +91,28 @@ export function compile(
     const fill = (into: Filling): void => fillOwner(into, owner, asked, rounds);
     owned.push(part(`owner ${owner.id}`, [owner], fill, later.sort().join()));
   }
-  part('r', [everyone, ...owned], (into) => {
-    const remotes = new Set<string>();
-    for (const one of [everyone, ...owned]) for (const remote of one.remotes) remotes.add(remote);
-    for (const remote of remotes) into.add(setName('r', familyOf(remote)), remote);
-  });
+  parts.set('r', gate([everyone, ...owned], last?.parts.get('r')));
 
-  const shape = shapeOf(options, most, kinds, owned);
+  const wanted = shapeOf(options, most, kinds, owned);
+  const before = last !== undefined && sameShape(last.shape, wanted) ? last : bare(wanted);
   return {
-    table: { sets: assemble(shape, parts), chains: chainsOf(shape) },
+    table: { sets: assemble(before, parts), chains: before.table.chains },
     refused: parts.values().reduce((sum, one) => sum + one.refused, 0),
     parts,
+    shape: before.shape,
+    from: blockSet,
   };
+}
+
+/** True if nothing that a table is made of differs; most changes are about nothing that is on a bridge. */
+function sameObjects(a: BlockSet, b: BlockSet): boolean {
+  return (['owners', 'everyone', 'home', 'guard', 'known'] as const).every((key) => a[key] === b[key]);
+}
+
+/** A table of this shape without elements. */
+function bare(shape: Shape): Pick<Compiled, 'table' | 'parts' | 'shape'> {
+  const sets = [...setsOf(shape)].map(([name, one]) => [name, { ...one, parts: new Map() }] as const);
+  return { table: { sets: new Map(sets), chains: chainsOf(shape) }, parts: new Map(), shape };
 }
 
 /** Exceptions alone are asked for with the pairs. */
@@ -126,22 +144,70 @@ function shapeOf(
   return shape;
 }
 
-function assemble(shape: Shape, parts: ReadonlyMap<string, Part>): ReadonlyMap<string, SetPlan> {
-  const held = new Map<string, Map<string, ReadonlySet<string>>>();
-  for (const [key, { sets }] of parts)
-    for (const [name, elements] of sets) {
-      const of = held.get(name);
-      if (of === undefined) held.set(name, new Map([[key, elements]]));
-      else of.set(key, elements);
-    }
-  return new Map(
-    [...setsOf(shape)].map(([name, declared]) => [name, { ...declared, parts: held.get(name) ?? new Map() }]),
-  );
+/** The sets of a table of the same shape, with these parts: those whose elements are the same objects stay as they are. */
+function assemble(
+  before: Pick<Compiled, 'table' | 'parts'>,
+  parts: ReadonlyMap<string, Part>,
+): ReadonlyMap<string, SetPlan> {
+  const changed = new Map<string, Map<string, ReadonlySet<string>>>();
+  const put = (name: string, key: string, elements: ReadonlySet<string> | undefined): void => {
+    const set = changed.get(name) ?? new Map(before.table.sets.get(name)?.parts);
+    changed.set(name, set);
+    if (elements === undefined) set.delete(key);
+    else set.set(key, elements);
+  };
+  for (const [key, { sets }] of before.parts) {
+    const now = parts.get(key)?.sets;
+    if (now !== sets) for (const name of sets.keys()) if (!now?.has(name)) put(name, key, undefined);
+  }
+  for (const [key, { sets }] of parts) {
+    const there = before.parts.get(key)?.sets;
+    if (there === sets) continue;
+    for (const [name, elements] of sets) if (there?.get(name) !== elements) put(name, key, elements);
+  }
+  if (changed.size === 0) return before.table.sets;
+  const all = new Map(before.table.sets);
+  for (const [name, held] of changed) {
+    const set = all.get(name);
+    if (set !== undefined) all.set(name, { ...set, parts: held });
+  }
+  return all;
 }
 
-function filled(from: readonly object[], rounds: string, fill: (into: Filling) => void): Part {
+/** The gate: every remote that is blocked address by address, whoever it is blocked for. */
+function gate(of: readonly Part[], known: Part | undefined): Part {
+  const sets = FAMILIES.map((family) => {
+    const name = setName('r', family);
+    return [
+      name,
+      unionOf(
+        of.map(({ remotes }) => remotes[family]),
+        known?.sets.get(name),
+      ),
+    ] as const;
+  });
+  const remotes = { 4: new Set<string>(), 6: new Set<string>() };
+  return { from: [], rounds: '', sets: new Map(sets), lengths: [], remotes, refused: 0 };
+}
+
+/** Sets with the members that they had before are the same objects. */
+function filled(
+  from: readonly object[],
+  rounds: string,
+  fill: (into: Filling) => void,
+  known: Part | undefined,
+): Part {
   const filling = new Filling();
   fill(filling);
-  const { sets, lengths, remotes, refused } = filling;
-  return { from, rounds, sets, lengths: [...lengths.values()], remotes, refused };
+  const { lengths, remotes, refused } = filling;
+  const kept = (set: ReadonlySet<string>, there: ReadonlySet<string> | undefined): ReadonlySet<string> =>
+    there !== undefined && sameMembers(there, set) ? there : set;
+  return {
+    from,
+    rounds,
+    sets: new Map([...filling.sets].map(([name, set]) => [name, kept(set, known?.sets.get(name))])),
+    lengths: [...lengths.values()],
+    remotes: { 4: kept(remotes[4], known?.remotes[4]), 6: kept(remotes[6], known?.remotes[6]) },
+    refused,
+  };
 }

@@ -20,7 +20,7 @@ export class Filling {
   readonly sets = new Map<string, Set<string>>();
   readonly lengths = new Map<string, Length>();
   /** Remotes that are blocked address by address, for the gate. */
-  readonly remotes = new Set<string>();
+  readonly remotes: Readonly<Record<Family, Set<string>>> = { 4: new Set(), 6: new Set() };
   refused = 0;
 
   add(name: string, element: string): void {
@@ -31,8 +31,9 @@ export class Filling {
 
   addresses(letter: SetLetter, addresses: Iterable<string>): void {
     for (const address of this.checked(addresses)) {
-      this.add(setName(letter, familyOf(address)), address);
-      this.remotes.add(address);
+      const family = familyOf(address);
+      this.add(setName(letter, family), address);
+      this.remotes[family].add(address);
     }
   }
 
@@ -45,20 +46,14 @@ export class Filling {
 
   /** Known addresses outside the home; the others are refused elsewhere. */
   strays(known: Iterable<string>, home: Iterable<string>): void {
-    for (const address of straysOf(known, home))
-      if (isElement(address)) this.add(setName('o', familyOf(address)), address);
+    for (const address of straysOf(known, home)) this.add(setName('o', familyOf(address)), address);
   }
 
   /** Prefixes that lie in no other one: intervals must not overlap. */
   outermost(letter: SetLetter, prefixes: Iterable<string>): void {
     const all = this.prefixes(prefixes);
-    const length = (prefix: Prefix): number => Number(prefix.split('/')[1]);
-    for (const family of FAMILIES) {
-      const kept: Prefix[] = [];
-      for (const one of all.filter((each) => familyOf(each) === family).sort((a, b) => length(a) - length(b)))
-        if (!new PrefixIndex(kept).holds(one)) kept.push(one);
-      for (const one of kept) this.add(setName(letter, family), one);
-    }
+    const index = new PrefixIndex(all);
+    for (const one of all) if (index.widest(one) === one) this.add(setName(letter, familyOf(one)), one);
   }
 
   owner(
@@ -160,7 +155,7 @@ function farOf(into: Filling, owner: Owner, family: Family, kinds: Kinds): Far {
   into.length('networks', family, ranges);
   into.length('exceptedNetworks', family, exceptedRanges);
   const pairs = new Set([...into.checked([...owner.remotes.keys()].filter(mine)), ...singles]);
-  for (const one of pairs) into.remotes.add(one);
+  for (const one of pairs) into.remotes[family].add(one);
   return {
     pairs,
     excepted: new Set(into.checked([...owner.exceptions.keys()].filter(mine))),

@@ -1,3 +1,4 @@
+import { lacking } from '../union.ts';
 import { TABLE } from './names.ts';
 import { type ChainPlan, elementsOf, type SetPlan, type Table } from './table.ts';
 
@@ -31,6 +32,7 @@ export function diff(
   gone: ReadonlyMap<string, readonly string[]> = new Map(),
   table = TABLE,
 ): Change {
+  if (now === want) return { steps: [], elements: 0, rules: 0 };
   const sets = changedSets(now, want);
   const chains = changedChains(now, want);
   const elements = sets.changed.reduce((sum, { added, removed }) => sum + added.length + removed.length, 0);
@@ -167,7 +169,9 @@ function changedSets(now: Table, want: Table) {
   const gone = [...now.sets].filter(([name]) => !want.sets.has(name));
   const changed: ChangedSet[] = [];
   for (const [name, set] of want.sets) {
-    const { added, removed } = changedElements(now.sets.get(name), set);
+    const there = now.sets.get(name);
+    if (there === set) continue;
+    const { added, removed } = changedElements(there, set);
     const { kind } = set;
     if (added.length + removed.length > 0) changed.push({ name, kind, role: roleOf(name), added, removed });
   }
@@ -179,19 +183,20 @@ function changedSets(now: Table, want: Table) {
 
 /** An element that leaves one part and comes with another has not moved. */
 function changedElements(now: SetPlan | undefined, want: SetPlan): { added: string[]; removed: string[] } {
-  const added = new Set<string>();
-  const removed = new Set<string>();
-  for (const [key, elements] of want.parts) {
-    const there = now?.parts.get(key);
-    if (there === elements) continue;
-    for (const one of elements) if (!there?.has(one)) added.add(one);
-  }
-  for (const [key, elements] of now?.parts ?? []) {
-    const there = want.parts.get(key);
-    if (there === elements) continue;
-    for (const one of elements) if (!there?.has(one)) removed.add(one);
-  }
+  const added = surplus(want, now);
+  const removed = now === undefined ? new Set<string>() : surplus(now, want);
   return { added: [...added.difference(removed)], removed: [...removed.difference(added)] };
+}
+
+/** What parts of one set hold and those of the other in the same place do not. */
+function surplus(a: SetPlan, b: SetPlan | undefined): Set<string> {
+  const found = new Set<string>();
+  for (const [key, elements] of a.parts) {
+    const there = b?.parts.get(key);
+    if (there === elements) continue;
+    for (const one of lacking(elements, there)) found.add(one);
+  }
+  return found;
 }
 
 /** Chains that are new or only longer, only shorter, or other ones; and those that go. */
@@ -199,6 +204,7 @@ function changedChains(now: Table, want: Table) {
   const more: [string, ChainPlan][] = [];
   const less: [string, ChainPlan][] = [];
   const other: [string, ChainPlan][] = [];
+  if (now.chains === want.chains) return { more, less, other, gone: [] };
   for (const [name, chain] of want.chains) {
     const before = now.chains.get(name)?.rules ?? [];
     const { rules } = chain;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Bridged } from '../../../../src/local/enforce/bridged.ts';
 import { Judge } from '../../../../src/local/enforce/judge.ts';
+import type { Owner } from '../../../../src/policy/block-set.ts';
 import { blockSet, owner } from './block-sets.ts';
 import { aBlockSet } from './small-world.ts';
 
@@ -30,6 +31,35 @@ test('what is about the internet is left out, what is about the home or a known 
   expect([...bridged.everyone.keys()]).toEqual(['192.168.1.50']);
   expect(bridged).toMatchObject({ home: set.home, guard: set.guard, known: set.known });
 });
+
+test('a change about the internet is none here: owners, and all of them together, stay the same objects', () => {
+  const owners = (remotes: string[], rest: string[] = []) => [
+    owner('1', [TV], remotes, ['02:aa:00:00:00:02'], { networks: ['203.0.113.0/24'], exceptions: rest }),
+    owner('2', ['192.168.1.30'], ['192.168.1.20']),
+  ];
+  const bridged = new Bridged();
+  const first = bridged.next(blockSet(owners(['203.0.113.7']), { home }));
+  const [tv, other] = owners(['203.0.113.7', '203.0.113.8'], ['198.51.100.9']) as [Owner, Owner];
+  const { owners: before } = first;
+  const second = bridged.next(blockSet([{ ...tv, ...pick(before.get(tv.id)) }, other], { home }));
+  expect(second.owners.get(tv.id)).toBe(before.get(tv.id));
+  // With another address, or a remote that is near, it is another.
+  const near = { ...tv, remotes: new Map([...tv.remotes, ['192.168.1.40', ['r/0']] as const]) };
+  const third = bridged.next(blockSet([near, other], { home }));
+  expect([...(third.owners.get(tv.id)?.remotes.keys() ?? [])]).toEqual(['192.168.1.40']);
+  const moved = { ...near, addresses: new Set(['192.168.1.21']) };
+  const fourth = bridged.next(blockSet([moved, other], { home }));
+  expect([...(fourth.owners.get(tv.id)?.addresses ?? [])]).toEqual(['192.168.1.21']);
+  const gone = bridged.next(blockSet([other], { home }));
+  expect([...gone.owners.keys()]).toEqual([other.id]);
+  const same = bridged.next({ ...blockSet([other], { home }), owners: new Map([[other.id, other]]) });
+  expect(same.owners).toBe(gone.owners);
+});
+
+/** What a decision leaves the same objects. */
+function pick(one: Owner | undefined): Partial<Owner> {
+  return one === undefined ? {} : { addresses: one.addresses, macs: one.macs };
+}
 
 test('owners that did not change stay the same objects, until what is near moves', () => {
   const [tv, other] = [owner('1', [TV], ['192.168.1.30']), owner('2', ['192.168.1.30'], [TV])];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { common, PrefixIndex } from '../../../../src/local/enforce/prefix-index.ts';
+import { common, indexOf, PrefixIndex } from '../../../../src/local/enforce/prefix-index.ts';
 
 const index = new PrefixIndex([
   '203.0.113.0/24',
@@ -50,4 +50,21 @@ test.each<[string[], string[], string[]]>([
 ])('common to %s and %s is %s', (a, b, both) => {
   expect([...common(new Set(a), new Set(b))].sort()).toEqual(both);
   expect([...common(new Set(b), new Set(a))].sort()).toEqual(both);
+});
+
+test.each([
+  ['203.0.113.17/32', '203.0.113.0/24'],
+  ['203.0.113.0/24', '203.0.113.0/24'],
+  ['203.0.112.0/23', undefined],
+  ['2001:db8::/48', '::/0'],
+])('the widest prefix that holds %s is %s', (inner, expected) => {
+  expect(index.widest(inner)).toBe(expected);
+});
+
+test('each set has one index, and every set its own', () => {
+  const [set, same, map] = [new Set(['10.0.0.0/8']), new Set(['10.0.0.0/8']), new Map([['11.0.0.0/8', 1]])];
+  expect(indexOf(set)).toBe(indexOf(set));
+  expect(indexOf(same)).not.toBe(indexOf(set));
+  expect([indexOf(set).holds('10.1.1.1'), indexOf(map).holds('10.1.1.1')]).toEqual([true, false]);
+  expect(indexOf(map).narrowest('11.0.0.1')).toBe('11.0.0.0/8');
 });
