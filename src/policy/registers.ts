@@ -167,6 +167,14 @@ export class Registers {
     }
   }
 
+  /** What anybody has said of a node, also those that are no members any more. */
+  *saying(node: NodeId): Iterable<Descriptor> {
+    for (const { byKey } of this.#shelves.values()) {
+      const descriptor = byKey.get(node)?.descriptor;
+      if (descriptor !== undefined) yield descriptor;
+    }
+  }
+
   /** What a router says of itself. */
   card(peer: PeerKey): RouterCard | undefined {
     return this.#shelves.get(peer)?.byKey.get('')?.card;
