@@ -185,6 +185,8 @@ export class Enforcer implements Service {
 
   async #runs(signal: AbortSignal): Promise<void> {
     this.#retry?.clear();
+    // After whatever is under way in this turn: an op goes to the disk while its block is decided.
+    await Promise.resolve();
     while (this.#again && !signal.aborted) {
       this.#again = false;
       this.#runsBegun += 1;

@@ -82,6 +82,7 @@ describe('the plan for the next boot', () => {
     const { one, plans } = planned(slow);
     await one.start(signal);
     one.notify();
+    await settle();
     slow.waiting.shift()?.();
     await settle();
     plans.made?.();
@@ -137,11 +138,24 @@ describe('enforcer', () => {
     expect(backend.blocks('192.168.1.20', '203.0.113.7')).toBe(true);
   });
 
+  test('a run begins after what is under way: of several notices of one moment there is one', async () => {
+    const one = enforcer();
+    await one.start(signal);
+    one.notify();
+    desired = { ...desired, state: 'two' };
+    one.notify();
+    expect(backend.outcomes).toEqual([]);
+    await settle();
+    expect(applied).toEqual(['two']);
+    await one.stop();
+  });
+
   test('notices during a run mean one more run, with the newest snapshot', async () => {
     const slow = new SlowBackend();
     const one = enforcer(slow);
     await one.start(signal);
     one.notify();
+    await settle();
     for (const state of ['two', 'three', 'four']) {
       desired = { ...desired, state };
       one.notify();
@@ -285,6 +299,7 @@ describe('enforcer', () => {
     const one = enforcer(slow);
     await one.start(signal);
     one.notify();
+    await settle();
     await clock.advance(60_000);
     expect(one.health().lastError).toBe('no answer within 60 s');
     await clock.advance(500);
