@@ -59,7 +59,8 @@ function coverOf(parts: Parts): (record: BlockRecord, side: Subject) => Readonly
   const whole = new Map<NodeId, ReadonlySet<NodeId>>();
   return ({ apart }, side) => {
     const node = nodeOf(side, ids);
-    if (node === undefined || apart.length > 0) return node && classes.covered(node, apart);
+    if (node === undefined) return undefined;
+    if (apart.length > 0) return classes.covered(node, apart);
     const known = whole.get(node) ?? classes.covered(node, apart);
     whole.set(node, known);
     return known;
