@@ -32,7 +32,7 @@ export interface BookOptions {
   readonly onOp: (own: boolean) => void;
   /** An op was admitted after which somebody may be no member any more. */
   readonly onMembers: () => void;
-  /** A register was admitted; `card`: it says something of a router itself. */
+  /** A register of another router, or of an older self, was admitted; `card`: it says something of a router itself. */
   readonly onRegister: (card: boolean) => void;
 }
 
@@ -59,9 +59,10 @@ export async function openBook(options: BookOptions): Promise<Book> {
     home: replica.home,
     crypto,
     isMember: (peer) => replica.isMember(peer),
-    onAdmitted: (register) => {
+    onAdmitted: (register, authored) => {
       store.putRegister(register);
-      onRegister(register.card !== undefined);
+      // What we say of our nodes follows from what is known here already: to decide anew would change nothing.
+      if (!authored) onRegister(register.card !== undefined);
     },
   });
   try {

@@ -31,6 +31,9 @@ export class Directory implements Whereabouts {
   readonly #given: GivenNames;
   #told = new Map<NodeId, Descriptor[]>();
   #toldAt = '';
+  /** The devices behind other routers, as these say. */
+  #behind = new Map<NodeId, Descriptor[]>();
+  #behindAt = '';
   #groups: ReadonlyMap<string, Group> = new Map();
   #groupsAt = -1;
 
@@ -79,10 +82,19 @@ export class Directory implements Whereabouts {
     return this.#described(this.#cache.devices(), ({ device }) => device);
   }
 
+  /** Costs a look at each observation, and nothing is put together: a person who types a command waits for it. */
+  devicesSeen(is: (device: Descriptor) => boolean): NodeId[] {
+    const found = new Set<NodeId>();
+    for (const device of this.#cache.devices()) if (is(device)) found.add(device.node);
+    for (const told of this.#said()) if (told.device && is(told)) found.add(told.node);
+    return [...found];
+  }
+
   /** A node as it was observed, without those that are the same. */
   observed(id: NodeId): KnownNode | undefined {
     const own = this.#cache.descriptor(id);
-    const known = [...(own === undefined ? [] : [own]), ...(this.#tellings().get(id) ?? [])];
+    const told = [...this.#registers.saying(id), ...(this.#behindOthers().get(id) ?? [])];
+    const known = own === undefined ? told : [own, ...told];
     return known.length === 0 ? undefined : this.#merge(id, known);
   }
 
@@ -164,9 +176,7 @@ export class Directory implements Whereabouts {
 
   knows(domain: string): boolean {
     if (this.#cache.remoteByDomain(domain) !== undefined) return true;
-    return [...this.#tellings().values()].some((told) =>
-      told.some(({ domains }) => domains.includes(domain)),
-    );
+    return this.#said().some(({ domains }) => domains.includes(domain));
   }
 
   /** Names that persons gave to the node or to one of its class; the one that is shown first. */
@@ -249,21 +259,44 @@ export class Directory implements Whereabouts {
     return this.#given.ofNode(ids).map(({ text }) => text);
   }
 
-  /** What the routers say of nodes, read anew only after they have said more. */
+  /** What the routers say of nodes, all of it, put together anew only after they have said more. */
   #tellings(): ReadonlyMap<NodeId, Descriptor[]> {
     const now = `${this.#registers.version} ${this.#replica.version} ${this.#presence.version}`;
     if (this.#toldAt !== now) {
       this.#toldAt = now;
-      this.#told = new Map();
-      const described = Array.from(this.#registers.all(), (register) => register.descriptor);
-      const behindOthers = this.#presence.all().flatMap(({ claims }) => claims.map(({ about }) => about));
-      for (const descriptor of [...described, ...behindOthers]) {
-        if (descriptor === undefined) continue;
-        this.#told.set(descriptor.node, [...(this.#told.get(descriptor.node) ?? []), descriptor]);
-      }
+      this.#told = byNode(this.#said());
     }
     return this.#told;
   }
+
+  #behindOthers(): ReadonlyMap<NodeId, Descriptor[]> {
+    const now = `${this.#replica.version} ${this.#presence.version}`;
+    if (this.#behindAt !== now) {
+      this.#behindAt = now;
+      this.#behind = byNode(this.#claimed());
+    }
+    return this.#behind;
+  }
+
+  /** Each thing that a router says of a node. */
+  *#said(): Generator<Descriptor, undefined> {
+    for (const { descriptor } of this.#registers.all()) if (descriptor !== undefined) yield descriptor;
+    yield* this.#claimed();
+  }
+
+  #claimed(): Descriptor[] {
+    return this.#presence.all().flatMap(({ claims }) => claims.map(({ about }) => about));
+  }
+}
+
+function byNode(descriptors: Iterable<Descriptor>): Map<NodeId, Descriptor[]> {
+  const by = new Map<NodeId, Descriptor[]>();
+  for (const descriptor of descriptors) {
+    const told = by.get(descriptor.node);
+    if (told === undefined) by.set(descriptor.node, [descriptor]);
+    else told.push(descriptor);
+  }
+  return by;
 }
 
 function isNode(subject: Subject): subject is Extract<Subject, { id: NodeId }> {

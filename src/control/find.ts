@@ -1,17 +1,17 @@
 import { canonicalAddress, canonicalDomain, canonicalMac, canonicalPrefix } from '../policy/address.ts';
 import type { Address, Mac, NodeId } from '../policy/block-set.ts';
 import type { PeerKey } from '../policy/crypto.ts';
+import type { Descriptor } from '../policy/descriptor.ts';
 import type { Subject } from '../policy/records.ts';
 import { type Group, groupsNamed } from './group-book.ts';
-import type { KnownNode } from './known-node.ts';
 
 /** What a text may stand for. */
 export type Match = { readonly subject: Subject; readonly label: string };
 
 /** Where a text is looked up. */
 export interface Whereabouts {
-  /** Every device as it was observed, one for each id. */
-  devices(): readonly KnownNode[];
+  /** The ids of the devices of which an observation, here or elsewhere, is so. Names that people gave are not observed. */
+  devicesSeen(is: (device: Descriptor) => boolean): readonly NodeId[];
   /** The ids of all nodes that anybody observed or the policy speaks of, also when nobody sees them any more. */
   ids(): Iterable<{ readonly id: NodeId; readonly device: boolean }>;
   /** All ids that are the same node. */
@@ -101,16 +101,16 @@ function nodes(wanted: string, where: Whereabouts): Match[] {
 
 function byName(wanted: string, where: Whereabouts): Match[] {
   const word = wanted.toLowerCase();
-  const own = where.devices().filter(({ names }) => names.some((name) => name.toLowerCase() === word));
-  return onePerClass([...where.named(wanted), ...own.map(subjectOf)], where);
+  const own = where.devicesSeen(({ names }) => names.some((name) => name.toLowerCase() === word));
+  return onePerClass([...where.named(wanted), ...own.map(device)], where);
 }
 
 /** A MAC that nobody has seen yet is a device all the same: it will be cut from its first packet. */
 function byMac(wanted: string, where: Whereabouts): Match[] {
   const mac = canonicalMac(wanted);
   if (mac === undefined) return [];
-  const known = where.devices().filter(({ macs }) => macs.includes(mac));
-  if (known.length > 0) return onePerClass(known.map(subjectOf), where);
+  const known = where.devicesSeen(({ macs }) => macs.includes(mac));
+  if (known.length > 0) return onePerClass(known.map(device), where);
   const id = where.deviceWith(mac);
   return id === undefined ? [] : [{ subject: { kind: 'device', id }, label: mac }];
 }
@@ -122,11 +122,9 @@ function byMac(wanted: string, where: Whereabouts): Match[] {
 function byAddress(wanted: string, where: Whereabouts): Match[] {
   const address = canonicalAddress(wanted) ?? fullLength(canonicalPrefix(wanted));
   if (address === undefined) return [];
-  const owners = where
-    .devices()
-    .filter(({ addresses }) => addresses.some((binding) => binding.address === address));
-  const here = owners.filter(({ id }) => where.hasHere(id, address));
-  if (owners.length > 0) return onePerClass((here.length > 0 ? here : owners).map(subjectOf), where);
+  const owners = where.devicesSeen(({ addresses }) => addresses.some((at) => at.address === address));
+  const here = owners.filter((id) => where.hasHere(id, address));
+  if (owners.length > 0) return onePerClass((here.length > 0 ? here : owners).map(device), where);
   const id = where.remoteAt(address);
   return id === undefined ? [] : [{ subject: { kind: 'remote', id }, label: address }];
 }
@@ -189,6 +187,10 @@ function onePerClass(subjects: readonly Subject[], where: Whereabouts): Match[] 
     matches.push({ subject, label: where.label(subject) });
   }
   return matches;
+}
+
+function device(id: NodeId): Subject {
+  return { kind: 'device', id };
 }
 
 function subjectOf({ id, device }: { id: NodeId; device: boolean }): Subject {

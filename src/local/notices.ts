@@ -69,6 +69,8 @@ export class Notices {
 
   /** The policy, or an address of a persistent node changed. */
   changed(): void {
+    // Whoever decides takes in what others said too: mostly the register of what is blocked, right before the block.
+    this.#described.cancel();
     this.#enforce();
     this.#publish.notify();
   }
@@ -156,6 +158,8 @@ export class Notices {
   #enforceNow(): void {
     this.#pace?.clear();
     this.#pace = undefined;
+    // And all that was seen.
+    this.#follow.cancel();
     this.#options.enforce();
   }
 }

@@ -4,6 +4,7 @@ import type { OpId } from '../policy/records.ts';
 import type { Service } from '../service.ts';
 import type { Applied, AppliedAnswer, WaitOptions } from './alive/applied.ts';
 import { DEFAULT_TOLERANCE_MS, PAIR_TOLERANCE_MS } from './alive/tolerances.ts';
+import { atMostEvery } from './at-most-every.ts';
 import type { PeerClock } from './clocks.ts';
 import type { NetworkStats } from './counters.ts';
 import type { NetworkOptions } from './network-options.ts';
@@ -18,6 +19,8 @@ import type { Progress } from './sync/sync-progress.ts';
 /** So many registers of our own are gossiped at once, and so many a second after that. */
 const GOSSIPED_BURST = 32;
 const GOSSIPED_PER_SECOND = 8;
+/** libp2p looks at every interface of the machine for each answer, which every change of the policy asks for: asked so often, milliseconds. */
+const ADDRESSES_MS = 1_000;
 
 /** The overlay as the rest of the agent sees it. Foreign ops and registers go straight into the replica's `admit()`. */
 export class Network implements Service {
@@ -29,6 +32,8 @@ export class Network implements Service {
   readonly #options: NetworkOptions;
   readonly #parts: NetworkParts;
   readonly #gossiped: Pace;
+  /** Begun with the overlay: what it listened on before is not remembered. */
+  #addresses: () => readonly string[] = () => [];
   #stop = new AbortController();
 
   /** ConfigError when an address cannot be understood. */
@@ -46,6 +51,7 @@ export class Network implements Service {
     this.#stop = new AbortController();
     const running = AbortSignal.any([signal, this.#stop.signal]);
     await this.#parts.overlay.start();
+    this.#addresses = atMostEvery(clock, ADDRESSES_MS, () => this.#parts.overlay.addresses());
     this.#parts.table.followed.start(this.addresses());
     this.#parts.gossip.start();
     await this.#parts.sync.start(running);
@@ -165,9 +171,9 @@ export class Network implements Service {
     if (this.#parts.trust.trusts(peer)) this.#parts.links.said(peer, 'mdns', addresses);
   }
 
-  /** The addresses on which we really listen, as multiaddrs with our peer id. */
+  /** The addresses on which we really listen, as multiaddrs with our peer id; a second old at most. */
   addresses(): readonly string[] {
-    return this.#parts.overlay.addresses();
+    return this.#addresses();
   }
 
   stats(): NetworkStats {

@@ -32,8 +32,8 @@ export interface RegistersOptions {
   readonly crypto: Crypto;
   /** Whether registers of a peer are wanted at all. */
   readonly isMember: (peer: PeerKey) => boolean;
-  /** Told of every register that was taken, also of our own. */
-  readonly onAdmitted?: (register: Register) => void;
+  /** Told of every register that was taken. `authored`: written here just now, so it tells nobody here anything new. */
+  readonly onAdmitted?: (register: Register, authored: boolean) => void;
 }
 
 /**
@@ -107,7 +107,7 @@ export class Registers {
     if (read === undefined) return 'rubbish';
     if (!isMember(read.register.peer)) return 'stranger';
     if (this.#changesNothing(read.register)) return 'held';
-    return read.isSigned(crypto) ? this.#take(read.register) : 'rubbish';
+    return read.isSigned(crypto) ? this.#take(read.register, false) : 'rubbish';
   }
 
   /**
@@ -140,7 +140,7 @@ export class Registers {
     const envelope = encodeRegister(this.#options.home, key.peer, stamp, node, about, key.sign);
     const read = readRegister(envelope, this.#options.home);
     if (read === undefined) throw new RangeError('our own register cannot be read');
-    if (this.#take(read.register) === 'ok') this.advance(key.peer);
+    if (this.#take(read.register, true) === 'ok') this.advance(key.peer);
     return read.register;
   }
 
@@ -167,6 +167,14 @@ export class Registers {
     }
   }
 
+  /** What anybody has said of a node, also those that are no members any more. */
+  *saying(node: NodeId): Iterable<Descriptor> {
+    for (const { byKey } of this.#shelves.values()) {
+      const descriptor = byKey.get(node)?.descriptor;
+      if (descriptor !== undefined) yield descriptor;
+    }
+  }
+
   /** What a router says of itself. */
   card(peer: PeerKey): RouterCard | undefined {
     return this.#shelves.get(peer)?.byKey.get('')?.card;
@@ -182,7 +190,7 @@ export class Registers {
     return gen < shelf.upTo.gen || (held !== undefined && compare(register, held) <= 0);
   }
 
-  #take(register: Register): RegisterVerdict {
+  #take(register: Register, authored: boolean): RegisterVerdict {
     let shelf = this.#shelves.get(register.peer);
     if (shelf === undefined) {
       shelf = { byKey: new Map(), upTo: NOTHING, newest: NOTHING };
@@ -201,7 +209,7 @@ export class Registers {
     this.#news.add(`${register.peer} ${key}`);
     if (compare(register, shelf.newest) > 0) shelf.newest = { gen, rev };
     this.#version += 1;
-    this.#options.onAdmitted?.(register);
+    this.#options.onAdmitted?.(register, authored);
     return 'ok';
   }
 }

@@ -22,25 +22,27 @@ export function standing(
   reach: Reach,
 ): LivePolicy[] {
   const [near, far] = [tokensOf(parts, pair.a, reach), tokensOf(parts, pair.b, reach)];
-  return byAge(
-    policiesOf(parts, kind).filter(({ record }) => {
-      const [a, b] = [token(record.a), token(record.b)];
-      return (near.has(a) && far.has(b)) || (near.has(b) && far.has(a));
-    }),
-  );
+  return livePolicies(parts, kind, ({ record }) => {
+    const a = token(record.a);
+    if (!near.has(a) && !far.has(a)) return false;
+    const b = token(record.b);
+    return (near.has(a) && far.has(b)) || (near.has(b) && far.has(a));
+  });
 }
 
-/** The live blocks or allows, oldest first by their authors' clocks. */
-export function livePolicies(parts: Parts, kind: PolicyKind): LivePolicy[] {
-  return byAge(policiesOf(parts, kind));
-}
-
-function policiesOf(parts: Parts, kind: PolicyKind): LivePolicy[] {
-  return [...parts.replica.live.values()].filter((live): live is LivePolicy => live.record.kind === kind);
-}
-
-function byAge(policies: LivePolicy[]): LivePolicy[] {
+/** The live blocks or allows, or those of them that are meant, oldest first by their authors' clocks. */
+export function livePolicies(
+  parts: Parts,
+  kind: PolicyKind,
+  isMeant: (policy: LivePolicy) => boolean = () => true,
+): LivePolicy[] {
+  const policies: LivePolicy[] = [];
+  for (const live of parts.replica.live.values()) if (isOf(live, kind) && isMeant(live)) policies.push(live);
   return policies.sort((x, y) => x.op.at - y.op.at || (x.id < y.id ? -1 : 1));
+}
+
+function isOf(live: Live, kind: PolicyKind): live is LivePolicy {
+  return live.record.kind === kind;
 }
 
 /** True when two pairs are written the same, whichever side comes first. */

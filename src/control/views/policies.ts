@@ -1,5 +1,5 @@
 import type { Counts } from '../../local/observe/conntrack.ts';
-import type { RecordId, Spared } from '../../policy/block-set.ts';
+import type { BlockSet, RecordId, Spared } from '../../policy/block-set.ts';
 import type { Live } from '../../policy/contents.ts';
 import type { Subject, Terms } from '../../policy/records.ts';
 import { isEnforceable } from '../../policy/rules.ts';
@@ -68,18 +68,32 @@ const NOTHING: Entries = { addresses: 0, networks: 0, wide: 0 };
 export class PolicyViews {
   readonly #parts: Parts;
   readonly #affects: Affects;
-  readonly #entries: ReadonlyMap<RecordId, Entries>;
-  readonly #spared: ReadonlyMap<RecordId, Spared>;
-  readonly #past: ReadonlyMap<RecordId, PastRules>;
+  readonly #set: BlockSet;
+  #counted: ReadonlyMap<RecordId, Entries> | undefined;
+  #sparedBy: ReadonlyMap<RecordId, Spared> | undefined;
+  #pastBy: ReadonlyMap<RecordId, PastRules> | undefined;
   #allows: readonly LivePolicy[] | undefined;
 
   constructor(parts: Parts) {
-    const set = parts.blockSet();
     this.#parts = parts;
+    this.#set = parts.blockSet();
     this.#affects = new Affects(parts);
-    this.#entries = countEntries(set);
-    this.#past = pastRules(parts, set, this.#entries);
-    this.#spared = new Map(set.spared.map((entry) => [entry.record, entry]));
+  }
+
+  // What is in force is looked through once, and only when a policy is shown that is: each change of one makes views of its own.
+  get #entries(): ReadonlyMap<RecordId, Entries> {
+    this.#counted ??= countEntries(this.#set);
+    return this.#counted;
+  }
+
+  get #past(): ReadonlyMap<RecordId, PastRules> {
+    this.#pastBy ??= pastRules(this.#parts, this.#set, this.#entries);
+    return this.#pastBy;
+  }
+
+  get #spared(): ReadonlyMap<RecordId, Spared> {
+    this.#sparedBy ??= new Map(this.#set.spared.map((entry) => [entry.record, entry]));
+    return this.#sparedBy;
   }
 
   /** What a block of this would cover besides. */

@@ -14,6 +14,8 @@ export interface Pair {
 
 /** Up to so many pairs are deleted by name; for more the table is listed once and only what is there is deleted. */
 const BY_NAME = 4;
+/** Reads deletions from standard input (conntrack(8), since 1.4.7): one command for all of them. */
+const BATCH = ['-R', '-'];
 /** At most so many deletions for one change. */
 const MAX_CUTS = 256;
 const TIMEOUT_MS = 10_000;
@@ -76,7 +78,9 @@ export class ConntrackCut {
   #wanted: BlockSet = emptyBlockSet;
   #running: Promise<void> | undefined;
   #missing = false;
-  /** Entries that were deleted, and deletions left out because a change had too many. */
+  /** Whether this conntrack(8) takes several deletions at once; found out by the first ones. */
+  #takesBatches: boolean | undefined;
+  /** Entries that were deleted, and pairs left out because a change had too many. */
   readonly counts = { cut: 0, leftOut: 0 };
 
   constructor(exec: Exec, clock: Clock, log: Log) {
@@ -114,7 +118,7 @@ export class ConntrackCut {
         const [before, next] = [this.#before, this.#wanted];
         this.#before = next;
         const pairs = addedPairs(before, next, BY_NAME) ?? (await this.#present(newlyBlocked(before, next)));
-        for (const pair of pairs) await this.#delete(pair);
+        if (pairs.length > 0) await this.#deleteAll(pairs.flatMap(deletionsOf));
       }
     } catch (error) {
       // Not being able to delete is not being able to help offloaded flows; what is blocked is blocked.
@@ -126,7 +130,7 @@ export class ConntrackCut {
   async #present(isNew: (near: Address, far: Address) => boolean): Promise<readonly Pair[]> {
     const found = new Map<string, Pair>();
     for (const family of ['ipv4', 'ipv6']) {
-      const { stdout } = await this.#conntrack('-L', '-f', family);
+      const { stdout } = await this.#conntrack(['-L', '-f', family]);
       for (const { near, far } of parseEntries(stdout)) {
         if (isNew(near, far)) found.set(`${near} ${far}`, { near, far });
         else if (isNew(far, near)) found.set(`${far} ${near}`, { near: far, far: near });
@@ -136,21 +140,37 @@ export class ConntrackCut {
     return [...found.values().take(MAX_CUTS)];
   }
 
-  /** Opened by either end; the reply's source is the other end as FORWARD sees it, before or after NAT. */
-  async #delete({ near, far }: Pair): Promise<void> {
-    const family = near.includes(':') ? 'ipv6' : 'ipv4';
-    for (const [opener, answerer] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      const { code } = await this.#conntrack('-D', '-f', family, '-s', opener, '-r', answerer);
-      if (code === 0) this.counts.cut += 1;
+  async #deleteAll(deletions: readonly (readonly string[])[]): Promise<void> {
+    if (this.#takesBatches !== false) {
+      const input = deletions.map((words) => `${words.join(' ')}\n`).join('');
+      const { code, stdout } = await this.#conntrack(BATCH, input);
+      this.counts.cut += parseEntries(stdout).length;
+      this.#takesBatches ??= code === 0;
+      if (code === 0) return;
+    }
+    // An entry that ended by itself meanwhile ends a batch.
+    for (const words of deletions) {
+      const { stdout } = await this.#conntrack(words);
+      this.counts.cut += parseEntries(stdout).length;
     }
   }
 
-  async #conntrack(...args: string[]): Promise<{ code: number; stdout: string }> {
-    return this.#exec.run(['conntrack', ...args], { timeoutMs: TIMEOUT_MS, signal: this.#stopper.signal });
+  async #conntrack(words: readonly string[], input?: string): Promise<{ code: number; stdout: string }> {
+    return this.#exec.run(['conntrack', ...words], {
+      timeoutMs: TIMEOUT_MS,
+      signal: this.#stopper.signal,
+      ...(input === undefined ? {} : { input }),
+    });
   }
+}
+
+/** Opened by either end; the reply's source is the other end as FORWARD sees it, before or after NAT. */
+function deletionsOf({ near, far }: Pair): string[][] {
+  const family = near.includes(':') ? 'ipv6' : 'ipv4';
+  return [
+    ['-D', '-f', family, '-s', near, '-r', far],
+    ['-D', '-f', family, '-s', far, '-r', near],
+  ];
 }
 
 function blocking(blockSet: BlockSet): (near: Address, far: Address) => boolean {

@@ -27,7 +27,7 @@ export interface EnforcerOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Where the last applied plan is kept for `restore`; without it none is kept. */
-  readonly planFile?: PlanFile;
+  readonly planFile?: Pick<PlanFile, 'keep' | 'make' | 'flush'>;
   /** Tells of changes by somebody else as they happen; without it they are found at the next check. */
   readonly watch?: DriftWatch;
   /** Whether a person has halted enforcement: then nothing of ours is in the kernel. Asked right before each run. */
@@ -64,6 +64,8 @@ const NEWS_MS = 500;
 /** A run ends a check without an answer; after so many the next one on the timer has to do. */
 const CHECKS_IN_A_ROW = 3;
 const UNCHECKED = 'the kernel could not be checked';
+/** One reason for all: an abort without one makes an error with a stack trace each time. */
+const VOID = new Error('a change makes the reading void');
 
 /**
  * Keeps the kernel at the newest desired block set. Level-triggered: a lost notice loses nothing, runs never overlap,
@@ -84,6 +86,8 @@ export class Enforcer implements Service {
   /** Halted, and nothing of ours is in the kernel any more. */
   #released = false;
   #blocks = false;
+  /** What the backend was asked for last. */
+  #asked: BlockSet | undefined;
   #failures = 0;
   #failuresInARow = 0;
   #lastError: string | undefined;
@@ -124,7 +128,7 @@ export class Enforcer implements Service {
   notify(): void {
     if (this.#signal === undefined || this.#signal.aborted) return;
     this.#again = true;
-    this.#reading?.abort();
+    this.#reading?.abort(VOID);
     this.#running ??= this.#runs(this.#signal);
   }
 
@@ -160,6 +164,9 @@ export class Enforcer implements Service {
     } catch (error) {
       if (reading.signal.aborted) return undefined;
       throw error;
+    } finally {
+      // Nothing is left to be ended; an abort of what is over would still cost each change one.
+      if (this.#reading === reading) this.#reading = undefined;
     }
   }
 
@@ -178,6 +185,8 @@ export class Enforcer implements Service {
 
   async #runs(signal: AbortSignal): Promise<void> {
     this.#retry?.clear();
+    // After whatever is under way in this turn: an op goes to the disk while its block is decided.
+    await Promise.resolve();
     while (this.#again && !signal.aborted) {
       this.#again = false;
       this.#runsBegun += 1;
@@ -205,6 +214,7 @@ export class Enforcer implements Service {
       return;
     }
     this.#released = false;
+    this.#asked = blockSet;
     const outcome = await this.#bounded(SET_TIMEOUT_MS, signal, (inner) => backend.set(blockSet, inner));
     this.#acknowledged = true;
     this.#blocks = blocksAnything(blockSet);
@@ -213,13 +223,18 @@ export class Enforcer implements Service {
     this.#drift.repaired();
     log.debug({ ...outcome }, 'enforced');
     onApplied(state, outcome);
-    if (outcome.did !== 'unchanged') planFile?.keep(state, () => backend.plan(atBoot));
+    if (outcome.did === 'unchanged') return;
+    // The plan is made later, perhaps while the next change goes in: that one may be a trial.
+    const applied = () => (this.#asked === blockSet ? undefined : blockSet);
+    planFile?.keep(state, () => backend.plan(atBoot ?? applied()));
   }
 
   /** The plan stays as it was: it is what goes on. */
   async #release(signal: AbortSignal): Promise<void> {
-    if (!this.#released)
+    if (!this.#released) {
+      this.#options.planFile?.make();
       await this.#bounded(SET_TIMEOUT_MS, signal, (inner) => this.#options.backend.clear(inner));
+    }
     this.#released = true;
     this.#acknowledged = false;
     this.#blocks = false;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod';
-import type { Clock, Timer } from '../../clock.ts';
+import { type Clock, Coalesce, type Timer } from '../../clock.ts';
 import { DataError, messageOf, UnavailableError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Family } from '../../policy/address.ts';
@@ -29,6 +29,12 @@ const planSchema = z.discriminatedUnion('backend', [
   z.strictObject({ backend: z.literal('nftables'), table: z.string(), bridge: z.string().optional() }),
 ]);
 
+/**
+ * A plan is made and written this long after the last change, and after the first one at most this long, milliseconds: whoever asked
+ * for a change has the answer by then, and does not share the disk with it.
+ */
+const QUIET_MS = 100;
+const MAX_WAIT_MS = 1_000;
 /** Changes of addresses alone are written at most this often, to spare flash memory. */
 const ADDRESSES_EVERY_MS = 60_000;
 
@@ -70,11 +76,17 @@ export class PlanFile {
   #writtenAt = Number.NEGATIVE_INFINITY;
   #wanted: { state: string; plan: () => Plan | undefined } | undefined;
   #timer: Timer | undefined;
+  readonly #soon: Coalesce;
   #writing: Promise<void> | undefined;
   #failures = 0;
 
   constructor(options: PlanFileOptions) {
     this.#options = options;
+    this.#soon = new Coalesce(() => this.#begin(), {
+      clock: options.clock,
+      quietMs: QUIET_MS,
+      maxMs: MAX_WAIT_MS,
+    });
   }
 
   /** Writes that failed. */
@@ -83,15 +95,23 @@ export class PlanFile {
   }
 
   /**
-   * A change was acknowledged. One of the policy (another state) is written now, one of addresses (the same state)
-   * at most once a minute. Returns at once; of several that wait the newest is written.
+   * A change was acknowledged. One of the policy (another state) is written a moment later, one of addresses (the same
+   * state) at most once a minute. Returns at once; of several that wait the newest is made and written.
    */
   keep(state: string, plan: () => Plan | undefined): void {
     this.#wanted = { state, plan };
     const { clock } = this.#options;
     const due = state === this.#state ? this.#writtenAt + ADDRESSES_EVERY_MS - clock.monotonic() : 0;
-    if (due <= 0) this.#begin();
+    if (due <= 0) this.#soon.notify();
     else this.#timer ??= clock.after(due, () => this.#begin());
+  }
+
+  /** The backend is about to forget what it applied: a plan that waits is made now, and written in its turn. */
+  make(): void {
+    if (this.#wanted === undefined) return;
+    const { state, plan } = this.#wanted;
+    const made = plan();
+    this.#wanted = { state, plan: () => made };
   }
 
   /** Writes what waits and resolves when it is on the disk. */
@@ -101,6 +121,7 @@ export class PlanFile {
   }
 
   #begin(): void {
+    this.#soon.cancel();
     this.#timer?.clear();
     this.#timer = undefined;
     if (this.#wanted === undefined) return;

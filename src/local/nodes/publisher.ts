@@ -3,6 +3,7 @@ import { isPrivate } from '../../policy/address.ts';
 import type { NodeId } from '../../policy/block-set.ts';
 import type { PeerKey } from '../../policy/crypto.ts';
 import type { Descriptor } from '../../policy/descriptor.ts';
+import type { News } from '../../policy/news.ts';
 import type { Register, RouterCard } from '../../policy/register-codec.ts';
 import { compare, MAX_REGISTERS_PER_PEER, type Registers, type Stamp } from '../../policy/registers.ts';
 import type { NodeCache } from './node-cache.ts';
@@ -12,7 +13,7 @@ export interface PublisherOptions {
   readonly key: { peer: PeerKey; sign(message: Uint8Array): Uint8Array };
   readonly cache: NodeCache;
   readonly clock: Clock;
-  /** The nodes to describe: those that a live record refers to. */
+  /** The nodes to describe: those that a live record refers to. Another set when they changed. */
   readonly persistent: () => ReadonlySet<NodeId>;
   /** What this router says of itself. */
   readonly card: () => RouterCard;
@@ -43,20 +44,32 @@ const REST_MS = 5_000;
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #written = new Map<string, { at: number; text: string }>();
+  /** What we have said in this generation, by node; the card under ''. */
+  readonly #held = new Map<string, Register>();
+  /** What has changed since the last look: only that is looked at, or every change of the policy would cost all nodes. */
+  readonly #changed: News<NodeId>;
+  #persistent: ReadonlySet<NodeId> = new Set();
+  /** Of these something else is to be said when their turn comes. */
+  readonly #waiting = new Set<string>();
+  /** Everything is to be looked at. */
+  #anew = true;
   readonly #born: number;
   #last: Stamp;
   #olderSince: number | undefined;
   /** The version of the registers that was last taken up into the cache. */
   #restoredAt = -1;
+  /** The version of the registers up to which no older self has spoken. */
+  #aloneAt = -1;
   #timer: Timer | undefined;
   #stopped = false;
-  /** Persistent nodes that are not described because there are too many, as of the newest look. */
+  /** Persistent nodes that are not described because there are too many. */
   undescribed = 0;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#born = options.clock.monotonic();
     this.#last = this.#highest();
+    this.#changed = options.cache.changes();
     options.cache.restore(this.#described());
     // The newest that this router said may have been lost with the process, and others hold it: nothing may be said twice
     // under one stamp.
@@ -75,18 +88,21 @@ export class Publisher {
       return;
     }
     let next = this.#grow(now);
-    const held = this.#held();
-    for (const [id, about] of this.#wanted(held)) {
-      const register = held.get(id);
+    for (const [id, about] of this.#wanted()) {
+      this.#waiting.delete(id);
+      const register = this.#held.get(id);
       const written = this.#written.get(id);
       const same = sameAs(register, about) || written?.text === JSON.stringify(about);
       if (same && register !== undefined) continue;
       // A node that nobody describes is described at once: a block of it is answered, and must survive us.
       const isNew = id !== CARD && about !== undefined && register?.descriptor === undefined;
       const due = (written?.at ?? Number.NEGATIVE_INFINITY) + AT_MOST_EVERY_MS;
-      if (due > now && !isNew) next = Math.min(next, due);
-      else this.#write(id, about);
+      if (due > now && !isNew) {
+        this.#waiting.add(id);
+        next = Math.min(next, due);
+      } else this.#write(id, about);
     }
+    this.#aloneAt = this.#options.registers.version;
     if (next < Number.POSITIVE_INFINITY) {
       this.#timer = this.#options.clock.after(Math.max(0, next - now), () => this.notify());
     }
@@ -103,6 +119,7 @@ export class Publisher {
    */
   #older(now: number): number {
     const { registers, key, cache } = this.#options;
+    if (this.#aloneAt === registers.version) return 0;
     const highest = this.#highest();
     if (compare(highest, this.#last) <= 0) return 0;
     this.#olderSince ??= now;
@@ -134,30 +151,36 @@ export class Publisher {
     const count = Math.floor(after / COUNT) + 1;
     this.#last = { gen: count * COUNT + 1 + Math.floor(random() * (COUNT - 1)), rev: 0 };
     this.#written.clear();
+    this.#held.clear();
+    this.#anew = true;
   }
 
-  /** What we have said in this generation. */
-  #held(): Map<string, Register> {
-    const { registers, key } = this.#options;
-    const ours = registers.of(key.peer).filter(({ gen }) => gen === this.#last.gen);
-    return new Map(ours.map((register) => [register.node ?? CARD, register]));
-  }
-
-  /** What should be said; nodes that were described and are persistent no longer are taken back. */
-  #wanted(held: ReadonlyMap<string, Register>): Map<string, Descriptor | RouterCard | undefined> {
-    const wanted = new Map<string, Descriptor | RouterCard | undefined>([[CARD, this.#options.card()]]);
-    let room = MAX_REGISTERS_PER_PEER - held.size - (held.has(CARD) ? 0 : 1);
+  /** What should be said of all that may have changed; nodes that were described and are persistent no longer are taken back. */
+  #wanted(): Map<string, Descriptor | RouterCard | undefined> {
+    const { card, cache, persistent } = this.#options;
+    const before = this.#persistent;
+    const now = persistent();
+    const changed = this.#changed.take();
+    this.#persistent = now;
+    // Who found no room may find some now.
+    const all = this.#anew || changed === undefined || this.undescribed > 0;
+    const ids = all
+      ? [...now, ...this.#held.keys()]
+      : [...changed, ...(now === before ? [] : now.symmetricDifference(before)), ...this.#waiting];
+    this.#anew = false;
     this.undescribed = 0;
-    for (const id of this.#options.persistent()) {
-      const descriptor = shareable(this.#options.cache.descriptor(id));
-      if (held.has(id)) wanted.set(id, descriptor);
+
+    const wanted = new Map<string, Descriptor | RouterCard | undefined>([[CARD, card()]]);
+    let room = MAX_REGISTERS_PER_PEER - this.#held.size - (this.#held.has(CARD) ? 0 : 1);
+    for (const id of new Set(ids)) {
+      if (id === CARD) continue;
+      const descriptor = now.has(id) ? shareable(cache.descriptor(id)) : undefined;
+      if (this.#held.has(id)) wanted.set(id, descriptor);
       else if (descriptor !== undefined && room > 0) {
         wanted.set(id, descriptor);
         room -= 1;
       } else if (descriptor !== undefined) this.undescribed += 1;
-    }
-    for (const [id, { descriptor }] of held) {
-      if (!wanted.has(id) && descriptor !== undefined) wanted.set(id, undefined);
+      else this.#waiting.delete(id);
     }
     return wanted;
   }
@@ -166,6 +189,7 @@ export class Publisher {
     const { registers, key, clock, onPublished } = this.#options;
     this.#last = { gen: this.#last.gen, rev: this.#last.rev + 1 };
     const register = registers.author(key, this.#last, id === CARD ? undefined : id, about);
+    if (registers.register(key.peer, id) === register) this.#held.set(id, register);
     if (about === undefined) this.#written.delete(id);
     else this.#written.set(id, { at: clock.monotonic(), text: JSON.stringify(about) });
     onPublished(register);

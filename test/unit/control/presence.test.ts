@@ -86,6 +86,23 @@ describe('a device behind another router', () => {
     expect(parts.directory.find('tv')).toEqual([]);
   });
 
+  it('is observed as its router describes it now', () => {
+    says(1, { address: '192.168.7.20' });
+    const addresses = () => parts.directory.observed(tv)?.addresses.map(({ address }) => address);
+    expect(addresses()).toEqual(['192.168.7.20']);
+    parts.presence.told.pop();
+    says(1, { address: '192.168.7.21' });
+    expect(addresses()).toEqual(['192.168.7.21']);
+    const about = { device: true, macs: [TV], domains: [], names: [] };
+    for (const [rev, address] of [
+      [1, '192.168.8.20'],
+      [2, '192.168.8.21'],
+    ] as const) {
+      parts.registers.author(key(2), { gen: 1, rev }, tv, { node: tv, ...about, addresses: [{ address }] });
+      expect(addresses()).toEqual([address, '192.168.7.21']);
+    }
+  });
+
   it('does not take the address of one that was seen here', () => {
     const phone = see(parts, PHONE, '192.168.1.20');
     says(1, { address: '192.168.1.20' });

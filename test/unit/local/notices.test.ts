@@ -30,6 +30,20 @@ it('enforces at once and publishes a moment later, many changes at a time', asyn
   expect(heard()).toEqual(['enforce']);
 });
 
+it('does not enforce once more for what was told or seen before a change', async () => {
+  const { clock, notices, heard } = make(false);
+  notices.described();
+  notices.seen();
+  notices.changed();
+  await clock.advance(1_000);
+  expect(heard()).toEqual(['enforce', 'publish']);
+  notices.described();
+  await clock.advance(5);
+  notices.seen();
+  await clock.advance(1_000);
+  expect(heard()).toEqual(['enforce', 'publish', 'enforce']);
+});
+
 it('admits the first sync whole before it enforces; during later ones the kernel follows four times a second', async () => {
   const { clock, notices, heard } = make(false);
   notices.batch('begin');

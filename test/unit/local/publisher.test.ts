@@ -1,9 +1,9 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { NodeCache } from '../../../src/local/nodes/node-cache.ts';
 import { Publisher, shareable } from '../../../src/local/nodes/publisher.ts';
 import type { Descriptor } from '../../../src/policy/descriptor.ts';
 import type { Register } from '../../../src/policy/register-codec.ts';
-import { Registers } from '../../../src/policy/registers.ts';
+import { MAX_REGISTERS_PER_PEER, Registers } from '../../../src/policy/registers.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { crypto, key, replica } from '../../support/household.ts';
 
@@ -22,6 +22,7 @@ class Router {
   readonly cache: NodeCache;
   name = 'attic';
   random = 0.5;
+  sign = P.sign;
   #publisher: Publisher | undefined;
 
   constructor(registers: Iterable<Uint8Array> = []) {
@@ -33,10 +34,10 @@ class Router {
   get publisher(): Publisher {
     this.#publisher ??= new Publisher({
       registers: this.registers,
-      key: P,
+      key: { peer: P.peer, sign: (message) => this.sign(message) },
       cache: this.cache,
       clock: this.clock,
-      persistent: () => this.persistent,
+      persistent: () => new Set(this.persistent),
       card: () => ({ name: this.name, prefixes: [], listens: [], macs: [] }),
       onPublished: (register) => this.said.push(register),
       random: () => this.random,
@@ -147,6 +148,46 @@ describe('a router tells the others', () => {
     router.persistent.add(tv);
     router.publisher.notify();
     expect(router.heard()).toEqual(['4 192.168.1.20']);
+  });
+
+  it('at the cost of what changed: other nodes are not looked at again', () => {
+    const looked: string[] = [];
+    const nodes = Array.from({ length: 20 }, (_, n) => router.answer(`n${n}.example`, `203.0.113.${n + 1}`));
+    for (const id of nodes) router.persistent.add(id);
+    router.publisher.notify();
+    const describe = router.cache.descriptor.bind(router.cache);
+    vi.spyOn(router.cache, 'descriptor').mockImplementation((id) => {
+      looked.push(id);
+      return describe(id);
+    });
+    router.publisher.notify();
+    expect(looked).toEqual([]);
+    const fresh = router.answer('fresh.example', '203.0.113.99');
+    router.persistent.add(fresh);
+    router.persistent.delete(nodes[3] ?? '');
+    router.publisher.notify();
+    expect(looked).toEqual([fresh]);
+  });
+
+  it('how many nodes are left out because there are too many, also when nothing of them changes', () => {
+    // Thousands of real signatures would take seconds.
+    router.sign = () => new Uint8Array(64);
+    const nodes = Array.from({ length: MAX_REGISTERS_PER_PEER + 1 }, (_, n) =>
+      n.toString(16).padStart(32, '0'),
+    );
+    const about = { device: false, macs: [], domains: [], names: [] };
+    vi.spyOn(router.cache, 'descriptor').mockImplementation((node) => ({
+      node,
+      ...about,
+      addresses: [{ address: '203.0.113.1' }],
+    }));
+    for (const id of nodes) router.persistent.add(id);
+    router.publisher.notify();
+    router.publisher.notify();
+    expect(router.publisher.undescribed).toBe(2);
+    for (const id of nodes.slice(-2)) router.persistent.delete(id);
+    router.publisher.notify();
+    expect(router.publisher.undescribed).toBe(0);
   });
 
   it('nothing after it was stopped', async () => {

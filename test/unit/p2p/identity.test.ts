@@ -57,6 +57,15 @@ describe('peer ids', () => {
     expect(toHex(libp2pKeyOf(key).publicKey.raw)).toBe(key.peer);
   });
 
+  it("libp2p's key signs what libp2p verifies, and not after it was told to stop", async () => {
+    const key = libp2pKeyOf(keyFromSeed(new Uint8Array(32).fill(3)));
+    const message = new Uint8Array([1, 2, 3]);
+    const signature = await key.sign(message);
+    expect(await key.publicKey.verify(message, signature)).toBe(true);
+    expect(await key.publicKey.verify(new Uint8Array([1, 2, 4]), signature)).toBe(false);
+    expect(() => key.sign(message, { signal: AbortSignal.abort() })).toThrow();
+  });
+
   it.each(['', 'x', '12D3KooW', 'Q'.repeat(1_000), '0'.repeat(64)])('%j is none', (text) => {
     expect(parsePeerId(text)).toBeUndefined();
   });

@@ -8,7 +8,7 @@ const HOME = replica().home;
 const [P, STRANGER] = [key(0), key(9)];
 const nodeId = (n: number) => n.toString(16).padStart(32, '0');
 
-function registers(onAdmitted?: (register: Register) => void): Registers {
+function registers(onAdmitted?: (register: Register, authored: boolean) => void): Registers {
   const isMember = (peer: string) => peer !== STRANGER.peer;
   return new Registers({ home: HOME, crypto, isMember, ...(onAdmitted ? { onAdmitted } : {}) });
 }
@@ -129,6 +129,16 @@ describe('registers', () => {
     own.author(P, { gen: 3, rev: 1 }, undefined, { name: 'attic', prefixes: [], listens: [], macs: [] });
     expect(upTo(own)).toEqual({ gen: 3, rev: 1 });
     expect(own.card(P.peer)?.name).toBe('attic');
+  });
+
+  it('tell whether they were written here, or heard of: also of an older self', () => {
+    const told: boolean[] = [];
+    const card = { name: 'attic', prefixes: [], listens: [], macs: [] };
+    const own = registers((_, authored) => told.push(authored));
+    const said = own.author(P, { gen: 3, rev: 1 }, undefined, card);
+    const later = registers((_, authored) => told.push(authored));
+    later.admit(said.envelope);
+    expect(told).toEqual([true, false]);
   });
 
   it('are complete after a sync only as far as the other side was, and never beyond what is held', () => {

@@ -86,27 +86,55 @@ describe('what was added', () => {
 describe('cutting', () => {
   test('a few pairs by name, both ways; of many those that are in the table; quick changes together', async () => {
     const clock = new FakeClock();
-    const exec = new ScriptedExec((argv) => (argv.includes('-L -f ipv4') ? { stdout: LISTING } : {}));
+    const exec = new ScriptedExec((argv) => (/-L -f ipv4|-R/.test(argv) ? { stdout: LISTING } : {}));
     const cut = new ConntrackCut(exec, clock, silentLog);
     cut.applied(blockSet([]));
     cut.applied(blockSet([tv(['203.0.113.7'])]));
     await settle();
     expect(exec.ran).toEqual([]);
     await clock.advance(250);
-    expect(exec.ran.splice(0).map(({ argv }) => argv)).toEqual([
-      'conntrack -D -f ipv4 -s 192.168.1.20 -r 203.0.113.7',
-      'conntrack -D -f ipv4 -s 203.0.113.7 -r 192.168.1.20',
+    expect(exec.ran.splice(0)).toEqual([
+      {
+        argv: 'conntrack -R -',
+        input: '-D -f ipv4 -s 192.168.1.20 -r 203.0.113.7\n-D -f ipv4 -s 203.0.113.7 -r 192.168.1.20\n',
+      },
     ]);
     const many = Array.from({ length: 20 }, (_, i) => `203.0.113.${i + 8}`);
     cut.applied(blockSet([tv(['203.0.113.7', ...many])]));
     await clock.advance(250);
-    expect(exec.ran.map(({ argv }) => argv)).toEqual([
+    expect(exec.ran.map(({ argv, input = '' }) => argv + input)).toEqual([
       'conntrack -L -f ipv4',
       'conntrack -L -f ipv6',
-      'conntrack -D -f ipv4 -s 192.168.1.20 -r 203.0.113.9',
-      'conntrack -D -f ipv4 -s 203.0.113.9 -r 192.168.1.20',
+      'conntrack -R --D -f ipv4 -s 192.168.1.20 -r 203.0.113.9\n-D -f ipv4 -s 203.0.113.9 -r 192.168.1.20\n',
     ]);
-    expect(cut.counts).toEqual({ cut: 4, leftOut: 0 });
+    // As many as it says that it has deleted, each time.
+    expect(cut.counts).toEqual({ cut: 6, leftOut: 0 });
+    await cut.stop();
+  });
+
+  test.each([
+    ['an older conntrack takes no batches', false],
+    ['a batch that an entry has ended, which ended by itself', true],
+  ])('one by one: %s', async (_, taken) => {
+    const clock = new FakeClock();
+    let code = taken ? 0 : 2;
+    const exec = new ScriptedExec((argv) => (argv.includes('-R') ? { code } : { stdout: LISTING }));
+    const cut = new ConntrackCut(exec, clock, silentLog);
+    const remotes = ['203.0.113.6'];
+    const block = async (remote: string) => {
+      remotes.push(remote);
+      cut.applied(blockSet([tv([...remotes])]));
+      await clock.advance(250);
+      return exec.ran.splice(0).map(({ argv }) => argv.split(' ').slice(0, 2).join(' '));
+    };
+    cut.applied(blockSet([tv(remotes)]));
+    await clock.advance(250);
+    exec.ran.splice(0);
+    code = 2;
+    const single = ['conntrack -D', 'conntrack -D'];
+    expect(await block('203.0.113.7')).toEqual(taken ? ['conntrack -R', ...single] : single);
+    code = 0;
+    expect(await block('203.0.113.8')).toEqual(taken ? ['conntrack -R'] : single);
     await cut.stop();
   });
 
@@ -119,9 +147,7 @@ describe('cutting', () => {
       cut.applied(set);
       await clock.advance(250);
     }
-    expect(exec.ran.map(({ argv }) => argv).at(-1)).toBe(
-      'conntrack -D -f ipv4 -s 203.0.113.8 -r 192.168.1.20',
-    );
+    expect(exec.ran.at(-1)?.input).toContain('-D -f ipv4 -s 203.0.113.8 -r 192.168.1.20');
     await cut.stop();
   });
 
@@ -133,7 +159,7 @@ describe('cutting', () => {
       cut.applied(set);
       await clock.advance(250);
     }
-    expect(exec.ran).toHaveLength(2);
+    expect(exec.ran).toHaveLength(1);
     await cut.stop();
   });
 

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Counter, Outcome } from '../../../../src/local/enforce/backend.ts';
+import type { Counter, Outcome, Plan } from '../../../../src/local/enforce/backend.ts';
 import { DriftWatch, NFT_MONITOR } from '../../../../src/local/enforce/drift-watch.ts';
 import { Enforcer } from '../../../../src/local/enforce/enforcer.ts';
 import { FakeBackend } from '../../../../src/local/enforce/fake-backend.ts';
+import type { Halted } from '../../../../src/local/enforce/halts.ts';
 import { silentLog } from '../../../../src/log.ts';
 import type { BlockSet } from '../../../../src/policy/block-set.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
@@ -44,6 +45,72 @@ beforeEach(() => {
   applied = [];
 });
 
+/** What the enforcer has kept of plans, made only when the test asks for it. */
+class Plans {
+  made: (() => Plan | undefined) | undefined;
+  readonly calls: string[] = [];
+  keep(_state: string, plan: () => Plan | undefined): void {
+    this.made = plan;
+  }
+  make(): void {
+    this.calls.push('make');
+  }
+  async flush(): Promise<void> {}
+}
+
+describe('the plan for the next boot', () => {
+  const trial = blockSet([owner('1', ['192.168.1.20'], ['203.0.113.7'], [], { internet: true })]);
+  const asked: (BlockSet | undefined)[] = [];
+  const planned = (over: FakeBackend, halted: () => Halted | undefined = () => undefined) => {
+    const plans = new Plans();
+    over.plan = (of?: BlockSet) => void asked.push(of);
+    const one = new Enforcer({
+      backend: over,
+      desired: () => desired,
+      onApplied: () => undefined,
+      clock,
+      log: silentLog,
+      planFile: plans,
+      halted,
+    });
+    return { one, plans };
+  };
+  beforeEach(() => asked.splice(0));
+
+  test('is what was acknowledged, also when it is made while a trial goes in', async () => {
+    const slow = new SlowBackend();
+    const { one, plans } = planned(slow);
+    await one.start(signal);
+    one.notify();
+    await settle();
+    slow.waiting.shift()?.();
+    await settle();
+    plans.made?.();
+    desired = { state: 'two', blockSet: trial };
+    one.notify();
+    await settle();
+    plans.made?.();
+    // The first time the backend holds just that.
+    expect(asked).toEqual([undefined, blocked]);
+    slow.waiting.shift()?.();
+    await one.stop();
+  });
+
+  test('is made before the backend forgets everything', async () => {
+    let halted: Halted | undefined;
+    const { one, plans } = planned(backend, () => halted);
+    backend.clear = async () => void plans.calls.push('clear');
+    await one.start(signal);
+    one.notify();
+    await settle();
+    halted = { kind: 'suspended', by: 'anna', at: 0, secondsLeft: 1 };
+    one.notify();
+    await settle();
+    expect(plans.calls).toEqual(['make', 'clear']);
+    await one.stop();
+  });
+});
+
 describe('enforcer', () => {
   test('nothing is enforced before the first notice, then at once', async () => {
     const one = enforcer();
@@ -71,11 +138,24 @@ describe('enforcer', () => {
     expect(backend.blocks('192.168.1.20', '203.0.113.7')).toBe(true);
   });
 
+  test('a run begins after what is under way: of several notices of one moment there is one', async () => {
+    const one = enforcer();
+    await one.start(signal);
+    one.notify();
+    desired = { ...desired, state: 'two' };
+    one.notify();
+    expect(backend.outcomes).toEqual([]);
+    await settle();
+    expect(applied).toEqual(['two']);
+    await one.stop();
+  });
+
   test('notices during a run mean one more run, with the newest snapshot', async () => {
     const slow = new SlowBackend();
     const one = enforcer(slow);
     await one.start(signal);
     one.notify();
+    await settle();
     for (const state of ['two', 'three', 'four']) {
       desired = { ...desired, state };
       one.notify();
@@ -219,6 +299,7 @@ describe('enforcer', () => {
     const one = enforcer(slow);
     await one.start(signal);
     one.notify();
+    await settle();
     await clock.advance(60_000);
     expect(one.health().lastError).toBe('no answer within 60 s');
     await clock.advance(500);

@@ -46,7 +46,7 @@ describe('format', () => {
 });
 
 describe('keeping', () => {
-  test('a change of the policy is written now, one of addresses once a minute, the newest one', async () => {
+  test('a change of the policy is written soon, one of addresses once a minute, the newest one', async () => {
     const file = new PlanFile({ path, clock, log: silentLog });
     let newest = 'first';
     const current = () => plan(newest);
@@ -69,6 +69,42 @@ describe('keeping', () => {
     await file.flush();
     expect(await read()).toBe('fourth');
     expect(await readdir(directory)).toEqual(['plan']);
+  });
+
+  test('is made a moment after the last change, and in a long row of changes once a second', async () => {
+    const file = new PlanFile({ path, clock, log: silentLog });
+    const made: string[] = [];
+    const change = (state: string) =>
+      file.keep(state, () => {
+        made.push(state);
+        return plan(state);
+      });
+    change('1');
+    await clock.advance(99);
+    expect(made).toEqual([]);
+    await clock.advance(1);
+    expect(made).toEqual(['1']);
+    for (let n = 2; n < 42; n++) {
+      change(String(n));
+      await clock.advance(50);
+    }
+    expect(made).toHaveLength(3);
+    await clock.advance(100);
+    await file.flush();
+    expect(made.at(-1)).toBe('41');
+    expect(await read()).toBe('41');
+  });
+
+  test('of what a backend is about to forget is made before', async () => {
+    const file = new PlanFile({ path, clock, log: silentLog });
+    let applied: Plan | undefined = plan('applied');
+    file.keep('one', () => applied);
+    file.make();
+    applied = undefined;
+    file.make();
+    await clock.advance(100);
+    await file.flush();
+    expect(await read()).toBe('applied');
   });
 
   test('flush writes what waits; a write that fails is counted', async () => {
