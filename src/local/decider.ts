@@ -39,6 +39,8 @@ export interface DeciderOptions {
   /** `home.networks` of the configuration. */
   readonly networks: readonly Prefix[];
   readonly maxAddresses: number;
+  /** Policies about what this router itself sends and receives are decided too. */
+  readonly ownTraffic?: boolean | undefined;
   /** Whether a policy is in force now (its terms); without it all are. */
   readonly inForce?: (live: Live) => boolean;
 }
@@ -102,7 +104,7 @@ export class Decider {
   }
 
   #decide(decision: Decision, policies: InForce): BlockSet {
-    const { replica, networks, maxAddresses } = this.#options;
+    const { replica, networks, maxAddresses, ownTraffic, self } = this.#options;
     const interfaces = this.#options.interfaces();
     const prefixes = this.#cards().flatMap((card) => card.prefixes);
     const home = homePrefixes(interfaces.lanPrefixes, prefixes, networks);
@@ -119,6 +121,7 @@ export class Decider {
         guard: guardOf(interfaces.addresses, this.#options.memberAddresses(), home),
         maxAddresses,
         readyOwners: READY_OWNERS,
+        own: ownTraffic === true ? { peer: self, addresses: interfaces.addresses } : undefined,
       },
     );
   }
