@@ -13,8 +13,7 @@ export function routerWords(
   if (router.kind !== 'router') return undefined;
   if (far.kind === 'lan' || far.kind === 'home')
     return 'not enforceable: without the LAN nobody could reach the router any more';
-  if (far.kind === 'device' || far.kind === 'router')
-    return 'not enforceable: what a router says to the home always passes';
+  if (far.kind === 'device' || far.kind === 'router') return 'not enforceable here: the router itself';
   if (router.peer !== key.peer) return "not enforceable here: another router's own traffic";
   const why = ownTraffic?.();
   return why === undefined ? undefined : `not enforceable here: ${why}`;
