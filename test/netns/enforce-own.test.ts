@@ -109,11 +109,12 @@ beforeAll(async () => {
     world.traffic('router', 'tcp-serve', '22,8443'),
   ];
   await Promise.all([came, dns, ...servers].map((one) => one.tells()));
+  // Somebody else's table, by which connections are tracked.
   await world.run(
     'router',
     'nft',
     `add table inet other; add chain inet other o { type filter hook output priority 0; };
-    add rule inet other o ip daddr 198.18.0.1 drop; add chain inet other i { type filter hook input priority -20; }; add rule inet other i accept`,
+    add rule inet other o ip daddr 198.18.0.1 drop; add chain inet other i { type filter hook input priority -20; }; add rule inet other i ct state new,established accept`,
   );
   // Who is asked for by hand only once: replies are quick.
   await Promise.all([reached(ads.v4, ads.v6, video.v4, video.v6), ping('tv', ads.v4), ping('tv', ads.v6)]);
@@ -142,13 +143,16 @@ describe.each(BACKENDS)('what the router itself sends and receives, beside %s', 
       world.traffic('tv', 'tcp-read', tv.v6, ads.v6, '8080'),
     ];
     const sent = world.traffic('router', 'udp-send', OUTSIDE.v4, ads.v4, '9000', '500');
+    const got = world.traffic('router', 'udp-count', '9001', ads.v4);
+    const told = world.traffic('net', 'udp-send', ads.v4, OUTSIDE.v4, '9001', '500');
     for (const read of [...reads, ...device]) await read.reaches(100_000);
     const began = came.count();
     await came.reaches(began + 20);
+    await got.reaches(20);
 
     await backend.set(own([ads.v4, ads.v6]), signal);
     expect(await backend.check(signal)).toEqual([]);
-    const at = await Promise.all([...reads, came].map(settled));
+    const at = await Promise.all([...reads, came, got].map(settled));
     const [of4, of6] = device.map((one) => one.count());
     expect(await reached(ads.v4, ads.v6, video.v4, video.v6, tv.v4, tv.v6)).toEqual([
       video.v4,
@@ -157,7 +161,7 @@ describe.each(BACKENDS)('what the router itself sends and receives, beside %s', 
       tv.v6,
     ]);
     expect(await reachedFrom(ads.v4, ads.v6, video.v4, video.v6)).toEqual([video.v4, video.v6]);
-    expect([...reads, came].map((one) => one.count())).toEqual(at);
+    expect([...reads, came, got].map((one) => one.count())).toEqual(at);
     // What devices have under way with the same address goes on, and nobody counts it.
     await device[0]?.reaches((of4 ?? 0) + 50_000);
     await device[1]?.reaches((of6 ?? 0) + 50_000);
@@ -182,7 +186,7 @@ describe.each(BACKENDS)('what the router itself sends and receives, beside %s', 
     expect((await backend.set(blockSet([]), signal)).did).not.toBe('unchanged');
     expect(await reached(ads.v4, ads.v6)).toEqual([ads.v4, ads.v6]);
     expect(await foreign()).toBe(before);
-    await Promise.all([...reads, ...device].map((one) => one.end()));
+    await Promise.all([...reads, ...device, got, told].map((one) => one.end()));
   });
 
   test('without the internet: what it takes to reach and mend the router goes on, and exceptions pass', async () => {
