@@ -143,6 +143,7 @@ async function runOnce(
       memberAddresses: () => [...others.memberAddresses(), ...place.driverAddresses()],
       networks: config.home.networks,
       maxAddresses: config.enforce.maxAddresses,
+      ownTraffic: config.enforce.ownTraffic,
       inForce: (live) => timekeeper.inForce(live),
     });
     const onApplied = (said: Applied) => network.sayApplied(said);

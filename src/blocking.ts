@@ -9,6 +9,7 @@ import { DryRunBackend } from './local/enforce/dry-run-backend.ts';
 import { Enforcer } from './local/enforce/enforcer.ts';
 import { Halts } from './local/enforce/halts.ts';
 import { OwnChildren } from './local/enforce/own-children.ts';
+import { ownPorts } from './local/enforce/own-ports.ts';
 import { PlanFile } from './local/enforce/plan-file.ts';
 import { chooseBackend, untilOneWorks } from './local/enforce/probe.ts';
 import { seesInside } from './local/enforce/same-switch.ts';
@@ -29,6 +30,8 @@ export interface Blocking {
   readonly backend: { readonly name: string; readonly detail: string };
   /** Whether the rules see what devices on one interface of this router send to each other. */
   readonly seesInside: (name: string) => boolean;
+  /** Why policies about this router itself cannot be in force; undefined where they can. */
+  readonly ownTraffic: () => string | undefined;
   /** The router over there can be reached again: what it holds, or whether it can enforce at all, is looked at now. */
   readonly reached: () => void;
 }
@@ -59,7 +62,8 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
   const { wan } = interfaces();
   const slots = new SlotsFile(paths.slots);
   const own = new OwnChildren(exec);
-  const tools = { exec: own, clock, log, slots, wan };
+  const ports = config.enforce.ownTraffic ? await ownPorts(config, exec, signal) : undefined;
+  const tools = { exec: own, clock, log, slots, wan, own: ports };
   const choice = await chooseBackend(config.enforce.backend, tools, signal);
   const backend: Backend =
     choice.role === 'enforcer'
@@ -104,5 +108,9 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
     if (choice.role === 'observer') options.beginAnew('the router was reached');
     else void enforcer.recheck();
   };
-  return { enforcer, kernel, halts, backend: backend.describe(), seesInside: sees, reached };
+  const ownTraffic = (): string | undefined => {
+    const how = backend.describe().own;
+    return how?.how === 'none' ? how.why : undefined;
+  };
+  return { enforcer, kernel, halts, backend: backend.describe(), seesInside: sees, ownTraffic, reached };
 }

@@ -131,6 +131,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       backend: z.enum(['auto', 'ipset', 'nftables', 'dry-run']).default('auto'),
       maxAddresses: z.number().int().min(1).max(1_000_000).default(200_000),
+      ownTraffic: z.boolean().default(false),
     })
     .prefault({}),
   limits: z

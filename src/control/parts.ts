@@ -103,6 +103,8 @@ export interface Parts {
    * other; without it nobody asks.
    */
   readonly seesInside?: ((name: string) => boolean) | undefined;
+  /** Why policies about this router itself cannot be in force; undefined where they can, or nobody can tell. */
+  readonly ownTraffic?: (() => string | undefined) | undefined;
   /** Asks the router's own resolver for a domain; the answers land in the node cache. Never rejects. */
   readonly resolve: (domain: string) => Promise<void>;
   /** Milliseconds since this agent was ready. */

@@ -39,6 +39,8 @@ export interface DeciderOptions {
   /** `home.networks` of the configuration. */
   readonly networks: readonly Prefix[];
   readonly maxAddresses: number;
+  /** Policies about what this router itself sends and receives are decided too. */
+  readonly ownTraffic?: boolean | undefined;
   /** Whether a policy is in force now (its terms); without it all are. */
   readonly inForce?: (live: Live) => boolean;
 }
@@ -103,7 +105,7 @@ export class Decider {
   }
 
   #decide(decision: Decision, policies: InForce): BlockSet {
-    const { replica, networks, maxAddresses } = this.#options;
+    const { replica, networks, maxAddresses, ownTraffic, self } = this.#options;
     const interfaces = this.#options.interfaces();
     const announced = this.#cards().flatMap((card) => card.prefixes);
     return decision.next(
@@ -121,6 +123,7 @@ export class Decider {
         }),
         maxAddresses,
         readyOwners: READY_OWNERS,
+        own: ownTraffic === true ? { peer: self, addresses: interfaces.addresses } : undefined,
       },
     );
   }

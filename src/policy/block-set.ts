@@ -42,6 +42,9 @@ export const freeOwner = {
   exceptedNetworks: new Map(),
 } satisfies Partial<Owner>;
 
+/** The id of the owner that is this router itself; no node's id looks like it. */
+export const ROUTER: NodeId = 'router';
+
 /** Why something that a policy covers is not in the block set. */
 export interface Spared {
   readonly record: RecordId;
@@ -64,6 +67,11 @@ export interface BlockSet {
   /** Every known address of every device (K): a source outside it is looked up by its MAC. */
   readonly known: ReadonlySet<Address>;
   readonly spared: readonly Spared[];
+  /**
+   * What is blocked for this router itself (its id: {@link ROUTER}), whose packets are not forwarded; absent where no policy
+   * is about that. `everyone` is not about it, and `lan` is never blocked for it.
+   */
+  readonly own?: Owner | undefined;
 }
 
 export const emptyBlockSet: BlockSet = {

@@ -1,6 +1,16 @@
 import { PrefixSet } from './address.ts';
-import type { Address, BlockSet, NodeId, Owner, Prefix, Spared } from './block-set.ts';
+import {
+  type Address,
+  type BlockSet,
+  emptyBlockSet,
+  type NodeId,
+  type Owner,
+  type Prefix,
+  ROUTER,
+  type Spared,
+} from './block-set.ts';
 import { capped, sizeOf } from './cap.ts';
+import type { PeerKey } from './crypto.ts';
 import { guardCheck } from './guard.ts';
 import { keptMap, keptOwner, keptSet } from './kept.ts';
 import { type InForce, RuleBook } from './rule-book.ts';
@@ -16,6 +26,8 @@ export interface Circumstances {
   readonly maxAddresses: number;
   /** So many devices are owners beforehand, with nothing blocked: their first block then needs no new rule. */
   readonly readyOwners: number;
+  /** This router, when policies about what it sends and receives itself are to be decided too. */
+  readonly own?: { readonly peer: PeerKey; readonly addresses: ReadonlySet<Address> } | undefined;
 }
 
 interface Decided {
@@ -34,6 +46,7 @@ export class Decision {
   #circumstances: Circumstances | undefined;
   #checks: Pick<Common, 'guarded' | 'inside'> = { guarded: () => false, inside: () => false };
   #decided = new Map<NodeId, Decided>();
+  #own: Decided | undefined;
   /** In a fixed order. */
   #devices: ReadonlySet<NodeId> = new Set();
   #known: ReadonlySet<Address> = new Set();
@@ -56,6 +69,7 @@ export class Decision {
     }
     const dirty = anew || moved || concerned === undefined ? undefined : concerned.union(touched);
     this.#decideOwners(dirty, anew || moved, sightings);
+    this.#decideOwn(dirty, now);
     return this.#blockSet(now);
   }
 
@@ -102,6 +116,27 @@ export class Decision {
     this.#decided = decided;
   }
 
+  /** What policies say of this router itself; those of the whole home are about its devices. */
+  #decideOwn(dirty: ReadonlySet<NodeId> | undefined, { own, maxAddresses }: Circumstances): void {
+    if (own === undefined || (dirty !== undefined && !dirty.has(own.peer))) return;
+    const rules = this.#book.ofRouter(own.peer);
+    const before = this.#own?.owner;
+    this.#own = undefined;
+    if (rules.length === 0) return;
+    const { spared, ...verdict } = verdictOf(rules, {
+      ...this.#checks,
+      everyone: new Map(),
+      wide: [],
+      allows: [],
+    });
+    const owner = { id: ROUTER, addresses: own.addresses, macs: new Set<string>(), ...verdict };
+    const order = [...rules].sort(byBreadth).map(({ record }) => record);
+    const alone = { ...emptyBlockSet, owners: new Map([[ROUTER, owner]]), spared };
+    const { owners, spared: left } =
+      sizeOf(alone) <= maxAddresses ? alone : capped(alone, order, maxAddresses);
+    this.#own = { owner: keptOwner(before, owners.get(ROUTER) ?? owner), spared: left };
+  }
+
   #blockSet({ home, guard, maxAddresses }: Circumstances): BlockSet {
     const decided = [...this.#decided];
     const { everyone } = this.#book;
@@ -112,7 +147,12 @@ export class Decision {
       home,
       guard,
       known: this.#known,
-      spared: [...everyone.spared, ...decided.flatMap(([, { spared }]) => spared)],
+      spared: [
+        ...everyone.spared,
+        ...decided.flatMap(([, { spared }]) => spared),
+        ...(this.#own?.spared ?? []),
+      ],
+      ...(this.#own && { own: this.#own.owner }),
     };
     if (sizeOf(set) <= maxAddresses) return set;
     const order = this.#book.all().sort(byBreadth);

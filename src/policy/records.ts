@@ -6,7 +6,7 @@ export type OpId = string;
 /** The random id of one run of an agent, 32 hex digits. With the peer it names an actor. */
 export type RunId = string;
 
-/** What a policy, a name or a membership of a group is about. `router` is a member; only names refer to it. */
+/** What a policy, a name or a membership of a group is about. `router` is a member: what it sends and receives itself. */
 export type Subject =
   | { readonly kind: 'device'; readonly id: NodeId }
   | { readonly kind: 'remote'; readonly id: NodeId }

@@ -1,4 +1,5 @@
 import type { NodeId, RecordId } from './block-set.ts';
+import type { PeerKey } from './crypto.ts';
 import { Everyone } from './everyone.ts';
 import type { Record } from './records.ts';
 import { isEnforceable, type Rule, rulesOf, type Scene } from './rules.ts';
@@ -19,6 +20,7 @@ export class RuleBook {
   readonly ofAll = new Set<Rule>();
   readonly #entries = new Map<RecordId, Entry>();
   readonly #ofOwner = new Map<NodeId, Set<Rule>>();
+  readonly #ofRouter = new Map<PeerKey, Set<Rule>>();
   /** Which policies have to be looked at again when a node changes. */
   readonly #about = new Map<NodeId, Set<RecordId>>();
   readonly #aboutSuffixes = new Set<RecordId>();
@@ -33,13 +35,18 @@ export class RuleBook {
     return [...(this.#ofOwner.get(id) ?? [])];
   }
 
+  /** Those about what a router itself sends and receives. */
+  ofRouter(peer: PeerKey): readonly Rule[] {
+    return [...(this.#ofRouter.get(peer) ?? [])];
+  }
+
   all(): Rule[] {
     return [...this.#entries.values()].flatMap(({ rules }) => rules);
   }
 
   /**
    * Makes the rules that are new or stale; `touched`: the nodes that have changed, undefined: anything may have. Answers the
-   * devices whom that concerns, or undefined when it is everybody.
+   * devices and routers (by their keys) whom that concerns, or undefined when it is everybody.
    */
   renew(
     policies: InForce,
@@ -98,6 +105,10 @@ export class RuleBook {
     for (const owner of rule.owners ?? []) {
       change(this.#ofOwner, owner, verb, rule);
       dirty.add(owner);
+    }
+    if (rule.router !== undefined) {
+      change(this.#ofRouter, rule.router, verb, rule);
+      dirty.add(rule.router);
     }
     for (const node of rule.nodes) change(this.#about, node, verb, id);
     if (rule.suffixes.length > 0) this.#aboutSuffixes[verb](id);

@@ -1,6 +1,7 @@
 import type { Address, NodeId, Prefix, RecordId } from './block-set.ts';
 import { type Breadth, breadthOf, compareBreadth } from './breadth.ts';
 import type { Classes, Edges } from './classes.ts';
+import type { PeerKey } from './crypto.ts';
 import type { BlockRecord, Record, Subject } from './records.ts';
 import type { Sightings } from './sightings.ts';
 
@@ -12,6 +13,8 @@ export interface Rule {
   readonly effect: 'block' | 'allow';
   /** The devices that it holds for; undefined: all of the home. */
   readonly owners: ReadonlySet<NodeId> | undefined;
+  /** The router whose own traffic it is about: then there are no owners. */
+  readonly router: PeerKey | undefined;
   readonly addresses: ReadonlySet<Address>;
   readonly networks: readonly Prefix[];
   readonly wide: 'internet' | 'lan' | undefined;
@@ -66,10 +69,16 @@ function directions({ a, b }: Policy): [near: Subject, far: Subject][] {
   ].filter((pair): pair is [Subject, Subject] => {
     const [near, far] = pair as [Subject, Subject];
     if (far.kind === 'router') return false;
+    if (near.kind === 'router') return isOutside(far);
     if (near.kind === 'device' || near.kind === 'group') return true;
     // A device and the home is a device and the others: seen from the device.
     return (near.kind === 'home' || near.kind === 'lan') && far.kind !== 'device' && far.kind !== 'home';
   });
+}
+
+/** What may be blocked for a router itself. Without the devices around it nobody could reach it any more. */
+function isOutside({ kind }: Subject): boolean {
+  return kind !== 'device' && kind !== 'home' && kind !== 'lan';
 }
 
 function rule(record: RecordId, policy: Policy, near: Subject, far: Subject, scene: Scene): Rule {
@@ -79,8 +88,8 @@ function rule(record: RecordId, policy: Policy, near: Subject, far: Subject, sce
   const owners = mine && new Set([...mine.nodes].filter((id) => isDevice(id, near, sightings)));
   const addresses = new Set<Address>();
   for (const id of theirs.nodes) {
-    // Of a mixed group seen from the home only what is outside of it counts: the devices are seen from themselves.
-    if (mine === undefined && sightings.node(id)?.device) continue;
+    // Of a mixed group seen from the home, or a router, only what is outside of it counts: the devices are seen from themselves.
+    if ((mine === undefined || near.kind === 'router') && sightings.node(id)?.device) continue;
     for (const address of sightings.addresses(id)) addresses.add(address);
   }
   const { terms } = policy;
@@ -89,6 +98,7 @@ function rule(record: RecordId, policy: Policy, near: Subject, far: Subject, sce
     record,
     effect: policy.kind,
     owners,
+    router: near.kind === 'router' ? near.peer : undefined,
     addresses,
     networks: theirs.networks,
     wide:

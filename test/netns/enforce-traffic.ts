@@ -3,11 +3,12 @@
  * the end of its standard input.
  *   udp-send SOURCE TARGET PORT RATE   packets sent, RATE a second; `A,B C,D`: from A to C and from B to D in turn
  *   udp-count PORT [REMOTE]            packets received; with REMOTE only its own
- *   tcp-serve PORT                     sends without end to whoever connects; bytes sent
+ *   tcp-serve PORT[,PORT]              sends without end to whoever connects; bytes sent
+ *   tcp-try SOURCE[@PORT] TARGET PORT ...   tries each connection for a second, and prints 1 or 0 for each; ends by itself
  *   tcp-read SOURCE TARGET PORT        bytes read
  */
 import { createSocket } from 'node:dgram';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 
 const [mode = '', ...args] = process.argv.slice(2);
 let count = 0;
@@ -42,15 +43,31 @@ if (mode === 'udp-send') {
   });
   socket.bind({ port: Number(args[0]) }, tell);
 } else if (mode === 'tcp-serve') {
-  const server = createServer((socket) => {
+  const serve = (socket: Socket): void => {
     socket.on('error', () => undefined);
     const timer = setInterval(() => {
       if (socket.writableLength === 0) socket.write(Buffer.alloc(16_384));
       count += 16_384;
     }, 2);
     socket.on('close', () => clearInterval(timer));
-  });
-  server.listen(Number(args[0]), '::', tell);
+  };
+  for (const port of (args[0] ?? '').split(',')) createServer(serve).listen(Number(port), '::', tell);
+} else if (mode === 'tcp-try') {
+  const tries: Promise<boolean>[] = [];
+  for (let i = 0; i < args.length; i += 3) {
+    const [from = '', host = '', port = ''] = args.slice(i, i + 3);
+    const [localAddress = '', localPort = '0'] = from.split('@');
+    const socket = connect({ host, port: Number(port), localAddress, localPort: Number(localPort) });
+    tries.push(
+      new Promise((resolve) => {
+        socket.once('connect', () => resolve(true));
+        socket.once('error', () => resolve(false));
+        setTimeout(() => resolve(false), 1_000);
+      }),
+    );
+  }
+  const passed = await Promise.all(tries);
+  process.stdout.write(`${passed.map(Number).join('')}\n`, () => process.exit(0));
 } else {
   const [source = '', target = '', port = ''] = args;
   const socket = connect({ host: target, port: Number(port), localAddress: source });

@@ -1,6 +1,8 @@
 import { UsageError } from '../../errors.ts';
+import type { Live } from '../../policy/contents.ts';
 import type { Subject, Terms } from '../../policy/records.ts';
 import type { Parts } from '../parts.ts';
+import { routerWords } from '../views/own-traffic.ts';
 import { PolicyViews } from '../views/policies.ts';
 import { termsInWords } from '../views/terms.ts';
 import { type ChangeRequest, type ChangeView, changeView, writeSteps } from './change.ts';
@@ -109,13 +111,22 @@ async function put(
   const { added, answers } = await writeSteps(parts, request, [{ over, add }]);
   const made = added.flatMap((id) => parts.replica.live.get(id) ?? []);
   const now = new PolicyViews(parts);
-  const past = [...found.already, ...made].flatMap(({ id }) => now.pastRules(id) ?? []);
+  const past = [...found.already, ...made].flatMap(
+    ({ id, record }) => now.pastRules(id) ?? ownNote(parts, pair, record) ?? [],
+  );
   return changeView(parts, request, {
     ...outcome,
     notes: [...outcome.notes, ...new Set(past)],
     policies: [...found.already, ...made].map((live) => now.of(live)),
     answers,
   });
+}
+
+/** What a policy about a router itself comes to on this one. */
+function ownNote(parts: Parts, { a }: Pair, record: Live['record']): string | undefined {
+  if (a.subject.kind !== 'router' || (record.kind !== 'block' && record.kind !== 'allow')) return undefined;
+  if (a.subject.peer !== parts.key.peer) return `${a.label} enforces it, if enforce.ownTraffic is on there`;
+  return routerWords(parts, record);
 }
 
 /** Of blocks only what was written for just this pair counts as the same; an allow has a record for each id. */

@@ -19,14 +19,17 @@ const LAN: Match = { subject: { kind: 'lan' }, label: 'lan' };
  * its natural counterpart (policy.md, "Subjects"). UsageError lists what is ambiguous or says what cannot be.
  */
 export function resolvePair(directory: Directory, first: string, second: string | undefined): Pair {
-  const a = noRouter(only(directory, first));
+  const a = only(directory, first);
   if (second === undefined) return natural(directory, a);
-  return oriented(directory, a, noRouter(only(directory, second)));
+  const b = only(directory, second);
+  if (a.subject.kind === 'router') return ofRouter(directory, a, b);
+  if (b.subject.kind === 'router') return ofRouter(directory, b, a);
+  return oriented(directory, a, b);
 }
 
-/** A device or a group of devices is meant with the internet; what is outside is meant for the whole home. */
+/** A device, a group of devices or a router is meant with the internet; what is outside is meant for the whole home. */
 export function natural(directory: Directory, one: Match): Pair {
-  if (one.subject.kind === 'home') return { a: one, b: INTERNET };
+  if (one.subject.kind === 'home' || one.subject.kind === 'router') return { a: one, b: INTERNET };
   return isNear(directory, one.subject) && one.subject.kind !== 'lan'
     ? { a: one, b: INTERNET }
     : { a: HOME, b: one };
@@ -79,11 +82,21 @@ function shortId(subject: Subject): string {
   return 'id' in subject ? ` (${subject.id.slice(0, 8)})` : '';
 }
 
-function noRouter(match: Match): Match {
-  if (match.subject.kind !== 'router') return match;
-  throw new UsageError(`${match.label} is a router of this home, which nothing blocks`, {
-    hint: 'policies are about devices and what they talk to; a device of that name is written as device:NAME',
-  });
+/** A router itself, with what is outside of the home alone: the home must always reach it. */
+function ofRouter(directory: Directory, router: Match, far: Match): Pair {
+  const { kind } = far.subject;
+  if (kind === 'lan' || kind === 'home')
+    throw new UsageError(`${router.label} is a router: without the LAN nobody could reach it any more`, {
+      hint: 'for a router itself only what is outside of the home can be blocked: a domain, an address, a network, internet',
+    });
+  if (isNear(directory, far.subject) || kind === 'router')
+    throw new UsageError(
+      `${router.label} is a router of this home: what it and ${far.label} say to each other always passes`,
+      {
+        hint: `only what is outside of the home can be blocked for a router itself; a device of that name is written as device:NAME`,
+      },
+    );
+  return { a: router, b: far };
 }
 
 function oriented(directory: Directory, a: Match, b: Match): Pair {

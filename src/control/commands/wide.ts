@@ -38,6 +38,8 @@ export function wideness(parts: Parts, { a, b }: Pair, from: string | undefined)
     if (far === 'internet') return 'this cuts every device of the home off from the internet';
     if (far === 'lan') return 'this cuts every device of the home off from all others';
   }
+  if (a.subject.kind === 'router' && far === 'internet')
+    return `this cuts the router ${a.label} itself off from the internet: its updates, DNS over HTTPS, its tunnels and remote access to it end; ssh, plain DNS, the time and what it forwards go on`;
   if (far === 'internet' || far === 'lan') {
     const typed = from === undefined ? undefined : canonicalAddress(from);
     const own = typed !== undefined && hasAddress(parts, a.subject, typed);

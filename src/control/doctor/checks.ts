@@ -25,6 +25,7 @@ export const CHECKS: readonly Check[] = [
   forwarding,
   accounting,
   bridges,
+  ownTraffic,
   ...ABOUT_AGENT,
   bootUnit,
 ];
@@ -84,6 +85,23 @@ function bridges({ sysctl, backend }: Machine): Finding {
     return ok('bridges', `${past}, unless nftables works on bridges here: that was not tried`);
   const why = sameSwitch.how === 'none' ? `: ${sameSwitch.why.split('\n')[0]}` : '';
   return warn('bridges', `${past}${why}`, packages('nftables', 'nftables-json kmod-nft-bridge'));
+}
+
+/** Only where somebody asked for it. */
+function ownTraffic({ config, backend }: Machine): Finding[] {
+  if (!config.enforce.ownTraffic) return [];
+  const own = backend.tried && backend.name !== undefined ? backend.own : undefined;
+  if (own === undefined)
+    return [warn('own traffic', 'not tried: whether policies about this router itself can be in force')];
+  if (own.how === 'table')
+    return [ok('own traffic', 'policies about this router itself are in force, too (nftables)')];
+  return [
+    warn(
+      'own traffic',
+      `policies about this router itself are not in force: ${own.why.split('\n')[0]}`,
+      packages('nftables', 'nftables-json kmod-nft-core kmod-nft-fib'),
+    ),
+  ];
 }
 
 function clock({ clockSynchronised, agent: said }: Machine): Finding {

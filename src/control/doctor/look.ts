@@ -112,7 +112,9 @@ async function tryBackends(
   signal: AbortSignal | undefined,
 ): Promise<Tried> {
   if (signal === undefined) return { tried: false };
-  const options = { exec, clock, log: silentLog, slots: createSlotMemory(), wan: [] };
+  const asked = config.enforce.ownTraffic ? { own: { served: [], members: [] } } : {};
+  // An interface need not be there for a table to be made that names it.
+  const options = { exec, clock, log: silentLog, slots: createSlotMemory(), wan: ['wan'], ...asked };
   const choice = await chooseBackend(config.enforce.backend, options, signal);
   if (choice.role === 'observer') return { tried: true, name: undefined, problem: choice.reason };
   await choice.backend.stop();

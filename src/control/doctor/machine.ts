@@ -1,5 +1,5 @@
 import type { Config } from '../../config-schema.ts';
-import type { HowBridged } from '../../local/enforce/backend.ts';
+import type { HowBridged, HowOwn } from '../../local/enforce/backend.ts';
 import type { Rights } from '../rights.ts';
 import type { PeerRow } from '../views/peers.ts';
 
@@ -31,6 +31,8 @@ export type Tried =
       readonly detail: string;
       /** What judges packets between devices on one bridge here. */
       readonly sameSwitch?: HowBridged | undefined;
+      /** What judges what this router itself sends and receives. */
+      readonly own?: HowOwn | undefined;
     }
   | { readonly tried: true; readonly name: undefined; readonly problem: string };
 

@@ -20,7 +20,7 @@ export function countEntries(set: BlockSet): ReadonlyMap<RecordId, Entries> {
     }
   };
   for (const ids of set.everyone.values()) count('addresses', ids);
-  for (const owner of set.owners.values()) {
+  for (const owner of [...set.owners.values(), ...(set.own === undefined ? [] : [set.own])]) {
     for (const ids of owner.remotes.values()) count('addresses', ids);
     for (const ids of owner.exceptions.values()) count('addresses', ids);
     for (const ids of owner.networks.values()) count('networks', ids);

@@ -30,7 +30,10 @@ export function measuresView(parts: Parts): MeasuresView {
   const { replica, cache, flows, network, history } = parts;
   const set = parts.blockSet();
   const entries = { addresses: set.everyone.size, networks: 0, wide: 0 };
-  for (const { remotes, networks, internet, lan } of set.owners.values()) {
+  for (const { remotes, networks, internet, lan } of [
+    ...set.owners.values(),
+    ...(set.own === undefined ? [] : [set.own]),
+  ]) {
     entries.addresses += remotes.size;
     entries.networks += networks.size;
     entries.wide += Number(internet !== undefined) + Number(lan !== undefined);

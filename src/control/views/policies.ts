@@ -11,6 +11,7 @@ import type { Parts } from '../parts.ts';
 import { countEntries, type Entries } from './entries.ts';
 import { haltedWords } from './halted.ts';
 import { idleWords } from './idle.ts';
+import { routerWords } from './own-traffic.ts';
 import { PAST_RULES, type PastRules, pastRules } from './same-switch.ts';
 import { isShown } from './shown.ts';
 import { termsInWords } from './terms.ts';
@@ -167,7 +168,8 @@ export class PolicyViews {
   #here({ id, record }: Live, policy: LivePolicy | undefined): EnforcementView {
     const not = (why: string): EnforcementView => ({ ...NOTHING, enforced: false, why });
     if (record.kind === 'ignore') return not('its flows are not shown');
-    if (policy !== undefined && isAboutRouter(policy)) return not('not enforceable here: the router itself');
+    const router = policy === undefined ? undefined : routerWords(this.#parts, policy.record);
+    if (router !== undefined) return not(router);
     if (policy === undefined || !isEnforceable(record)) return not('needs a newer Hedgerow on this router');
     const { directory, enforcer } = this.#parts;
     if (!this.#parts.force(policy).inForce) return not(`not now: ${termsInWords(this.#parts, policy)}`);
@@ -193,11 +195,6 @@ export class PolicyViews {
 
 function isPolicy(live: Live): live is LivePolicy {
   return live.record.kind === 'block' || live.record.kind === 'allow';
-}
-
-/** What a router itself says is not forwarded. */
-function isAboutRouter({ record: { a, b } }: LivePolicy): boolean {
-  return a.kind === 'router' || b.kind === 'router';
 }
 
 function isEmpty({ directory }: Parts, subject: Subject): boolean {

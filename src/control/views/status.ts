@@ -116,6 +116,8 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
       `nothing is enforced on this router: ${haltedWords(enforcement.halted) ?? enforcement.lastError ?? idleWords(parts.backend)}`,
     );
   }
+  const own = parts.config.enforce.ownTraffic ? parts.ownTraffic?.() : undefined;
+  if (own !== undefined) found.push(`policies about this router itself are not in force: ${own}`);
   const { forwardsNothing, lan, tracking, why } = observation;
   if (forwardsNothing !== undefined) found.push(forwardsNothing);
   else if (lan.length === 0)

@@ -1,7 +1,7 @@
 import { UsageError } from '../../errors.ts';
 import { isWhole } from '../../local/flows/flow.ts';
 import { OTHERS } from '../../local/history/row.ts';
-import type { NodeId } from '../../policy/block-set.ts';
+import { type NodeId, ROUTER } from '../../policy/block-set.ts';
 import { only } from '../commands/pair.ts';
 import { idsOf } from '../commands/standing.ts';
 import type { Parts } from '../parts.ts';
@@ -37,6 +37,7 @@ export function nodesNamed(parts: Parts, text: string): ReadonlySet<NodeId> {
  */
 export function endView(parts: Parts, id: NodeId, text?: string): EndView {
   if (id === OTHERS) return { id, label: 'others' };
+  if (id === ROUTER) return { id, label: parts.directory.routerName(parts.key.peer) };
   if (isWhole(id)) return { id, label: id };
   const known = parts.directory.node(id);
   if (known === undefined && text !== undefined && text !== '') return { id, label: text };

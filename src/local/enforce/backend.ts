@@ -13,6 +13,13 @@ export interface Outcome {
   readonly ms: number;
 }
 
+const DID = ['unchanged', 'update', 'resync'] as const;
+
+/** What was done where two did something. */
+export function mostOf(a: Outcome['did'], b: Outcome['did']): Outcome['did'] {
+  return DID[Math.max(DID.indexOf(a), DID.indexOf(b))] ?? a;
+}
+
 /** A place where the kernel differs from what was last acknowledged. */
 export interface Drift {
   readonly what: 'jump' | 'chain' | 'set';
@@ -43,12 +50,14 @@ export const INTERFACE = /^[A-Za-z0-9_.@:-]{1,15}\+?$/;
 /** What it takes to put the last acknowledged state in force again, without agent, store or network. */
 export type Plan = IpsetPlan | NftPlan;
 
-interface PlanForBridges {
+interface PlanBeside {
   /** For `nft -f`: the table for what passes a bridge; absent where there is none. */
   readonly bridge?: string | undefined;
+  /** The same for what the router itself sends and receives. */
+  readonly own?: string | undefined;
 }
 
-export interface IpsetPlan extends PlanForBridges {
+export interface IpsetPlan extends PlanBeside {
   readonly backend: 'ipset';
   readonly variant: IptablesVariant;
   /** For `ipset restore`: creates and fills, never empties. */
@@ -57,7 +66,7 @@ export interface IpsetPlan extends PlanForBridges {
   readonly chains: { readonly v4: string; readonly v6: string };
 }
 
-export interface NftPlan extends PlanForBridges {
+export interface NftPlan extends PlanBeside {
   readonly backend: 'nftables';
   /** For `nft -f`: our table whole, in place of what there is. */
   readonly table: string;
@@ -71,12 +80,16 @@ export type HowBridged =
   | { readonly how: 'table' | 'bridge-nf' }
   | { readonly how: 'none'; readonly why: string };
 
+/** What judges what this router itself sends and receives; none where nobody asked for it, or it is not possible. */
+export type HowOwn = { readonly how: 'table' } | { readonly how: 'none'; readonly why: string };
+
 /** What a backend says of itself, for people. */
 export interface Described {
   readonly name: string;
   readonly detail: string;
   /** Absent where nothing reaches the kernel. */
   readonly sameSwitch?: HowBridged | undefined;
+  readonly own?: HowOwn | undefined;
 }
 
 /**

@@ -28,7 +28,7 @@ export const NFT_MONITOR: Monitor = {
   name: 'nft monitor',
   argv: ['nft', 'monitor'],
   probe: ['nft', '--version'],
-  concerns: /^\S+ \S+ (?:(?:inet|bridge) hedgerow(?:_next)?|ip6? mangle)(?: |$)/,
+  concerns: /^\S+ \S+ (?:(?:inet|bridge) hedgerow(?:_own)?(?:_next)?|ip6? mangle)(?: |$)/,
 };
 
 /** xtables-monitor(8), of iptables-nft: 2 MB, whatever there is. What it prints waits in it unless it is told otherwise. */
@@ -36,7 +36,7 @@ export const XTABLES_MONITOR: Monitor = {
   name: 'xtables-monitor',
   argv: ['stdbuf', '-oL', 'xtables-monitor', '--event'],
   probe: ['stdbuf', '-oL', 'xtables-monitor', '--version'],
-  concerns: / -t mangle | table: table mangle ip|# nft: (?:ip6? mangle|bridge hedgerow) /,
+  concerns: / -t mangle | table: table mangle ip|# nft: (?:ip6? mangle|bridge hedgerow|inet hedgerow_own) /,
 };
 
 /** The end of a change, with who made it; both tools print the kernel's NFT_MSG_NEWGEN (nf_tables_api.c). */

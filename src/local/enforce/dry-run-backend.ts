@@ -19,6 +19,7 @@ export class DryRunBackend implements Backend {
   readonly #slots = createSlotMemory();
   #shown: Rulebook = emptyRulebook;
   #steps: readonly Step[] = [];
+  #own: BlockSet['own'];
 
   constructor(options: { clock: Clock; log: Log; wan: readonly string[]; observing?: string }) {
     this.#observing = options.observing;
@@ -51,6 +52,12 @@ export class DryRunBackend implements Backend {
       const lines = step.kind === 'sets' ? step.lines : [...step.texts.values()];
       this.#log.debug({ [step.kind]: lines }, 'would run');
     }
+    if (want.own !== this.#own && want.own !== undefined) {
+      const blocked = [...want.own.remotes.keys(), ...want.own.networks.keys()];
+      const internet = want.own.internet !== undefined;
+      this.#log.debug({ blocked, internet }, 'would block for the router itself');
+    }
+    this.#own = want.own;
     if (this.#observing === undefined)
       this.#log.info({ steps: steps.length, elements, rules }, 'dry run: nothing was changed');
     const did = steps.length === 0 ? 'unchanged' : 'update';

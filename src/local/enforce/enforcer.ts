@@ -283,8 +283,8 @@ export class Enforcer implements Service {
 }
 
 /** Owners for which nothing is blocked are in a block set so that a block of theirs costs less. */
-function blocksAnything({ owners, everyone }: BlockSet): boolean {
+function blocksAnything({ owners, everyone, own }: BlockSet): boolean {
   const blocks = ({ remotes, networks, internet, lan }: Owner) =>
     remotes.size > 0 || networks.size > 0 || internet !== undefined || lan !== undefined;
-  return everyone.size > 0 || owners.values().some(blocks);
+  return everyone.size > 0 || owners.values().some(blocks) || (own !== undefined && blocks(own));
 }

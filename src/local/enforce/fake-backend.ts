@@ -1,7 +1,14 @@
-import { type Address, type BlockSet, emptyBlockSet, type Mac } from '../../policy/block-set.ts';
+import {
+  type Address,
+  type BlockSet,
+  emptyBlockSet,
+  type Mac,
+  type Owner,
+  ROUTER,
+} from '../../policy/block-set.ts';
 import type { Backend, Counter, Described, Drift, Outcome } from './backend.ts';
 import { isElement, isMac, networks } from './elements.ts';
-import { Judge } from './judge.ts';
+import { type Drop, Judge } from './judge.ts';
 
 /** A readable fake: an in-memory kernel that can be asked whether a forwarded packet passes, disturbed, and made to fail. */
 export class FakeBackend implements Backend {
@@ -81,7 +88,15 @@ export class FakeBackend implements Backend {
    * the source's hardware address, seen only when the sender is on a LAN of this router.
    */
   blocks(source: Address, destination: Address, mac?: Mac): boolean {
-    const drop = this.#judge.dropOf(source, destination, mac);
+    return this.#counted(this.#judge.dropOf(source, destination, mac));
+  }
+
+  /** The same of a packet between the router itself and an address on the internet. */
+  blocksOwn(far: Address): boolean {
+    return this.#counted(this.#judge.own(far));
+  }
+
+  #counted(drop: Drop | undefined): boolean {
     if (drop === undefined) return false;
     const key = `${drop.owner} ${drop.remote}`;
     const packets = (this.#counters.get(key)?.packets ?? 0) + 1;
@@ -101,7 +116,7 @@ function sound(want: BlockSet): BlockSet {
   const keyed = <V>(all: ReadonlyMap<string, V>, is: (one: string) => boolean) =>
     new Map([...all].filter(([key]) => is(key)));
   const isPrefix = (one: string): boolean => networks(one).length > 0;
-  const owners = [...want.owners.values()].map((owner) => ({
+  const soundOwner = (owner: Owner): Owner => ({
     ...owner,
     addresses: among(owner.addresses, isElement),
     macs: among(owner.macs, isMac),
@@ -109,7 +124,8 @@ function sound(want: BlockSet): BlockSet {
     networks: keyed(owner.networks, isPrefix),
     exceptions: keyed(owner.exceptions, isElement),
     exceptedNetworks: keyed(owner.exceptedNetworks, isPrefix),
-  }));
+  });
+  const owners = [...want.owners.values()].map(soundOwner);
   return {
     ...want,
     owners: new Map(owners.map((owner) => [owner.id, owner])),
@@ -117,13 +133,14 @@ function sound(want: BlockSet): BlockSet {
     home: among(want.home, isPrefix),
     guard: among(want.guard, isPrefix),
     known: among(want.known, isElement),
+    ...(want.own && { own: soundOwner(want.own) }),
   };
 }
 
 /** Whether what was counted is still an entry. */
 function isIn(kernel: BlockSet, { owner, remote }: Counter): boolean {
   if (owner === undefined) return kernel.everyone.has(remote);
-  const one = kernel.owners.get(owner);
+  const one = owner === ROUTER ? kernel.own : kernel.owners.get(owner);
   if (one === undefined) return false;
   if (remote === 'internet' || remote === 'lan') return one[remote] !== undefined;
   return one.remotes.has(remote) || one.networks.has(remote);
@@ -136,25 +153,23 @@ function sameBlocks(a: BlockSet, b: BlockSet): boolean {
     x: { keys(): Iterable<string>; size: number },
     y: ReadonlyMap<string, unknown> | ReadonlySet<string>,
   ) => x.size === y.size && [...x.keys()].every((key) => y.has(key));
+  const sameOwner = (owner: Owner, other: Owner | undefined): boolean =>
+    other !== undefined &&
+    sameKeys(owner.addresses, other.addresses) &&
+    sameKeys(owner.macs, other.macs) &&
+    sameKeys(owner.remotes, other.remotes) &&
+    sameKeys(owner.networks, other.networks) &&
+    (owner.internet === undefined) === (other.internet === undefined) &&
+    (owner.lan === undefined) === (other.lan === undefined) &&
+    sameKeys(owner.exceptions, other.exceptions) &&
+    sameKeys(owner.exceptedNetworks, other.exceptedNetworks);
   return (
     sameKeys(a.owners, b.owners) &&
     sameKeys(a.everyone, b.everyone) &&
     sameKeys(a.home, b.home) &&
     sameKeys(a.guard, b.guard) &&
     sameKeys(a.known, b.known) &&
-    [...a.owners.values()].every((owner) => {
-      const other = b.owners.get(owner.id);
-      return (
-        other !== undefined &&
-        sameKeys(owner.addresses, other.addresses) &&
-        sameKeys(owner.macs, other.macs) &&
-        sameKeys(owner.remotes, other.remotes) &&
-        sameKeys(owner.networks, other.networks) &&
-        (owner.internet === undefined) === (other.internet === undefined) &&
-        (owner.lan === undefined) === (other.lan === undefined) &&
-        sameKeys(owner.exceptions, other.exceptions) &&
-        sameKeys(owner.exceptedNetworks, other.exceptedNetworks)
-      );
-    })
+    [...a.owners.values()].every((owner) => sameOwner(owner, b.owners.get(owner.id))) &&
+    (a.own === undefined ? b.own === undefined : sameOwner(a.own, b.own))
   );
 }

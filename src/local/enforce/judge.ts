@@ -19,17 +19,15 @@ export class Judge {
   readonly #home: PrefixIndex;
   readonly #byAddress = new Map<Address, Asked[]>();
   readonly #byMac = new Map<Mac, Asked[]>();
+  readonly #own: Asked | undefined;
 
   constructor(blockSet: BlockSet) {
     this.#blockSet = blockSet;
     this.#guard = indexOf(blockSet.guard);
     this.#home = indexOf(blockSet.home);
+    if (blockSet.own !== undefined) this.#own = askable(blockSet.own);
     for (const owner of blockSet.owners.values()) {
-      const asked = {
-        owner,
-        networks: indexOf(owner.networks),
-        exceptedNetworks: indexOf(owner.exceptedNetworks),
-      };
+      const asked = askable(owner);
       for (const address of owner.addresses) push(this.#byAddress, address, asked);
       for (const mac of owner.macs) push(this.#byMac, mac, asked);
     }
@@ -59,12 +57,18 @@ export class Judge {
     return undefined;
   }
 
+  /** What this router itself sends to, or receives from, an address on the way to the internet; ports do not matter here. */
+  own(far: Address): Drop | undefined {
+    if (this.#own === undefined || this.#guard.holds(far)) return undefined;
+    return this.#ask(this.#own, far, false);
+  }
+
   /** In the order of an owner's chain: exceptions, addresses, excepted networks, networks, wide words. */
-  #ask({ owner, networks, exceptedNetworks }: Asked, far: Address): Drop | undefined {
+  #ask({ owner, networks, exceptedNetworks }: Asked, far: Address, everyone = true): Drop | undefined {
     const met = (remote: Drop['remote']): Drop => ({ owner: owner.id, remote });
     if (owner.exceptions.has(far)) return undefined;
     if (owner.remotes.has(far)) return met(far);
-    if (this.#blockSet.everyone.has(far)) return { owner: undefined, remote: far };
+    if (everyone && this.#blockSet.everyone.has(far)) return { owner: undefined, remote: far };
     if (exceptedNetworks.holds(far)) return undefined;
     const network = networks.narrowest(far);
     if (network !== undefined) return met(network);
@@ -75,6 +79,14 @@ export class Judge {
   #inside(address: Address): boolean {
     return this.#home.holds(address);
   }
+}
+
+function askable(owner: Owner): Asked {
+  return {
+    owner,
+    networks: indexOf(owner.networks),
+    exceptedNetworks: indexOf(owner.exceptedNetworks),
+  };
 }
 
 function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {

@@ -25,8 +25,14 @@ const planSchema = z.discriminatedUnion('backend', [
     sets: z.string(),
     chains: z.strictObject({ v4: z.string(), v6: z.string() }),
     bridge: z.string().optional(),
+    own: z.string().optional(),
   }),
-  z.strictObject({ backend: z.literal('nftables'), table: z.string(), bridge: z.string().optional() }),
+  z.strictObject({
+    backend: z.literal('nftables'),
+    table: z.string(),
+    bridge: z.string().optional(),
+    own: z.string().optional(),
+  }),
 ]);
 
 /**
@@ -177,6 +183,7 @@ export async function restorePlan(path: string, exec: Exec, signal: AbortSignal)
   if (plan.backend === 'nftables') await restoreNft(plan, exec, signal);
   else await restoreIpset(plan, exec, signal);
   if (plan.bridge !== undefined) await restoreNft({ table: plan.bridge }, exec, signal, TABLES.bridged);
+  if (plan.own !== undefined) await restoreNft({ table: plan.own }, exec, signal, TABLES.own);
   return plan;
 }
 

@@ -8,7 +8,9 @@ import { DryRunBackend } from './dry-run-backend.ts';
 import { IpsetBackend } from './ipset-backend.ts';
 import { chooseIptables } from './iptables.ts';
 import { NftBackend } from './nft/nft-backend.ts';
-import { probeBridges, probeNft } from './nft/probe.ts';
+import type { OwnPorts } from './nft/own.ts';
+import { probeBridges, probeNft, probeOwn } from './nft/probe.ts';
+import { type ForOwn, OwnTraffic } from './own-traffic.ts';
 import { Successor } from './remains.ts';
 import { type ForBridges, SameSwitch } from './same-switch.ts';
 import type { SlotMemory } from './slots.ts';
@@ -20,6 +22,8 @@ export interface ChooseOptions {
   readonly slots: SlotMemory;
   /** Interfaces towards the internet; possibly several, possibly none. */
   readonly wan: readonly string[];
+  /** What the router itself sends and receives is to be judged as well, but for these ports; absent: nobody asked for it. */
+  readonly own?: OwnPorts | undefined;
 }
 
 /** A backend, or none: then the agent only observes, says why, and does not claim to enforce. */
@@ -57,7 +61,8 @@ export async function chooseBackend(
         : openNft(options, reasons[0] ?? 'as configured', signal));
       const former = one === 'ipset' ? 'nftables' : 'ipset';
       const beside = new SameSwitch(backend, await openBridges(options, signal));
-      return { role: 'enforcer', backend: new Successor(beside, former, options) };
+      const own = new OwnTraffic(beside, await openOwn(options, signal));
+      return { role: 'enforcer', backend: new Successor(own, former, options) };
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof Error && error.name === 'ConfigError') throw error;
@@ -112,6 +117,18 @@ async function openBridges(options: ChooseOptions, signal: AbortSignal): Promise
   const why = await probeBridges(exec, log, signal);
   if (why !== undefined) return { table: undefined, why, exec };
   return { table: new NftBackend({ ...options, why: 'bridges', of: 'bridged' }), why: '', exec };
+}
+
+/** What the router itself sends and receives takes a table of nftables with either backend. */
+async function openOwn(options: ChooseOptions, signal: AbortSignal): Promise<ForOwn> {
+  const { exec, clock, log, own } = options;
+  const none = (why: string): ForOwn => ({ table: undefined, why, exec, clock, log });
+  if (own === undefined) return none('enforce.ownTraffic is off');
+  if (options.wan.length === 0) return none('no interface towards the internet is known');
+  const why = await probeOwn(exec, log, signal);
+  if (why !== undefined) return none(`the router's own traffic needs nftables: ${why}`);
+  const table = new NftBackend({ ...options, why: 'the router itself', of: 'own', ports: own });
+  return { table, why: '', exec, clock, log };
 }
 
 /** A set that is not there is no failure; without ipset, or with one that hangs, there is nothing to remove. */

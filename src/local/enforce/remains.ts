@@ -7,6 +7,7 @@ import type { Told } from './drift-watch.ts';
 import { listSizes, restoreSets } from './ipset.ts';
 import { Iptables, VARIANTS } from './iptables.ts';
 import { parseSetName } from './names.ts';
+import { TABLES } from './nft/names.ts';
 import { removeTable } from './nft/nft.ts';
 import { removal } from './resync.ts';
 
@@ -24,6 +25,15 @@ export async function removeRemains(
   } catch (error) {
     if (isMissing(error)) return false;
     throw error;
+  }
+}
+
+/** Takes out what an earlier life of the agent has left of the router's own traffic; a tool that is missing has left nothing. */
+export async function removeOwn(exec: Exec, signal: AbortSignal): Promise<void> {
+  try {
+    await removeTable(exec, signal, TABLES.own);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
   }
 }
 

@@ -1,6 +1,15 @@
 import type { BlockSet } from '../../policy/block-set.ts';
 import type { Exec } from '../exec.ts';
-import type { Backend, Counter, Described, Drift, HowBridged, Outcome, Plan } from './backend.ts';
+import {
+  type Backend,
+  type Counter,
+  type Described,
+  type Drift,
+  type HowBridged,
+  mostOf,
+  type Outcome,
+  type Plan,
+} from './backend.ts';
 import { isBridgeNfOn } from './bridge-nf.ts';
 import { Bridged } from './bridged.ts';
 import { NFT_MONITOR, type Told } from './drift-watch.ts';
@@ -68,7 +77,7 @@ export class SameSwitch implements Backend {
     }
     const beside = await this.#table.set(this.#bridged.next(want), signal);
     return {
-      did: more(outcome.did, beside.did),
+      did: mostOf(outcome.did, beside.did),
       elements: outcome.elements + beside.elements,
       rules: outcome.rules + beside.rules,
       ms: outcome.ms + beside.ms,
@@ -121,10 +130,4 @@ export class SameSwitch implements Backend {
   async stop(): Promise<void> {
     await Promise.all([this.#backend.stop(), this.#table?.stop()]);
   }
-}
-
-const DID = ['unchanged', 'update', 'resync'] as const;
-
-function more(a: Outcome['did'], b: Outcome['did']): Outcome['did'] {
-  return DID[Math.max(DID.indexOf(a), DID.indexOf(b))] ?? a;
 }

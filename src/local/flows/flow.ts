@@ -1,4 +1,4 @@
-import type { NodeId, Prefix } from '../../policy/block-set.ts';
+import { type NodeId, type Prefix, ROUTER } from '../../policy/block-set.ts';
 import type { Counts } from '../observe/conntrack.ts';
 
 /** A piece of news about a flow: what was added to it since the last one. */
@@ -20,16 +20,19 @@ export interface Sighting {
   readonly offloaded: boolean;
 }
 
-/** Stands at the end of a flow for which the kernel counts drops of many nodes together; no node's id looks like it. */
-export type Whole = 'home' | 'internet' | 'lan' | Prefix;
+/** Stands at the end of a flow for which the kernel counts drops of many nodes together, or of the router itself; no node's id looks like it. */
+export type Whole = 'home' | 'router' | 'internet' | 'lan' | Prefix;
 
 export function isWhole(end: NodeId | Whole): boolean {
-  return end === 'home' || end === 'internet' || end === 'lan' || end.includes('/');
+  return end === 'home' || end === ROUTER || end === 'internet' || end === 'lan' || end.includes('/');
 }
 
 /** What blocks have dropped of a pair since the last news of it. */
 export interface Drop extends Counts {
-  /** `home` for what is blocked for every device: there the kernel does not count by device. */
+  /**
+   * `home` for what is blocked for every device: there the kernel does not count by device. `router`: what this router itself
+   * sends and receives.
+   */
   readonly device: NodeId | 'home';
   /** A network, `internet` or `lan` where that is what is blocked. */
   readonly other: NodeId | Whole;

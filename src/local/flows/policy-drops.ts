@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { BlockSet, RecordId, Wanted } from '../../policy/block-set.ts';
+import { type BlockSet, type RecordId, ROUTER, type Wanted } from '../../policy/block-set.ts';
 import type { Service } from '../../service.ts';
 import { SEEN, type SeenStore, seenRange } from '../../store/seen-store.ts';
 import type { Counter } from '../enforce/backend.ts';
@@ -95,7 +95,7 @@ export class PolicyDrops implements Service {
 /** The records that want what a counter has counted. */
 function wantedOf(set: BlockSet, { owner: id, remote }: Counter): Wanted | undefined {
   if (id === undefined) return set.everyone.get(remote);
-  const owner = set.owners.get(id);
+  const owner = id === ROUTER ? set.own : set.owners.get(id);
   if (remote === 'internet' || remote === 'lan') return owner?.[remote];
   return owner?.remotes.get(remote) ?? owner?.networks.get(remote) ?? set.everyone.get(remote);
 }

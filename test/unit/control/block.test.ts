@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { block, pause } from '../../../src/control/commands/block.ts';
+import { unblock } from '../../../src/control/commands/unblock.ts';
 import { emptyBlockSet } from '../../../src/policy/block-set.ts';
 import { admitAll, key } from '../../support/household.ts';
 import { answer, fakeParts, see } from '../../support/parts.ts';
@@ -168,7 +169,13 @@ describe('block', () => {
       undefined,
       usage(/nothing here is called "phnoe"/, 'did you mean "phone"'),
     ],
-    ['a router', 'attic', undefined, usage(/is a router of this home/, 'device:NAME')],
+    ['a router alone', 'attic', undefined, wide(/the router attic itself off from the internet/)],
+    ['a router and a device', 'attic', 'tv', usage(/is a router of this home/, 'device:NAME')],
+    ['a device and a router', 'tv', 'attic', usage(/is a router of this home/, 'device:NAME')],
+    ['a router and a group with a device', 'attic', 'kids', usage(/is a router of this home/, 'device:NAME')],
+    ['a router and the lan', 'attic', 'lan', usage(/nobody could reach it/, 'outside of the home')],
+    ['a router and the home', 'home', 'attic', usage(/nobody could reach it/, 'outside of the home')],
+    ['a router and half of the internet', 'attic', '0.0.0.0/1', wide(/0.0.0.0\/1 is a large part/)],
     ['twice the same', 'tv', TV, usage(/tv and tv are the same/)],
     ['twice the home', 'home', 'home', usage(/home and home are the same/)],
     ['two remotes', 'ads.example', '203.0.113.9', usage(/neither ads.example nor 203.0.113.9 is a device/)],
@@ -184,8 +191,27 @@ describe('block', () => {
     const parts = house();
     const card = { name: 'attic', prefixes: [], listens: [], macs: [] };
     parts.registers.author(key(0), { gen: 1, rev: 1 }, undefined, card);
+    if (second === 'kids') await put(parts, 'kids', 'tv');
+    const { size } = parts.replica;
     await expect(block(parts, { ...how, first, second })).rejects.toEqual(error);
-    expect(parts.replica.size).toBe(0);
+    expect(parts.replica.size).toBe(size);
+  });
+
+  it.each([
+    ['attic', '198.51.100.9', 'attic 198.51.100.9'],
+    ['ads.example', 'attic', 'attic ads.example'],
+    ['attic', undefined, 'attic internet'],
+  ])('of a router itself: %s %s, and says where it is in force', async (first, second, pair) => {
+    const parts = house();
+    const card = { name: 'attic', prefixes: [], listens: [], macs: [] };
+    parts.registers.author(key(0), { gen: 1, rev: 1 }, undefined, card);
+    const off = { ...parts, ownTraffic: () => 'enforce.ownTraffic is off' };
+    const view = await block(off, { ...how, first, second, confirm: true });
+    expect(view.policies.map(({ a, b }) => `${a.label} ${b.label}`)).toEqual([pair]);
+    expect(view.policies[0]?.here.why).toBe('not enforceable here: enforce.ownTraffic is off');
+    expect(view.notes).toContain('not enforceable here: enforce.ownTraffic is off');
+    expect((await block(parts, { ...how, first, second, confirm: true })).changed).toBe(false);
+    expect((await unblock(parts, { ...how, first, second })).changed).toBe(true);
   });
 
   it('refuses what is ambiguous, with all that it may be', async () => {

@@ -4,7 +4,14 @@ import { removeFromGroup } from '../../../src/control/commands/groups.ts';
 import { ignore } from '../../../src/control/commands/ignore.ts';
 import { policiesView } from '../../../src/control/views/policies.ts';
 import { isNamed, shortId } from '../../../src/control/views/shown.ts';
-import { type BlockSet, emptyBlockSet, freeOwner, type Owner } from '../../../src/policy/block-set.ts';
+import {
+  type BlockSet,
+  emptyBlockSet,
+  freeOwner,
+  type Owner,
+  ROUTER,
+} from '../../../src/policy/block-set.ts';
+import { key } from '../../support/household.ts';
 import { answer } from '../../support/parts.ts';
 import { type House, house, how, put } from './two-devices.ts';
 
@@ -108,6 +115,37 @@ describe('what a policy is shown as', () => {
       false,
     );
     expect(here(parts)).toMatchObject({ enforced: false, why: 'not enforceable here: the router itself' });
+  });
+
+  it.each([
+    ['here', 0, 'internet', undefined, true, undefined],
+    [
+      'where nobody asked',
+      0,
+      'internet',
+      'enforce.ownTraffic is off',
+      false,
+      'not enforceable here: enforce.ownTraffic is off',
+    ],
+    ['elsewhere', 1, 'internet', undefined, false, "not enforceable here: another router's own traffic"],
+    [
+      'without the LAN',
+      0,
+      'lan',
+      undefined,
+      false,
+      'not enforceable: without the LAN nobody could reach the router any more',
+    ],
+  ] as const)('says whether a router itself is cut %s', async (_, of, far, why, enforced, told) => {
+    const parts = { ...house(), ownTraffic: () => why };
+    const a = { kind: 'router', peer: key(of).peer } as const;
+    const made = await parts.author.write(
+      { by: 'anna', add: [{ kind: 'block', a, b: { kind: far }, terms: {}, apart: [] }] },
+      false,
+    );
+    const own = { ...freeOwner, id: ROUTER, addresses: new Set<string>(), macs: new Set<string>() };
+    const set = { own: { ...own, internet: [`${made.op.id}/0`] } };
+    expect(here(parts, set)).toMatchObject({ enforced, why: told, wide: enforced ? 1 : 0 });
   });
 
   it('shows what is ignored', async () => {

@@ -7,11 +7,14 @@ import {
   type HitLetter,
   hitName,
   inRound,
+  type Judged,
   markOf,
   PRIORITY,
+  SELF,
   type SetLetter,
   setName,
 } from './names.ts';
+import { type OwnPorts, ownBase, passesWide } from './own.ts';
 import type { ChainPlan } from './table.ts';
 
 /** What a wide owner has: `n` networks or excepted ones, `i` the internet, `l` the LAN; together, in this order. */
@@ -19,10 +22,11 @@ export type Kinds = string;
 
 /** All that the chains depend on; elements of sets are not part of it. */
 export interface Shape {
-  /** Which table: of what is routed, or of what passes a bridge. */
-  readonly of: 'routed' | 'bridged';
+  readonly of: Judged;
   /** Interfaces towards the internet, possibly none. */
   readonly wan: readonly string[];
+  /** Of the router itself, which alone asks for them. */
+  readonly ports: OwnPorts;
   /** The most owners that one address, or one MAC, has; MACs 0 if no owner has one. */
   readonly rounds: number;
   readonly macRounds: number;
@@ -63,7 +67,7 @@ export function chainsOf(shape: Shape): ReadonlyMap<string, ChainPlan> {
     for (const way of WAYS) {
       const rounds = way === 'm' ? shape.macRounds : shape.rounds;
       for (let round = 0; round < rounds; round++) {
-        add(inRound(`pairs${family}_${way}`, round), pairs(family, way, round));
+        add(inRound(`pairs${family}_${way}`, round), pairs(shape, family, way, round));
         for (const kinds of shape.kinds)
           add(wideName(family, way, kinds, round), wide(shape, family, way, kinds, round));
       }
@@ -72,6 +76,7 @@ export function chainsOf(shape: Shape): ReadonlyMap<string, ChainPlan> {
     entries(shape, family, add);
   }
   if (shape.of === 'bridged') bridgeBase(chains);
+  else if (shape.of === 'own') ownBase(shape, chains, PRIORITY);
   else base(shape, chains);
   return chains;
 }
@@ -82,15 +87,16 @@ export function wideName(family: Family, way: Way, kinds: Kinds, round: number):
   return inRound(`wide${family}_${kinds}_${way}`, round);
 }
 
-/** The fields of a packet that hold the owner's key and the far address. */
-function fields(family: Family, way: Way): { near: string; far: string; pair: string } {
+/** The fields of a packet that hold the owner's key and the far address; the router's key is the same in each packet of its own. */
+function fields({ of }: Shape, family: Family, way: Way): { near: string; far: string; pair: string } {
   const ip = family === 4 ? 'ip' : 'ip6';
-  const [near, far] =
+  const [end, far] =
     way === 'o'
       ? [`${ip} saddr`, `${ip} daddr`]
       : way === 'i'
         ? [`${ip} daddr`, `${ip} saddr`]
         : ['ether saddr', `${ip} daddr`];
+  const near = of === 'own' ? `${end} & ${family === 4 ? '0.0.0.0' : '::'} ^ ${SELF[family]}` : end;
   return { near, far, pair: `${near} . ${far}` };
 }
 
@@ -105,27 +111,33 @@ function dropName(letter: 'p' | 'n' | 'i' | 'l' | 'e', family: Family, way: Way,
 }
 
 /** What is blocked for an owner address by address, or for everyone. */
-function pairs(family: Family, way: Way, round: number): string[] {
-  const { near, far, pair } = fields(family, way);
+function pairs(shape: Shape, family: Family, way: Way, round: number): string[] {
+  const { near, far, pair } = fields(shape, family, way);
   const set = (letter: SetLetter) => `@${setName(letter, family)}`;
   const everyone = `goto ${dropName('e', family, way)}`;
   return [
     `${far} ${set('u')} return`,
     `${pair} ${owned('a', family, way, round)} return`,
     `${pair} ${owned('p', family, way, round)} goto ${dropName('p', family, way)}`,
-    `${near} ${owned('l', family, way, round)} ${far} ${set('e')} ${everyone}`,
+    // What is blocked for everyone is blocked for devices.
+    ...(shape.of === 'own'
+      ? []
+      : [`${near} ${owned('l', family, way, round)} ${far} ${set('e')} ${everyone}`]),
     // Nobody's address in the home. Owners have been asked in the line before, and their exceptions above it.
-    ...(way !== 'm' && round === 0 ? [`${near} ${set('h')} ${far} ${set('e')} ${everyone}`] : []),
+    ...(way !== 'm' && round === 0 && shape.of !== 'own'
+      ? [`${near} ${set('h')} ${far} ${set('e')} ${everyone}`]
+      : []),
   ];
 }
 
 /** What is blocked for an owner beyond addresses. Those have been asked for before; longest prefixes first, they count. */
 function wide(shape: Shape, family: Family, way: Way, kinds: Kinds, round: number): string[] {
-  const { near, far, pair } = fields(family, way);
+  const { near, far, pair } = fields(shape, family, way);
   const home = `@${setName('h', family)}`;
   const rules = [
     `${far} @${setName('u', family)} return`,
     `${pair} ${owned('a', family, way, round)} return`,
+    ...(shape.of === 'own' && way !== 'm' ? passesWide(way, shape) : []),
   ];
   if (kinds.includes('n')) {
     rules.push(`${pair} ${owned('x', family, way, round)} return`);
@@ -153,7 +165,7 @@ function masked(far: string, length: number, family: Family): string {
 
 /** Counting is a rule of its own: in one rule with the drop a set that is full would let packets pass. */
 function drops(shape: Shape, family: Family, way: Way, add: Add): void {
-  const { near, far, pair } = fields(family, way);
+  const { near, far, pair } = fields(shape, family, way);
   const drop = (letter: 'p' | 'n' | 'i' | 'l' | 'e', key: string, length?: number): void => {
     const hit: HitLetter = way === 'm' && letter !== 'e' ? `${letter}m` : letter;
     add(dropName(letter, family, way, length), [
@@ -176,13 +188,13 @@ function entries(shape: Shape, family: Family, add: Add): void {
   const set = (letter: SetLetter, round = 0) => `@${setName(letter, family, round)}`;
   const some = shape.kinds.size > 0;
   const asked = (way: Way, map: 's' | 'd' | 'sm', count: number): string[] => {
-    const { near, far } = fields(family, way);
+    const { near, far } = fields(shape, family, way);
     return [
       ...rounds(count, (round) => `${far} ${set('r')} jump ${inRound(`pairs${family}_${way}`, round)}`),
       ...(some ? rounds(count, (round) => `${near} vmap ${set(map, round)}`) : []),
     ];
   };
-  const source = fields(family, 'o').near;
+  const source = fields(shape, family, 'o').near;
   const byMac = shape.macRounds > 0;
   if (byMac) add(`mac${family}`, asked('m', 'sm', shape.macRounds));
   add(`out${family}`, [

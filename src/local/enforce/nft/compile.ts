@@ -40,6 +40,7 @@ export function compile(
     readonly wan: readonly string[];
     readonly last?: Compiled | undefined;
     readonly of?: Shape['of'];
+    readonly ports?: Shape['ports'];
   },
 ): Compiled {
   const { last } = options;
@@ -126,7 +127,11 @@ function kindsOf({ networks: blocked, exceptedNetworks, internet, lan }: Owner):
 }
 
 function shapeOf(
-  { wan, of = 'routed' }: { readonly wan: readonly string[]; readonly of?: Shape['of'] },
+  {
+    wan,
+    of = 'routed',
+    ports = { served: [], members: [] },
+  }: Partial<Pick<Shape, 'of' | 'ports'>> & Pick<Shape, 'wan'>,
   most: { readonly address: number; readonly mac: number },
   kinds: ReadonlySet<Kinds>,
   owned: readonly Part[],
@@ -134,6 +139,7 @@ function shapeOf(
   const shape = {
     of,
     wan,
+    ports,
     rounds: most.address,
     macRounds: most.mac,
     kinds,

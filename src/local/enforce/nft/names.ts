@@ -3,8 +3,15 @@ import type { Address, Prefix } from '../../../policy/block-set.ts';
 
 /** Our table. */
 export const TABLE = 'inet hedgerow';
-/** Our table, and its twin for packets between two devices of one bridge, which are never routed. */
-export const TABLES = { routed: TABLE, bridged: 'bridge hedgerow' } as const;
+/** Our table, and its twins for what is never routed: packets between two devices of one bridge, and those of the router itself. */
+export const TABLES = { routed: TABLE, bridged: 'bridge hedgerow', own: 'inet hedgerow_own' } as const;
+/** What one table judges. */
+export type Judged = keyof typeof TABLES;
+/**
+ * Stands for the router itself in the sets of its own table, whatever addresses it has now: a block need not wait for
+ * the newest one to be known. Loopback is nobody's address on an interface to the internet.
+ */
+export const SELF: Readonly<Record<Family, Address>> = { 4: '127.0.0.1', 6: '::1' };
 /**
  * What blocks while our table is replaced by another. The kernel's change from one table to the next is not one for a
  * packet that is just on its way through both.

@@ -10,8 +10,9 @@ import type { ToolSession } from '../tool-session.ts';
 import { type Compiled, compile } from './compile.ts';
 import { Attribution, countersOf, HitBook, kept, written } from './counters.ts';
 import { type Baseline, driftOf } from './drift.ts';
-import { nextOf, TABLES } from './names.ts';
+import { type Judged, nextOf, TABLES } from './names.ts';
 import { listSet, listTable, removeTable, transact } from './nft.ts';
+import type { OwnPorts } from './own.ts';
 import { diff, removal, ruleCount, type Transaction, whole } from './plan.ts';
 import { type Found, parseListing } from './read.ts';
 import { nftSession } from './session.ts';
@@ -31,8 +32,10 @@ export interface NftBackendOptions {
   readonly wan: readonly string[];
   /** Why this backend and no other, for people. */
   readonly why: string;
-  /** What it judges: what is routed, or what passes a bridge only and has a table of its own. */
-  readonly of?: 'routed' | 'bridged';
+  /** What it judges: what is routed, or what has a table of its own. */
+  readonly of?: Judged;
+  /** Of the router itself: what always passes. */
+  readonly ports?: OwnPorts;
 }
 
 /**
@@ -42,7 +45,7 @@ export interface NftBackendOptions {
 export class NftBackend implements Backend {
   readonly name = 'nftables';
   readonly #options: NftBackendOptions;
-  readonly #of: 'routed' | 'bridged';
+  readonly #of: Judged;
   readonly #table: string;
   readonly #session: ToolSession;
   readonly #cut: ConntrackCut;
@@ -76,10 +79,13 @@ export class NftBackend implements Backend {
 
   async set(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
     signal.throwIfAborted();
-    const { clock, log, wan } = this.#options;
+    const { clock, log } = this.#options;
     const begun = clock.monotonic();
     const mirror = this.#mirror;
-    const compiled = compile(want, { wan, last: this.#applied, of: this.#of });
+    // A table beside another is handed the same again with most changes, which are not about it.
+    if (mirror !== undefined && want === this.#blockSet)
+      return { did: 'unchanged', elements: 0, rules: 0, ms: clock.monotonic() - begun };
+    const compiled = this.#compile(want);
     if (compiled.refused > 0)
       log.warn({ refused: compiled.refused }, 'elements that are no addresses were left out');
 
@@ -93,7 +99,7 @@ export class NftBackend implements Backend {
       this.#mirror = compiled;
       this.#applied = compiled;
       this.#blockSet = want;
-      // What only passes a bridge has no connections of its own.
+      // What only passes a bridge has no connections of its own; those of the router itself are cut by who knows its addresses.
       if (this.#of === 'routed') this.#cut.applied(want);
       return { ...done, ms: clock.monotonic() - begun };
     } finally {
@@ -141,12 +147,17 @@ export class NftBackend implements Backend {
   plan(of?: BlockSet): NftPlan | undefined {
     const last = this.#applied;
     if (last === undefined) return undefined;
-    const { table } = of === undefined ? last : compile(of, { wan: this.#options.wan, last, of: this.#of });
+    const { table } = of === undefined ? last : this.#compile(of);
     return { backend: 'nftables', table: `${whole(table, undefined, this.#table).join('\n')}\n` };
   }
 
   async stop(): Promise<void> {
     await Promise.all([this.#session.stop(), this.#cut.stop()]);
+  }
+
+  #compile(want: BlockSet): Compiled {
+    const { wan, ports } = this.#options;
+    return compile(want, { wan, last: this.#applied, of: this.#of, ...(ports && { ports }) });
   }
 
   /** Applies the difference; if that fails the mirror was wrong, and the kernel is put right whole. */

@@ -44,19 +44,49 @@ const MAKE_BRIDGE = [
   `add rule ${BRIDGE_PROBE} there update @hits { ip6 saddr }`,
 ];
 
+const OWN_PROBE = 'inet hedgerow_own_probe';
+/** What our table for the router itself has beyond the others; its chains at the hooks hold no rule. */
+const MAKE_OWN = [
+  `add table ${OWN_PROBE}`,
+  `add set ${OWN_PROBE} pairs { type ipv6_addr . ipv6_addr; }`,
+  `add chain ${OWN_PROBE} received { type filter hook input priority -10; policy accept; }`,
+  `add chain ${OWN_PROBE} sent { type filter hook output priority -10; policy accept; }`,
+  `add chain ${OWN_PROBE} here`,
+  `add rule ${OWN_PROBE} here meta pkttype { broadcast, multicast } return`,
+  `add rule ${OWN_PROBE} here fib daddr type { broadcast, multicast } return`,
+  `add rule ${OWN_PROBE} here udp sport . udp dport { 67 . 68 } return`,
+  `add rule ${OWN_PROBE} here tcp sport { 53 } tcp flags & (syn | ack) != syn return`,
+  `add rule ${OWN_PROBE} here ip6 saddr & :: ^ ::1 . ip6 daddr @pairs counter drop`,
+];
+
+/** The same of what the router itself sends and receives. */
+export async function probeOwn(exec: Exec, log: Log, signal: AbortSignal): Promise<string | undefined> {
+  return whyNot(OWN_PROBE, MAKE_OWN, exec, log, signal);
+}
+
 /**
  * Tries nftables on bridges the same way; answers why they do not work there, undefined when they do. A kernel may have
  * nftables without its bridge family.
  */
 export async function probeBridges(exec: Exec, log: Log, signal: AbortSignal): Promise<string | undefined> {
+  return whyNot(BRIDGE_PROBE, MAKE_BRIDGE, exec, log, signal);
+}
+
+async function whyNot(
+  table: string,
+  commands: readonly string[],
+  exec: Exec,
+  log: Log,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   try {
-    await transact(exec, MAKE_BRIDGE, signal);
+    await transact(exec, commands, signal);
     return undefined;
   } catch (error) {
     signal.throwIfAborted();
     return messageOf(error);
   } finally {
-    await removeProbe(BRIDGE_PROBE, exec, log);
+    await removeProbe(table, exec, log);
   }
 }
 

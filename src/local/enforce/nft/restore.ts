@@ -1,8 +1,9 @@
 import { TemporaryError } from '../../../errors.ts';
 import type { Exec } from '../../exec.ts';
 import type { NftPlan } from '../backend.ts';
-import { BASE, TABLE } from './names.ts';
+import { BASE, TABLE, TABLES } from './names.ts';
 import { listTable, transact } from './nft.ts';
+import { OWN_BASES } from './own.ts';
 import { parseListing } from './read.ts';
 
 /**
@@ -18,6 +19,7 @@ export async function restoreNft(
   const text = await listTable(exec, true, signal, table);
   const found = text === undefined ? undefined : parseListing(text, table.split(' '));
   if (text !== undefined && found === undefined) throw new TemporaryError('nft printed what is no listing');
-  if ((found?.chains.get(BASE)?.rules.length ?? 0) > 0) return;
+  const base = table === TABLES.own ? OWN_BASES.out : BASE;
+  if ((found?.chains.get(base)?.rules.length ?? 0) > 0) return;
   await transact(exec, plan.table.trimEnd().split('\n'), signal);
 }

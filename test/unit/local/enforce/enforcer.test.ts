@@ -5,7 +5,7 @@ import { Enforcer } from '../../../../src/local/enforce/enforcer.ts';
 import { FakeBackend } from '../../../../src/local/enforce/fake-backend.ts';
 import type { Halted } from '../../../../src/local/enforce/halts.ts';
 import { silentLog } from '../../../../src/log.ts';
-import type { BlockSet } from '../../../../src/policy/block-set.ts';
+import { type BlockSet, ROUTER } from '../../../../src/policy/block-set.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { blockSet, owner } from './block-sets.ts';
 import { ScriptedExec, settle } from './scripted-exec.ts';
@@ -331,6 +331,20 @@ describe('enforcer', () => {
       await settle();
       backend.blocks('192.168.1.20', '203.0.113.7');
       expect(await one.counters(signal)).toMatchObject([{ remote: '203.0.113.7', packets: 1 }]);
+      await one.stop();
+    });
+
+    test('also while nothing is blocked but for the router itself', async () => {
+      const own = { ...owner('1', [], ['203.0.113.7']), id: ROUTER };
+      desired = { state: 'none', blockSet: { ...blockSet([]), own } };
+      const one = enforcer();
+      await one.start(signal);
+      one.notify();
+      await settle();
+      backend.blocksOwn('203.0.113.7');
+      expect(await one.counters(signal)).toMatchObject([
+        { owner: ROUTER, remote: '203.0.113.7', packets: 1 },
+      ]);
       await one.stop();
     });
 

@@ -57,3 +57,31 @@ test('an unknown address is judged by its MAC, and only as a source', () => {
   expect(judge.dropOf('203.0.113.7', '192.168.1.21')).toBeUndefined();
   expect(judge.dropOf('192.168.1.30', '192.168.1.77', MAC)).toBeUndefined();
 });
+
+test('the router itself is judged by its own policies alone', () => {
+  const own = owner('router', ['203.0.113.1'], ['203.0.113.7', '198.51.100.3'], [], {
+    networks: ['198.51.100.0/24'],
+    exceptions: ['198.51.100.9'],
+  });
+  const tv = owner('1', [TV], ['203.0.113.8']);
+  const set = blockSet([tv], { everyone: ['203.0.113.9'], guard: ['198.51.100.3/32'] });
+  const router = new Judge({ ...set, own });
+  const blocked = [
+    '203.0.113.7',
+    '198.51.100.8',
+    '203.0.113.8',
+    '203.0.113.9',
+    '198.51.100.3',
+    '198.51.100.9',
+  ];
+  expect(blocked.map((far) => router.own(far)?.remote)).toEqual([
+    '203.0.113.7',
+    '198.51.100.0/24',
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(new Judge(set).own('203.0.113.7')).toBeUndefined();
+  expect(router.dropOf('203.0.113.1', '203.0.113.7')).toBeUndefined();
+});

@@ -87,6 +87,7 @@ test.each([
     name: 'nftables',
     detail,
     sameSwitch: { how: 'table' },
+    own: { how: 'none', why: 'enforce.ownTraffic is off' },
   });
   const removed = exec.ran.flatMap(({ argv }) => /^nft delete table (.*)/.exec(argv)?.[1] ?? []);
   expect(removed).toEqual(['inet hedgerow_probe', 'bridge hedgerow_probe']);
