@@ -211,7 +211,7 @@ describe('block', () => {
     expect(view.policies[0]?.here.why).toBe('not enforceable here: enforce.ownTraffic is off');
     expect(view.notes).toContain('not enforceable here: enforce.ownTraffic is off');
     expect((await block(parts, { ...how, first, second, confirm: true })).changed).toBe(false);
-    expect((await unblock(parts, { ...how, first, second })).changed).toBe(true);
+    expect((await unblock(parts, { ...how, first, second, all: false })).changed).toBe(true);
   });
 
   it('refuses what is ambiguous, with all that it may be', async () => {
