@@ -4,10 +4,11 @@ import type { NftPlan } from '../backend.ts';
 import { BASE, TABLE } from './names.ts';
 import { listTable, transact } from './nft.ts';
 import { parseListing } from './read.ts';
+import { putNew } from './staged.ts';
 
 /**
- * Puts the table of a plan in force, in one transaction. A table that is at work already is left alone: the kernel is
- * never older than the file. Throws TemporaryError or UnavailableError.
+ * Puts the table of a plan in force. A table that is at work already is left alone: the kernel is never older than the file.
+ * Throws TemporaryError or UnavailableError.
  */
 export async function restoreNft(
   plan: Pick<NftPlan, 'table'>,
@@ -19,5 +20,6 @@ export async function restoreNft(
   const found = text === undefined ? undefined : parseListing(text, table.split(' '));
   if (text !== undefined && found === undefined) throw new TemporaryError('nft printed what is no listing');
   if ((found?.chains.get(BASE)?.rules.length ?? 0) > 0) return;
-  await transact(exec, plan.table.trimEnd().split('\n'), signal);
+  const commands = plan.table.trimEnd().split('\n');
+  await (found?.there ? transact(exec, commands, signal) : putNew(exec, commands, signal));
 }
