@@ -172,7 +172,9 @@ export class IpsetBackend implements Backend {
     const { steps, reached, elements, rules } = diff(mirror, want);
     if (steps.length === 0) return { did: 'unchanged', reached, elements, rules };
     try {
-      for (const step of steps) await this.#change(step, signal);
+      // With iptables-nft the kernel lets a set go some time after its last rule, but before the tool has ended.
+      const keep = this.#options.iptables.variant === 'legacy' || !steps.some(destroys);
+      for (const step of steps) await this.#change(step, keep, signal);
       return { did: 'update', reached, elements, rules };
     } catch (error) {
       signal.throwIfAborted();
@@ -211,10 +213,11 @@ export class IpsetBackend implements Backend {
     };
   }
 
-  /** A step of a change goes through the sessions, unless it is a large one. */
-  async #change(step: Step, signal: AbortSignal): Promise<void> {
-    if (step.kind === 'chains') return this.#chains.restore(step.texts, signal);
-    if (step.lines.length <= SESSION_LINES) return this.#session.run(step.lines, signal);
+  /** A step of a change goes through the sessions, unless it is a large one; chains if they may. */
+  async #change(step: Step, keep: boolean, signal: AbortSignal): Promise<void> {
+    if (step.kind === 'chains' && keep) return this.#chains.restore(step.texts, signal);
+    if (step.kind === 'sets' && step.lines.length <= SESSION_LINES)
+      return this.#session.run(step.lines, signal);
     return this.#apply(step, signal);
   }
 
@@ -228,4 +231,8 @@ export class IpsetBackend implements Backend {
     const [sets, found] = await Promise.all([listSets(exec, signal), iptables.found(signal)]);
     return { ...sets, found };
   }
+}
+
+function destroys(step: Step): boolean {
+  return step.kind === 'sets' && step.lines.some((line) => line.startsWith('destroy '));
 }
