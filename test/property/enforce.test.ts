@@ -274,6 +274,7 @@ test('readers of what tools print never throw', { timeout: 60_000 }, () => {
       '[1:2] -A HR-Od1 -m set ! --match-set hedge-H-4 dst -j DROP\n',
       'tcp 6 431999 ESTABLISHED src=192.168.1.20 dst=203.0.113.7 ',
       'hedgerow-plan/1 ',
+      'hedgerow-plan/2 ',
       '\n',
     ),
   );

@@ -57,11 +57,20 @@ interface PlanBeside {
   readonly own?: string | undefined;
 }
 
+/** For `ipset restore`, one after the other: it creates and fills, never empties. Each is for itself where it begins. */
+export interface Fill {
+  /** What lets pass: exceptions and the guard, and the home. */
+  readonly passing: string;
+  /** All the rest, which is nearly all. */
+  readonly blocking: string;
+  /** Devices' addresses, which are not looked up by their MAC any more: after what is blocked for them. */
+  readonly known: string;
+}
+
 export interface IpsetPlan extends PlanBeside {
   readonly backend: 'ipset';
   readonly variant: IptablesVariant;
-  /** For `ipset restore`: creates and fills, never empties. */
-  readonly sets: string;
+  readonly sets: { readonly v4: Fill; readonly v6: Fill };
   /** For `iptables-restore --noflush` and its twin for IPv6: our chains, without the jump to them. */
   readonly chains: { readonly v4: string; readonly v6: string };
 }

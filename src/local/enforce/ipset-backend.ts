@@ -14,8 +14,9 @@ import { isRead } from './exceptions.ts';
 import { listElements, listSets, listSizes, restoreSets, saveSets } from './ipset.ts';
 import { ipsetSession } from './ipset-session.ts';
 import type { Iptables } from './iptables.ts';
+import { IptablesSession } from './iptables-session.ts';
 import { type Change, diff, type Step } from './plan.ts';
-import { fillLines, type Look, madeOtherwise, narrow, removal, widen } from './resync.ts';
+import { fillOf, type Look, madeOtherwise, narrow, removal, widen } from './resync.ts';
 import { compile, type Rulebook } from './rulebook.ts';
 import { assignSlots, type SlotMemory } from './slots.ts';
 import { withSpares } from './spares.ts';
@@ -39,6 +40,7 @@ export class IpsetBackend implements Backend {
   readonly name = 'ipset';
   readonly #options: IpsetBackendOptions;
   readonly #session: ToolSession;
+  readonly #chains: IptablesSession;
   readonly #cut: ConntrackCut;
   readonly #counters = new CounterBook();
   /** What the kernel holds, as far as it was acknowledged and nothing has shaken it. */
@@ -55,6 +57,7 @@ export class IpsetBackend implements Backend {
     if (wrong !== undefined) throw new ConfigError(`wan: ${JSON.stringify(wrong)} is no interface name`);
     this.#options = options;
     this.#session = ipsetSession(options.exec, options.clock);
+    this.#chains = new IptablesSession(options.iptables, options);
     this.#cut = new ConntrackCut(options.exec, options.clock, options.log);
   }
 
@@ -126,10 +129,10 @@ export class IpsetBackend implements Backend {
     this.#epoch += 1;
     this.#mirror = undefined;
     this.#applied = undefined;
-    await this.#session.stop();
+    await this.#stopSessions();
     const { texts, lines } = removal(await this.#look(signal));
     await iptables.restore(texts, signal);
-    if (lines.length > 0) await restoreSets(exec, `${lines.join('\n')}\n`, signal);
+    if (lines.length > 0) await restoreSets(exec, lines, signal);
     this.#epoch += 1;
   }
 
@@ -144,7 +147,7 @@ export class IpsetBackend implements Backend {
     return {
       backend: 'ipset',
       variant: iptables.variant,
-      sets: `${fillLines(rulebook).join('\n')}\n`,
+      sets: { v4: fillOf(rulebook, 4), v6: fillOf(rulebook, 6) },
       chains: {
         v4: restoreText({ chains: chainsOf(shape, 4), gone: [] }),
         v6: restoreText({ chains: chainsOf(shape, 6), gone: [] }),
@@ -153,7 +156,11 @@ export class IpsetBackend implements Backend {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#session.stop(), this.#cut.stop()]);
+    await Promise.all([this.#stopSessions(), this.#cut.stop()]);
+  }
+
+  async #stopSessions(): Promise<void> {
+    await Promise.all([this.#session.stop(), this.#chains.stop()]);
   }
 
   /** Applies the difference; if that fails the mirror was wrong, and the kernel is put right whole. */
@@ -165,7 +172,9 @@ export class IpsetBackend implements Backend {
     const { steps, reached, elements, rules } = diff(mirror, want);
     if (steps.length === 0) return { did: 'unchanged', reached, elements, rules };
     try {
-      for (const step of steps) await this.#apply(step, signal, SESSION_LINES);
+      // With iptables-nft the kernel lets a set go some time after its last rule, but before the tool has ended.
+      const keep = this.#options.iptables.variant === 'legacy' || !steps.some(destroys);
+      for (const step of steps) await this.#change(step, keep, signal);
       return { did: 'update', reached, elements, rules };
     } catch (error) {
       signal.throwIfAborted();
@@ -185,15 +194,15 @@ export class IpsetBackend implements Backend {
       .map(([name]) => name);
     const held = await listElements(this.#options.exec, read, signal);
     const { steps, between } = widen(want, look, held);
-    for (const step of steps) await this.#apply(step, signal, 0);
+    for (const step of steps) await this.#apply(step, signal);
     const rest = narrow(want, between, await listSizes(this.#options.exec, signal));
     if (rest.missing.length > 0) throw new TemporaryError(`sets lost elements meanwhile: ${rest.missing[0]}`);
-    for (const step of rest.steps) await this.#apply(step, signal, 0);
+    for (const step of rest.steps) await this.#apply(step, signal);
     const wrong = driftOf(want, await this.#look(signal))[0];
     if (wrong !== undefined)
       throw new TemporaryError(`the kernel does not hold what was written: ${wrong.name} ${wrong.detail}`);
-    // The next change is a single one and should find the session open.
-    await this.#session.run([], signal);
+    // The next change is a single one and should find the sessions open.
+    await Promise.all([this.#session.run([], signal), this.#chains.open(signal)]);
     const sum = (count: (step: Step) => number): number =>
       [...steps, ...rest.steps].reduce((total, step) => total + count(step), 0);
     return {
@@ -204,10 +213,17 @@ export class IpsetBackend implements Backend {
     };
   }
 
-  async #apply(step: Step, signal: AbortSignal, sessionLines: number): Promise<void> {
+  /** A step of a change goes through the sessions, unless it is a large one; chains if they may. */
+  async #change(step: Step, keep: boolean, signal: AbortSignal): Promise<void> {
+    if (step.kind === 'chains' && keep) return this.#chains.restore(step.texts, signal);
+    if (step.kind === 'sets' && step.lines.length <= SESSION_LINES)
+      return this.#session.run(step.lines, signal);
+    return this.#apply(step, signal);
+  }
+
+  async #apply(step: Step, signal: AbortSignal): Promise<void> {
     if (step.kind === 'chains') return this.#options.iptables.restore(step.texts, signal);
-    if (step.lines.length <= sessionLines) return this.#session.run(step.lines, signal);
-    return restoreSets(this.#options.exec, `${step.lines.join('\n')}\n`, signal);
+    return restoreSets(this.#options.exec, step.lines, signal);
   }
 
   async #look(signal: AbortSignal): Promise<Look> {
@@ -215,4 +231,8 @@ export class IpsetBackend implements Backend {
     const [sets, found] = await Promise.all([listSets(exec, signal), iptables.found(signal)]);
     return { ...sets, found };
   }
+}
+
+function destroys(step: Step): boolean {
+  return step.kind === 'sets' && step.lines.some((line) => line.startsWith('destroy '));
 }

@@ -17,6 +17,7 @@ export function ipsetSession(exec: Exec, clock: Clock): ToolSession {
   const dialect = {
     tool: 'ipset',
     argv: ['ipset', '-'],
+    answersOn: 'stderr' as const,
     ask: (lines: readonly string[], count: number) => {
       const n = count % 0x1000000;
       const address = `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`;

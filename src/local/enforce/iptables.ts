@@ -50,11 +50,16 @@ export class Iptables {
   async restore(texts: ReadonlyMap<Family, string>, signal: AbortSignal): Promise<void> {
     const runs = await Promise.allSettled(
       [...texts].map(async ([family, input]) => {
-        const argv = [this.#command(family, 'restore'), '-w', LOCK_WAIT, '--noflush'];
+        const argv = this.restoreCommand(family);
         this.#checked(await this.#exec.run(argv, { input, timeoutMs: TIMEOUT_MS, signal }), argv);
       }),
     );
     for (const run of runs) if (run.status === 'rejected') throw run.reason;
+  }
+
+  /** The command that runs transactions of its input, each of which leaves the chains that it does not name as they are. */
+  restoreCommand(family: Family): readonly string[] {
+    return [this.#command(family, 'restore'), '-w', LOCK_WAIT, '--noflush'];
   }
 
   #command(family: Family, verb: 'save' | 'restore'): string {

@@ -5,34 +5,37 @@ import * as z from 'zod';
 import { type Clock, Coalesce, type Timer } from '../../clock.ts';
 import { DataError, messageOf, UnavailableError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { Family } from '../../policy/address.ts';
 import type { Exec } from '../exec.ts';
-import type { IpsetPlan, Plan } from './backend.ts';
-import { addJump, parseSave, sameRules } from './chains-text.ts';
-import { isPassing, letsPass } from './exceptions.ts';
-import { listSizes, restoreSets } from './ipset.ts';
-import { Iptables } from './iptables.ts';
-import { parseSetName, ROOT, temporaryName } from './names.ts';
+import type { Fill, Plan } from './backend.ts';
+import { letsPass } from './exceptions.ts';
+import { parseSetName } from './names.ts';
 import { TABLES } from './nft/names.ts';
 import { restoreNft } from './nft/restore.ts';
-import { FAMILIES } from './rulebook.ts';
+import { restoreIpset } from './restore-ipset.ts';
 
-const HEAD = /^hedgerow-plan\/1 ([0-9a-f]{64})\n/;
+const HEAD = /^hedgerow-plan\/([12]) ([0-9a-f]{64})\n/;
+const VERSION = 2;
+const fill = z.strictObject({ passing: z.string(), blocking: z.string(), known: z.string() });
+const beside = { bridge: z.string().optional(), own: z.string().optional() };
+const ipset = {
+  backend: z.literal('ipset'),
+  variant: z.enum(['legacy', 'nft', 'plain']),
+  chains: z.strictObject({ v4: z.string(), v6: z.string() }),
+  ...beside,
+};
+const nftables = z.strictObject({
+  backend: z.literal('nftables'),
+  table: z.string(),
+  ...beside,
+});
 const planSchema = z.discriminatedUnion('backend', [
-  z.strictObject({
-    backend: z.literal('ipset'),
-    variant: z.enum(['legacy', 'nft', 'plain']),
-    sets: z.string(),
-    chains: z.strictObject({ v4: z.string(), v6: z.string() }),
-    bridge: z.string().optional(),
-    own: z.string().optional(),
-  }),
-  z.strictObject({
-    backend: z.literal('nftables'),
-    table: z.string(),
-    bridge: z.string().optional(),
-    own: z.string().optional(),
-  }),
+  z.strictObject({ ...ipset, sets: z.strictObject({ v4: fill, v6: fill }) }),
+  nftables,
+]);
+/** As it was written before the lines for `ipset restore` were in parts; it is read still, for an upgrade ends with a reboot. */
+const firstSchema = z.discriminatedUnion('backend', [
+  z.strictObject({ ...ipset, sets: z.string().transform(sortedOut) }),
+  nftables,
 ]);
 
 /**
@@ -47,7 +50,7 @@ const ADDRESSES_EVERY_MS = 60_000;
 /** The text of a plan file: a line with the format and the SHA-256 of the rest, then JSON. */
 export function encodePlan(plan: Plan): string {
   const body = JSON.stringify(plan);
-  return `hedgerow-plan/1 ${createHash('sha256').update(body).digest('hex')}\n${body}`;
+  return `hedgerow-plan/${VERSION} ${createHash('sha256').update(body).digest('hex')}\n${body}`;
 }
 
 /** The plan in a file's text, or what is wrong with it. */
@@ -56,14 +59,30 @@ export function decodePlan(text: string): { plan: Plan } | { wrong: string } {
   if (head === null)
     return { wrong: text.startsWith('hedgerow-plan/') ? 'unknown version' : 'not a plan file' };
   const body = text.slice(head[0].length);
-  if (createHash('sha256').update(body).digest('hex') !== head[1])
+  if (createHash('sha256').update(body).digest('hex') !== head[2])
     return { wrong: 'the checksum does not match' };
   try {
-    const parsed = planSchema.safeParse(JSON.parse(body));
+    const schema = head[1] === '1' ? firstSchema : planSchema;
+    const parsed = schema.safeParse(JSON.parse(body));
     return parsed.success ? { plan: parsed.data } : { wrong: 'not a plan' };
   } catch {
     return { wrong: 'not JSON' };
   }
+}
+
+/** The parts of the lines that the first format had in one text. */
+function sortedOut(sets: string): { v4: Fill; v6: Fill } {
+  const parts = {
+    v4: { passing: '', blocking: '', known: '' },
+    v6: { passing: '', blocking: '', known: '' },
+  };
+  for (const line of sets.split('\n')) {
+    const name = line.split(' ', 2)[1] ?? '';
+    const { letter, family = 4 } = parseSetName(name) ?? {};
+    const part = letter === 'K' ? 'known' : letter === 'H' || letsPass(name) ? 'passing' : 'blocking';
+    if (line !== '') parts[`v${family}`][part] += `${line}\n`;
+  }
+  return parts;
 }
 
 export interface PlanFileOptions {
@@ -187,24 +206,6 @@ export async function restorePlan(path: string, exec: Exec, signal: AbortSignal)
   return plan;
 }
 
-async function restoreIpset(plan: IpsetPlan, exec: Exec, signal: AbortSignal): Promise<void> {
-  const iptables = new Iptables(exec, plan.variant);
-  const found = await iptables.found(signal);
-  const texts = new Map<Family, string>();
-  for (const [family, chains] of [
-    [4, plan.chains.v4],
-    [6, plan.chains.v6],
-  ] as const) {
-    const { chains: there, jumps } = found[family];
-    const root = parseSave(chains).chains.get(ROOT) ?? [];
-    const hooked = jumps[0] === 1 && sameRules(there.get(ROOT) ?? [], root);
-    if (!hooked) texts.set(family, addJump(chains, jumps));
-  }
-  const sizes = texts.size === FAMILIES.length ? new Map() : await listSizes(exec, signal);
-  await restoreSets(exec, setsFor(plan, texts, sizes), signal);
-  await iptables.restore(texts, signal);
-}
-
 /** The plan of a file. Throws DataError for a damaged file, UnavailableError for a missing one. */
 export async function readPlan(path: string, signal: AbortSignal): Promise<Plan> {
   const text = await readFile(path, { encoding: 'utf8', signal }).catch((cause: unknown) => {
@@ -221,35 +222,4 @@ export async function readPlan(path: string, signal: AbortSignal): Promise<Plan>
     });
   }
   return decoded.plan;
-}
-
-/**
- * The lines for the plan's sets. Where chains are written, the exceptions and the home are those of the plan and no others, the
- * home from one moment to the next: there may be rules at work that another program has put ours behind. Of a family whose
- * chains stay, what lets pass (exceptions, the guard, the home to whoever is cut from the internet) is left as it is: an old
- * element would let through what is blocked by now. Only an empty home and an empty guard are filled, which
- * somebody has emptied: without them everything would be cut.
- */
-function setsFor(
-  plan: IpsetPlan,
-  chains: ReadonlyMap<Family, string>,
-  sizes: ReadonlyMap<string, number>,
-): string {
-  const homes: string[] = [];
-  const lines = plan.sets.split('\n').flatMap((line) => {
-    const [verb, name = ''] = line.split(' ');
-    const parts = parseSetName(name);
-    if (parts === undefined || !(parts.letter === 'H' || letsPass(name))) return [line];
-    if (!chains.has(parts.family)) {
-      const emptied = (parts.letter === 'H' || parts.letter === 'U') && (sizes.get(name) ?? 0) === 0;
-      return verb === 'add' && !emptied ? [] : [line];
-    }
-    if (verb !== 'create') return [parts.letter === 'H' ? line.replace(name, temporaryName(name)) : line];
-    if (isPassing(name)) return [line, `flush ${name}`];
-    if (parts.letter !== 'H') return [line];
-    const other = temporaryName(name);
-    homes.push(`swap ${other} ${name}`, `destroy ${other}`);
-    return [line, line.replace(name, other), `flush ${other}`];
-  });
-  return [...lines.filter((line) => line !== ''), ...homes, ''].join('\n');
 }

@@ -138,11 +138,20 @@ export function withEmpty(sets: Rulebook['sets'], shape: Shape, own?: Shape): Ru
 const NETWORKS: ReadonlySet<SetLetter> = new Set(['H', 'U', 'n', 'an']);
 const COUNTED: ReadonlySet<SetLetter> = new Set(['r', 'E', 'n']);
 
-/** The command that makes a set. Only sets whose elements a drop rule matches count. */
-export function createLine(name: string, { letter, family }: SetSpec): string {
+/** The kernel's own (ip_set_hash_gen.h); it doubles them as a bucket gets full, and moves what is there each time. */
+const BUCKETS = 1024;
+const PER_BUCKET = 2;
+
+/**
+ * The command that makes a set. Only sets whose elements a drop rule matches count. A large one begins as large as it
+ * will be; to the kernel it is the same set whatever it began with.
+ */
+export function createLine(name: string, { letter, family, elements }: SetSpec): string {
   const type = NETWORKS.has(letter) ? 'hash:net' : 'hash:ip';
   const counters = COUNTED.has(letter) ? ' counters' : '';
-  return `create ${name} ${type} family ${family === 4 ? 'inet' : 'inet6'} maxelem 1048576${counters}`;
+  const buckets = 2 ** Math.ceil(Math.log2(elements.size / PER_BUCKET));
+  const hashsize = buckets > BUCKETS ? ` hashsize ${buckets}` : '';
+  return `create ${name} ${type} family ${family === 4 ? 'inet' : 'inet6'}${hashsize} maxelem 1048576${counters}`;
 }
 
 /** The shape without the slots of owners that were gone before. */

@@ -51,7 +51,7 @@ async function removeIpset(exec: Exec, signal: AbortSignal): Promise<boolean> {
   }
   const nothing = { chains: new Map(), jumps: [] };
   const { lines } = removal({ sizes, found: { 4: nothing, 6: nothing } });
-  await restoreSets(exec, `${lines.join('\n')}\n`, signal);
+  await restoreSets(exec, lines, signal);
   return true;
 }
 

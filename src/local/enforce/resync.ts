@@ -1,4 +1,5 @@
 import { canonicalAddress, canonicalPrefix, type Family } from '../../policy/address.ts';
+import type { Fill } from './backend.ts';
 import { chainsOf } from './chains.ts';
 import { addJump, type Found, restoreText, shapeFound } from './chains-text.ts';
 import { EXCEPTIONS, isPassing } from './exceptions.ts';
@@ -218,12 +219,20 @@ export function removal(look: Look): {
   return { texts, lines: ours.map((name) => `destroy ${name}`) };
 }
 
-/** Lines for `ipset -exist restore` that make and fill the sets of a rulebook before its chains come into force. */
-export function fillLines(rulebook: Rulebook): readonly string[] {
-  return [
-    ...[...rulebook.sets].map(([name, set]) => createLine(name, set)),
-    ...additions([...SWAPPED, ...EXCEPTIONS, ...BEFORE_CHAINS, ...AFTER_CHAINS, 'K'], rulebook.sets),
-  ];
+/** What makes and fills the sets of a rulebook of one family. */
+export function fillOf({ sets }: Rulebook, family: Family): Fill {
+  const text = (letters: readonly SetLetter[]): string => {
+    const mine = new Map(
+      [...sets].filter(([, set]) => set.family === family && letters.includes(set.letter)),
+    );
+    const made = [...mine].map(([name, set]) => createLine(name, set));
+    return [...made, ...additions(letters, mine), ''].join('\n');
+  };
+  return {
+    passing: text([...SWAPPED, ...EXCEPTIONS]),
+    blocking: text([...BEFORE_CHAINS, ...AFTER_CHAINS]),
+    known: text(['K']),
+  };
 }
 
 function additions(letters: readonly SetLetter[], sets: Rulebook['sets']): string[] {

@@ -7,10 +7,12 @@ import { complaint, printable } from './complaint.ts';
 const MAX_ERROR_TEXT = 16_384;
 const MAX_TOLD = 300;
 
-/** How one tool takes work on its standard input, and acknowledges it on its standard error. */
+/** How one tool takes work on its standard input, and acknowledges it. */
 export interface Dialect {
   readonly tool: string;
   readonly argv: readonly string[];
+  /** Where the acknowledgement comes. On standard output it means that all is well: such a tool ends when it fails. */
+  readonly answersOn: 'stdout' | 'stderr';
   /** What is written for the nth piece of work, from 1, and the mark of its acknowledgement. */
   ask(lines: readonly string[], n: number): { readonly text: string; readonly mark: string };
   /** The error text before the acknowledgement, and what was said after it; undefined as long as it has not come. */
@@ -86,21 +88,27 @@ export class ToolSession {
 
   #open(): Child {
     if (this.#child !== undefined) return this.#child;
-    const { tool, argv } = this.#dialect;
+    const { tool, argv, answersOn } = this.#dialect;
     this.#life = new AbortController();
     const child = this.#exec.open([...argv], this.#life.signal);
     this.#child = child;
     this.#said = '';
-    child.stdout.resume();
-    child.stderr.setEncoding('utf8');
-    child.stderr.on('data', (text: string) => {
+    const onStdout = answersOn === 'stdout';
+    const [answers, other] = onStdout ? [child.stdout, child.stderr] : [child.stderr, child.stdout];
+    let complained = '';
+    if (onStdout)
+      other.on('data', (chunk: Buffer) => {
+        complained = `${complained}${chunk}`.slice(-MAX_TOLD);
+      });
+    else other.resume();
+    answers.setEncoding('utf8');
+    answers.on('data', (text: string) => {
       if (this.#child === child) this.#hear(text);
     });
     void child.exited.then(({ why }) => {
       if (this.#child !== child) return;
-      this.#end(
-        new TemporaryError(`${tool} ended: ${why} ${printable(this.#said.slice(0, MAX_TOLD))}`.trim()),
-      );
+      const said = onStdout ? complained : this.#said.slice(0, MAX_TOLD);
+      this.#end(new TemporaryError(`${tool} ended: ${why} ${printable(said)}`.trim()));
     });
     return child;
   }

@@ -16,6 +16,7 @@ import type { OwnPorts } from './own.ts';
 import { diff, removal, ruleCount, type Transaction, whole } from './plan.ts';
 import { type Found, parseListing } from './read.ts';
 import { nftSession } from './session.ts';
+import { putNew } from './staged.ts';
 import { elementsIn, type Table } from './table.ts';
 
 /** More elements than this go through one `nft -f` of their own: a line of the session takes no more. */
@@ -205,7 +206,7 @@ export class NftBackend implements Backend {
   async #replace(want: Table, blockSet: BlockSet, isThere: boolean, signal: AbortSignal): Promise<void> {
     const { exec } = this.#options;
     const next = nextOf(this.#table);
-    if (isThere) await transact(exec, whole(want, undefined, next), signal);
+    if (isThere) await putNew(exec, whole(want, undefined, next), signal);
     const there = await this.#look(true, signal);
     const list = (name: string): Promise<Found | undefined> => this.#list('set', name, signal);
     const hits = there === undefined ? new Map() : await this.#hits.read(there, list, true);
@@ -213,7 +214,8 @@ export class NftBackend implements Backend {
     const before = this.#blockSet === undefined ? hits : kept(hits, new Attribution(this.#blockSet));
     const counts = kept(before, new Attribution(blockSet));
     this.#forget();
-    await transact(exec, whole(want, written(counts), this.#table), signal);
+    const put = isThere ? transact : putNew;
+    await put(exec, whole(want, written(counts), this.#table), signal);
     await transact(exec, removal(next), signal);
     const found = await this.#look(true, signal);
     if (found === undefined) throw new TemporaryError('the table is gone already');

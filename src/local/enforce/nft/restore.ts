@@ -5,10 +5,11 @@ import { BASE, TABLE, TABLES } from './names.ts';
 import { listTable, transact } from './nft.ts';
 import { OWN_BASES } from './own.ts';
 import { parseListing } from './read.ts';
+import { putNew } from './staged.ts';
 
 /**
- * Puts the table of a plan in force, in one transaction. A table that is at work already is left alone: the kernel is
- * never older than the file. Throws TemporaryError or UnavailableError.
+ * Puts the table of a plan in force. A table that is at work already is left alone: the kernel is never older than the file.
+ * Throws TemporaryError or UnavailableError.
  */
 export async function restoreNft(
   plan: Pick<NftPlan, 'table'>,
@@ -21,5 +22,6 @@ export async function restoreNft(
   if (text !== undefined && found === undefined) throw new TemporaryError('nft printed what is no listing');
   const base = table === TABLES.own ? OWN_BASES.out : BASE;
   if ((found?.chains.get(base)?.rules.length ?? 0) > 0) return;
-  await transact(exec, plan.table.trimEnd().split('\n'), signal);
+  const commands = plan.table.trimEnd().split('\n');
+  await (found?.there ? transact(exec, commands, signal) : putNew(exec, commands, signal));
 }

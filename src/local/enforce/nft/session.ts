@@ -15,6 +15,7 @@ export function nftSession(exec: Exec, clock: Clock): ToolSession {
     tool: 'nft',
     // Without a home it keeps no history of commands.
     argv: ['env', 'HOME=/dev/null', 'nft', '-i'],
+    answersOn: 'stderr' as const,
     ask: (commands: readonly string[], n: number) => {
       const mark = `hedgerow-ack-${n}`;
       return { text: `${commands.length === 0 ? '' : `${commands.join('; ')}\n`}${mark}\n`, mark };

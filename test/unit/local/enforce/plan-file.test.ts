@@ -1,18 +1,20 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Plan } from '../../../../src/local/enforce/backend.ts';
+import type { Fill, Plan } from '../../../../src/local/enforce/backend.ts';
 import { decodePlan, encodePlan, PlanFile, restorePlan } from '../../../../src/local/enforce/plan-file.ts';
 import { silentLog } from '../../../../src/log.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { ScriptedExec } from './scripted-exec.ts';
 
 const CHAINS = '*mangle\n:HEDGEROW - [0:0]\n-A HEDGEROW -j HR-O\nCOMMIT\n';
-const plan = (sets: string): Plan => ({
+const empty = { passing: '', blocking: '', known: '' };
+const plan = (blocking: string, others: Partial<Fill> = {}): Plan => ({
   backend: 'ipset',
   variant: 'nft',
-  sets,
+  sets: { v4: { ...empty, blocking, ...others }, v6: empty },
   chains: { v4: CHAINS, v6: CHAINS },
 });
 let directory: string;
@@ -27,7 +29,7 @@ afterEach(() => rm(directory, { recursive: true }));
 const read = async (): Promise<string> => {
   const decoded = decodePlan(await readFile(path, 'utf8'));
   if ('wrong' in decoded) return decoded.wrong;
-  return decoded.plan.backend === 'ipset' ? decoded.plan.sets : decoded.plan.table;
+  return decoded.plan.backend === 'ipset' ? decoded.plan.sets.v4.blocking : decoded.plan.table;
 };
 
 describe('format', () => {
@@ -42,6 +44,31 @@ describe('format', () => {
       expect(decodePlan(flipped)).toHaveProperty('wrong');
       expect(decodePlan(text.slice(0, i))).toHaveProperty('wrong');
     }
+  });
+
+  test('a file of the first version is read, its lines in parts; one of a version to come is refused', () => {
+    const sets = [
+      ...['create hedge-U-4 hash:net', 'create hedge-a0-6 hash:ip', 'create hedge-K-4 hash:ip'],
+      ...['create hedge-r0-4 hash:ip', 'add hedge-U-4 192.0.2.1/32', 'add hedge-a0-6 2001:db8::1'],
+      ...['add hedge-r0-4 203.0.113.7', 'add hedge-K-4 192.0.2.9', 'create hedge-H-6 hash:net'],
+    ];
+    const old = { ...plan(''), sets: `${sets.join('\n')}\n` };
+    const v4 = {
+      passing: 'create hedge-U-4 hash:net\nadd hedge-U-4 192.0.2.1/32\n',
+      blocking: 'create hedge-r0-4 hash:ip\nadd hedge-r0-4 203.0.113.7\n',
+      known: 'create hedge-K-4 hash:ip\nadd hedge-K-4 192.0.2.9\n',
+    };
+    const v6 = {
+      ...empty,
+      passing: 'create hedge-a0-6 hash:ip\nadd hedge-a0-6 2001:db8::1\ncreate hedge-H-6 hash:net\n',
+    };
+    const text = (version: number): string => {
+      const body = JSON.stringify(old);
+      return `hedgerow-plan/${version} ${createHash('sha256').update(body).digest('hex')}\n${body}`;
+    };
+    expect(decodePlan(text(1))).toEqual({ plan: { ...plan(''), sets: { v4, v6 } } });
+    expect(decodePlan(text(2))).toEqual({ wrong: 'not a plan' });
+    expect(decodePlan(text(3))).toEqual({ wrong: 'unknown version' });
   });
 });
 
@@ -152,22 +179,29 @@ describe('restoring', () => {
 
   test('exceptions are those of the plan where its chains go in, and stay as they are where chains stay', async () => {
     const file = new PlanFile({ path, clock, log: silentLog });
-    const sets = 'create hedge-a0-4 hash:ip\nadd hedge-a0-4 1.2.3.4\nadd hedge-R-4 1.2.3.5\n';
-    file.keep('two', () => plan(sets));
+    const passing = 'create hedge-a0-4 hash:ip\nadd hedge-a0-4 1.2.3.4\n';
+    const blocking = 'add hedge-R-4 1.2.3.5\n';
+    const known = 'create hedge-K-4 hash:ip\nadd hedge-K-4 192.0.2.9\n';
+    const sets = `${passing}${blocking}${known}`;
+    file.keep('two', () => plan(blocking, { passing, known }));
     await file.flush();
     const fresh = kernel('');
     await restorePlan(path, fresh, signal);
-    expect(filled(fresh)).toBe(sets.replace('ip\n', 'ip\nflush hedge-a0-4\n'));
+    expect(filled(fresh)).toBe(
+      sets
+        .replace('ip\n', 'ip\nflush hedge-a0-4\n')
+        .replace('K-4 hash:ip\n', 'K-4 hash:ip\nflush hedge-K-4\n'),
+    );
     const hooked = kernel(`:HEDGEROW - [0:0]\n-A FORWARD -j HEDGEROW\n-A HEDGEROW -j HR-O\n`);
     await restorePlan(path, hooked, signal);
-    expect(filled(hooked)).toBe(sets.replace('add hedge-a0-4 1.2.3.4\n', ''));
+    expect(filled(hooked)).toBe(sets.replace(/add hedge-(a0|K)-4 .*\n/g, ''));
   });
 
   test('the guard is added to where chains go in, never emptied; the home becomes that of the plan, by a swap', async () => {
     const file = new PlanFile({ path, clock, log: silentLog });
     const guard = 'create hedge-U-4 hash:net\nadd hedge-U-4 192.0.2.1/32\n';
     const home = 'create hedge-H-4 hash:net\nadd hedge-H-4 192.0.2.0/24\n';
-    file.keep('two', () => plan(`${guard}${home}`));
+    file.keep('two', () => plan('', { passing: `${guard}${home}` }));
     await file.flush();
     const fresh = kernel('');
     await restorePlan(path, fresh, signal);
@@ -187,7 +221,7 @@ destroy hedge-tmp-H-4
     const file = new PlanFile({ path, clock, log: silentLog });
     const sets =
       'create hedge-U-4 hash:net\nadd hedge-U-4 192.0.2.1/32\ncreate hedge-H-4 hash:net\nadd hedge-H-4 192.0.2.0/24\n';
-    file.keep('two', () => plan(sets));
+    file.keep('two', () => plan('', { passing: sets }));
     await file.flush();
     const save = `:HEDGEROW - [0:0]\n-A FORWARD -j HEDGEROW\n-A HEDGEROW -j HR-O\n`;
     const sized = (guard: number, home: number) =>

@@ -74,7 +74,10 @@ describe('with a table for bridges', () => {
     ]);
     await withTable.set(PAIR, signal);
     expect(withTable.plan()).toBeUndefined();
-    const plan: IpsetPlan = { backend: 'ipset', variant: 'plain', sets: '', chains: { v4: '', v6: '' } };
+    const fill = { passing: '', blocking: '', known: '' };
+    const plan: IpsetPlan = {
+      ...{ backend: 'ipset', variant: 'plain', sets: { v4: fill, v6: fill }, chains: { v4: '', v6: '' } },
+    };
     Object.assign(inner, { plan: () => plan });
     expect(withTable.plan()).toEqual({
       ...plan,
