@@ -81,6 +81,8 @@ export class ConntrackEvents implements Service {
     this.#signal = undefined;
     await this.#changing;
     await this.#supervised.stop();
+    this.#rest = undefined;
+    this.#replace(true);
   }
 
   /** To be called after each reading. */
@@ -135,10 +137,14 @@ export class ConntrackEvents implements Service {
       await this.#supervised.stop();
       const signal = this.#signal;
       if (signal === undefined) return;
-      this.#restarts += this.#supervised.restarts;
-      this.#supervised = this.#listener(begins);
+      this.#replace(begins);
       await this.#supervised.start(signal);
     });
+  }
+
+  #replace(begins: boolean): void {
+    this.#restarts += this.#supervised.restarts;
+    this.#supervised = this.#listener(begins);
   }
 
   #push(chunk: Buffer): void {

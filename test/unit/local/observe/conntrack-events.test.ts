@@ -8,7 +8,7 @@ import { ScriptedExec, settle } from './scripted-exec.ts';
 
 const [NEW = ''] = fixtureLines('conntrack/E2-timestamp-id-extended.txt');
 
-test('a listener that is about to give way when listening ends has no follower', async () => {
+test('a listener that is about to give way when listening ends has no follower; begun anew, begins are heard again', async () => {
   const exec = new ScriptedExec(() => undefined);
   const clock = new FakeClock();
   const events = new ConntrackEvents({
@@ -33,4 +33,13 @@ test('a listener that is about to give way when listening ends has no follower',
   expect(events.counters.beginsLeft).toBe(1);
   expect(exec.children.size).toBe(0);
   expect(exec.calls).toEqual(['conntrack -E -o id -e NEW,DESTROY']);
+  await events.start(new AbortController().signal);
+  await settle();
+  expect(exec.calls).toEqual(new Array(2).fill('conntrack -E -o id -e NEW,DESTROY'));
+  for (let n = 0; n < 20; n++) await events.afterReading(new AbortController().signal);
+  await settle();
+  expect(exec.children.size).toBe(1);
+  await events.stop();
+  expect(exec.children.size).toBe(0);
+  expect(events.restarts).toBe(0);
 });
