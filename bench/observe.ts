@@ -103,8 +103,7 @@ async function underLoad(house: House, { flows, seconds, bursts }: Options, { te
     tell(`burst ${n + 1} of ${bursts}: ${sent} new flows in ${seconds} s`);
   }
   await observer.stop();
-  const [first, ...later] = all;
-  const last = later.pop();
+  const [first, later, last] = [all[0], all.slice(1, -1), all.at(-1)];
   const counted = later.length > 0 ? later : all.slice(0, 1);
   const cpu = ({ own_share, children_share }: ObserveLive) => own_share + children_share;
   return {
