@@ -29,7 +29,7 @@ export const observe: Bench<'entries' | 'runs' | 'flows' | 'seconds' | 'bursts' 
     runs: { describe: 'runs of the readers, of which the median counts', default: 5 },
     flows: { describe: 'new flows a second under load', default: 2_000 },
     seconds: { describe: 'seconds of load', default: 10 },
-    bursts: { describe: 'bursts of load, the first right after the start', default: 4 },
+    bursts: { describe: 'bursts of load: the first right after the start, the last for delays', default: 5 },
     rounds: { describe: 'forwarding with and without an agent, in turns', default: 5 },
     each: { describe: 'seconds of each turn', default: 3 },
   },
@@ -71,7 +71,8 @@ async function middle({ entries, runs }: Options, { tell, signal }: Context): Pr
 
 /**
  * Every packet is a connection of its own: one flow by its service, and as many entries of the kernel as there are packets. The
- * first burst meets code that was never run; of the others, on a router that has run for a while, the median counts.
+ * first burst meets code that was never run; of the others, on a router that has run for a while, the median counts. Of the
+ * last one only the delays, as measuring them costs as much as seeing.
  */
 async function underLoad(house: House, { flows, seconds, bursts }: Options, { tell, signal }: Context) {
   // Its addresses are known to the router when it has asked for something.
@@ -102,19 +103,20 @@ async function underLoad(house: House, { flows, seconds, bursts }: Options, { te
     tell(`burst ${n + 1} of ${bursts}: ${sent} new flows in ${seconds} s`);
   }
   await observer.stop();
-  const [first, ...later] = all;
-  const counted = later.length > 0 ? later : all;
-  const of = (what: keyof ObserveLive) => median(counted.map((one) => one[what]));
+  const [first, later, last] = [all[0], all.slice(1, -1), all.at(-1)];
+  const counted = later.length > 0 ? later : all.slice(0, 1);
+  const cpu = ({ own_share, children_share }: ObserveLive) => own_share + children_share;
   return {
     sent: all.reduce((sum, one) => sum + one.sent, 0),
     packets: all.reduce((sum, one) => sum + one.packets, 0),
     events_lost: all.reduce((sum, one) => sum + one.events_lost, 0),
-    first_share: first?.own_share ?? Number.NaN,
-    own_share: of('own_share'),
-    children_share: of('children_share'),
-    delay_p99_ms: of('delay_p99_ms'),
-    delay_max_ms: of('delay_max_ms'),
-    shares: all.map((one) => round(one.own_share)),
+    first_share: first === undefined ? Number.NaN : cpu(first),
+    share: median(counted.map(cpu)),
+    own_share: median(counted.map(({ own_share }) => own_share)),
+    children_share: median(counted.map(({ children_share }) => children_share)),
+    delay_p99_ms: last?.delay_p99_ms ?? Number.NaN,
+    delay_max_ms: last?.delay_max_ms ?? Number.NaN,
+    shares: all.map((one) => [round(one.own_share), round(one.children_share)]),
   };
 }
 
@@ -162,11 +164,8 @@ function report(
         ['packets sent', live.sent],
         ['packets counted', live.packets],
         ['events that the kernel lost', live.events_lost],
-        [
-          'CPU of the observer, of a core; in the first burst',
-          `${round(live.own_share)}; ${round(live.first_share)}`,
-        ],
-        ['CPU of its commands', round(live.children_share)],
+        ['CPU, of a core; in the first burst', `${round(live.share)}; ${round(live.first_share)}`],
+        ['of it the observer; its commands', `${round(live.own_share)}; ${round(live.children_share)}`],
         ['event loop delay, p99, ms', round(live.delay_p99_ms)],
         ['the longest, ms', round(live.delay_max_ms)],
       ],
@@ -187,7 +186,8 @@ function report(
         got: `${live.packets}`,
         met: live.packets === live.sent,
       },
-      atMost('CPU under load, of a core', live.own_share, 0.1, ''),
+      atMost('CPU under load with that of its commands, of a core', live.share, 0.1, ''),
+      atMost('the same in the first burst', live.first_share, 0.1, ''),
     ],
   };
 }

@@ -86,9 +86,12 @@ export class DeviceBook {
 
   /** The owner on any segment: of several, the one seen there last. */
   anyOwner(address: Address): Device | undefined {
+    // Asked twice for each connection that begins, and mostly of an address that is nobody's.
+    const owners = this.#owners.get(address);
+    if (owners === undefined) return undefined;
     let best: Device | undefined;
     let seen = -Infinity;
-    for (const [segment, device] of this.#owners.get(address) ?? []) {
+    for (const [segment, device] of owners) {
       const when = device.bindings.get(segment)?.get(address)?.seen ?? -Infinity;
       if (when >= seen) [best, seen] = [device, when];
     }

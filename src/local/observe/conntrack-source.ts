@@ -172,7 +172,7 @@ export class ConntrackSource implements Service {
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const entry of early) this.#event(entry);
-    await this.#events.lookForLosses(signal);
+    await this.#events.afterReading(signal);
   }
 
   /**

@@ -138,7 +138,7 @@ test('events begin before the first reading, wait for its end, and are told as t
   await source.start(signal);
   const calls = () => exec.calls.filter((command) => command.startsWith('conntrack'));
   while (calls().length === 0) await new Promise<void>((resolve) => setImmediate(resolve));
-  expect(calls()[0]).toBe('conntrack -E -o timestamp,id,extended -e NEW,DESTROY');
+  expect(calls()[0]).toBe('conntrack -E -o id -e NEW,DESTROY');
   const events = exec.child('conntrack -E');
   events.stdout.write(`${NEW}\n${DESTROY}\n`);
   await heard(clock);
@@ -181,6 +181,47 @@ test('events that end are begun again; a half line is forgotten', async () => {
   expect(source.health()).toMatchObject({ restarts: 1, counters: { overruns: 1, eventsIgnored: 0 } });
   expect(source.why).toBeUndefined();
   await source.stop();
+});
+
+test('where very many begin, only their ends are heard for a while, in order, and nothing counts as a restart', async () => {
+  const exec = new ScriptedExec(kernel(listing, ready()));
+  const { clock, sink, source } = conntrack(exec);
+  await source.start(signal);
+  await settle();
+  const listeners = () => [...exec.children].map(({ argv }) => argv.join(' '));
+  const begins = async (count: number) => {
+    exec.child('conntrack -E').stdout.write(`${NEW}\n`.repeat(count));
+    await heard(clock);
+    await settle();
+  };
+  await begins(499);
+  await clock.advance(1_000);
+  await begins(499);
+  expect(listeners()).toEqual(['conntrack -E -o id -e NEW,DESTROY']);
+  const first = exec.child('conntrack -E');
+  await begins(1);
+  expect(listeners()).toEqual(['conntrack -E -o id -e DESTROY']);
+  expect(sink.told.filter((told) => told.startsWith('began'))).toHaveLength(999);
+  sink.told.length = 0;
+  expect(exec.children.has(first)).toBe(false);
+  exec.child('conntrack -E').stdout.write(`${DESTROY}\n`);
+  await heard(clock);
+  expect(sink.told).toEqual(['ended 131579099 60']);
+  expect(source.health()).toMatchObject({ restarts: 0, counters: { beginsLeft: 1, eventsIgnored: 0 } });
+  expect(source.why).toBeUndefined();
+  const { readings = 0 } = source.health().counters;
+  const after = async (more: number) => {
+    while ((source.health().counters.readings ?? 0) < readings + more) await clock.advance(100);
+    await settle();
+  };
+  await after(14);
+  expect(listeners()).toEqual(['conntrack -E -o id -e DESTROY']);
+  await after(15);
+  expect(listeners()).toEqual(['conntrack -E -o id -e NEW,DESTROY']);
+  await begins(1);
+  expect(sink.told.at(-1)).toBe('began 3935375463 0');
+  await source.stop();
+  expect(exec.children.size).toBe(0);
 });
 
 test('what the kernel dropped is read after an overrun, from the sockets of the child', async () => {
