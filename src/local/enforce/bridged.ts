@@ -43,7 +43,7 @@ export class Bridged {
     if (sameMembers(home, this.#home) && sameMembers(strays, this.#strays)) return;
     this.#home = home;
     this.#strays = strays;
-    const prefixes = [...home].filter(isOne);
+    const prefixes = [...home].filter(isPrefix);
     this.#inside = new PrefixSet(prefixes);
     this.#near = new PrefixIndex([...prefixes, ...[...strays].map(single)]);
     this.#owners = new Map();
@@ -77,20 +77,24 @@ export class Bridged {
   }
 
   #isNear(key: Address | Prefix): boolean {
-    if (key.includes('/')) return isOne(key) && this.#near.meets(key);
+    if (key.includes('/')) return isPrefix(key) && this.#near.meets(key);
     return isIP(key) !== 0 && !key.includes('%') && (this.#strays.has(key) || this.#inside.has(key));
   }
 }
 
 /** Known addresses outside the home's prefixes: of a prefix that somebody else announces, or set by hand. */
 export function straysOf(known: Iterable<Address>, home: Iterable<Prefix>): ReadonlySet<Address> {
-  const inside = new PrefixIndex([...home].filter(isOne));
-  return new Set([...known].filter((address) => isOne(address) && !inside.holds(address)));
+  const inside = new PrefixIndex([...home].filter(isPrefix));
+  return new Set([...known].filter((address) => isAddress(address) && !inside.holds(address)));
 }
 
 /** The backend of what is routed tells of what is none. */
-function isOne(key: Address | Prefix): boolean {
-  return networks(key.includes('/') ? key : single(key)).length > 0;
+function isPrefix(key: string): boolean {
+  return networks(key).length > 0;
+}
+
+function isAddress(key: string): boolean {
+  return !key.includes('/') && networks(single(key)).length > 0;
 }
 
 function single(address: Address): Prefix {
