@@ -61,13 +61,19 @@ export interface Others {
 
 /** Under this name the store keeps how long this router waits for some others. */
 const TOLERANCES = 'tolerances';
+/** Under this one, where members were reached. */
+const PROVEN = 'proven addresses';
 
 export function openOthers(options: OthersOptions): Others {
   const { config, home, replica, store, clock, log, key, interfaces } = options;
   const { toleranceSeconds, links } = config;
   const psk = Buffer.from(home.psk, 'hex');
-  const saved = () => Buffer.from(store.note(TOLERANCES) ?? []).toString();
-  const proven = new ProvenAddresses(clock);
+  const kept = (name: string) => Buffer.from(store.note(name) ?? []).toString();
+  const proven = new ProvenAddresses({
+    clock,
+    load: () => kept(PROVEN),
+    save: (text) => store.putNote(PROVEN, Buffer.from(text)),
+  });
   const network: Network = new Network({
     ...options,
     onPeerChange: () => {
@@ -80,7 +86,7 @@ export function openOthers(options: OthersOptions): Others {
     bootstrap: config.bootstrap,
     remembered: home.bootstrap,
     ...(toleranceSeconds === undefined ? {} : { toleranceMs: toleranceSeconds * 1000 }),
-    tolerances: new Map(readTolerances(saved())),
+    tolerances: new Map(readTolerances(kept(TOLERANCES))),
     keepDownMs: config.keepDownMinutes * 60_000,
     boot: () => uptime() * 1000,
     links: {
@@ -121,7 +127,7 @@ export function openOthers(options: OthersOptions): Others {
     log,
   });
   const tolerances = new ToleranceBook({
-    load: saved,
+    load: () => kept(TOLERANCES),
     save: (text) => store.putNote(TOLERANCES, Buffer.from(text)),
     apply: (peer, ms) => network.setTolerance(peer, ms),
     isMember: (peer) => replica.isMember(peer),

@@ -11,6 +11,7 @@ import {
   keeperScript,
   markOf,
   masterArguments,
+  ONE_AT_A_TIME,
   remoteCommand,
   type SshTarget,
   targetName,
@@ -33,6 +34,8 @@ const MAX_UNREAD = 65_536;
 export interface Connection {
   /** Aborts when it is lost, with a TemporaryError. */
   readonly signal: AbortSignal;
+  /** The server over there loses answers where one command begins as another ends. */
+  readonly oneAtATime: boolean;
   /** A number for one more command, and its mark. */
   next(): { readonly number: number; readonly mark: string };
   /** Ends that command over there; whether it still runs does not matter. */
@@ -159,7 +162,7 @@ export class SshLink implements Service, Elsewhere {
       if (!said.includes(greeting(name))) return;
       deadline.clear();
       born = clock.monotonic();
-      this.#stands(this.#connectionOver(child, name, lost));
+      this.#stands(this.#connectionOver(child, name, lost, said.includes(ONE_AT_A_TIME)));
     });
     const { why } = await child.exited;
     deadline.clear();
@@ -177,7 +180,7 @@ export class SshLink implements Service, Elsewhere {
     throw new TemporaryError(this.why ?? '');
   }
 
-  #connectionOver(master: Child, name: string, lost: AbortController): Connection {
+  #connectionOver(master: Child, name: string, lost: AbortController, oneAtATime: boolean): Connection {
     const { owner, clock } = this.#options;
     let count = 0;
     const tell = (number: number): void => {
@@ -187,6 +190,7 @@ export class SshLink implements Service, Elsewhere {
     };
     return {
       signal: lost.signal,
+      oneAtATime,
       next: () => {
         count += 1;
         return { number: count, mark: markOf(owner, name, count) };

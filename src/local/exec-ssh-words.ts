@@ -60,6 +60,12 @@ export function greeting(connection: string): string {
 }
 
 /**
+ * What the keeper says before where the server is Dropbear: 2022.82 to 2024.85 (OpenWrt 22.03.2 and later, Debian 12) close a session
+ * without its output and exit status when another one ends in the same moment, though its command is run (CHANGES of 2024.86).
+ */
+export const ONE_AT_A_TIME = 'hedgerow: one at a time\n';
+
+/**
  * A script that stays there as long as the connection, so that nothing else stays behind: it ends what earlier connections of
  * this owner have left, then each command whose number it reads, and at the end of its input, which is the end of the
  * connection or of the agent, all that are left; once more a second later, for what was just about to begin. It finds them by
@@ -74,6 +80,7 @@ export function keeperScript(owner: string, connection: string): string {
   done
 }
 reap ${quoted(markOf(owner))}
+grep -qs '^dropbear' /proc/$PPID/comm && printf %s ${quoted(ONE_AT_A_TIME)}
 printf %s ${quoted(greeting(connection))}
 while read -r number; do reap ${all}"$number:"; done
 reap ${all}; sleep 1; reap ${all}`;

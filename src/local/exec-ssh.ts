@@ -16,6 +16,8 @@ import { Turns } from './exec-turns.ts';
 
 /** sshd allows ten at a time on one connection (MaxSessions, sshd_config(5)); the keeper and what goes on take the others. */
 const RUNS_AT_ONCE = 3;
+/** Where the server loses the answers of commands that end while others begin. */
+const ONE_AT_A_TIME = 1;
 /** A command ends a moment before its connection is known to be lost. */
 const LOST_MS = 300;
 /** The local ssh may take this much longer than the command that it waits for. */
@@ -37,6 +39,7 @@ export interface SshExecOptions {
  */
 export function sshExec({ target, socket, link, here, clock }: SshExecOptions): Exec {
   const turns = new Turns(RUNS_AT_ONCE);
+  const single = new Turns(ONE_AT_A_TIME);
   const argvOf = (argv: readonly string[], mark: string) =>
     commandArguments(target, socket, remoteCommand(argv, mark));
 
@@ -75,7 +78,8 @@ export function sshExec({ target, socket, link, here, clock }: SshExecOptions): 
       const { signal } = options;
       return turns.take(signal, async () => {
         const connection = link.connection();
-        const finished = await run(argv, options, connection);
+        const go = () => run(argv, options, connection);
+        const finished = await (connection.oneAtATime ? single.take(signal, go) : go());
         const { code, stderr } = finished;
         if (code === SSH_FAILED) {
           await lostSoon(connection, clock);

@@ -12,7 +12,7 @@ import { silentLog } from '../../src/log.ts';
 import { world as names } from '../contract/backend.ts';
 import { blockSet, owner } from '../unit/local/enforce/block-sets.ts';
 import { aBlockSet } from '../unit/local/enforce/small-world.ts';
-import { open, signal, slots, theWorld } from './nft-world.ts';
+import { during, open, signal, slots, theWorld } from './nft-world.ts';
 
 const { tv, ads, video } = names;
 const TV = owner('1', [tv.v4, tv.v6], [ads.v4, ads.v6], [tv.mac]);
@@ -120,6 +120,33 @@ test('counters go on over a restart and over repairs, and begin anew with an ent
   expect(await next.counters(signal)).toEqual([]);
   await ping(tv.v4, ads.v4);
   expect(await next.counters(signal)).toMatchObject([{ packets: 1 }]);
+});
+
+test('each dropped packet is counted, also while the table is replaced by another', async () => {
+  const backend = await open();
+  await backend.set(blockSet([TV]), signal);
+  await run(
+    'nft',
+    `add table inet count; add chain inet count c { type filter hook prerouting priority 0; };
+    add rule inet count c udp dport 9000 counter`,
+  );
+  await during([[tv.v4, ads.v4]], 5_000, async () => {
+    // The home changes: the table is made anew.
+    for (let n = 0; n < 4; n++)
+      expect((await backend.set(blockSet([TV], { home: [`10.${n}.0.0/16`] }), signal)).did).toBe('update');
+  });
+  const [, came] = /counter packets (\d+)/.exec(await run('nft', 'list table inet count')) ?? [];
+  const packets = Number(came);
+  expect(packets).toBeGreaterThan(1_000);
+  expect(await backend.counters(signal)).toMatchObject([{ remote: ads.v4, packets }]);
+  // What a copy has counted is in the kernel from the next table on, and goes with its entry.
+  await backend.set(blockSet([TV], { home: ['10.9.0.0/16'] }), signal);
+  expect(await backend.counters(signal)).toMatchObject([{ remote: ads.v4, packets }]);
+  const next = await open();
+  await next.set(blockSet([TV]), signal);
+  expect(await next.counters(signal)).toMatchObject([{ remote: ads.v4, packets }]);
+  await next.set(blockSet([]), signal);
+  expect(await next.counters(signal)).toEqual([]);
 });
 
 test('a plan file puts the last table in force without an agent, and leaves one that is at work alone', async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { allTogether, makeCommunity, routersOf } from '../../lab/community.ts';
 import type { House } from '../../lab/house-api.ts';
 import { powerOff, powerOn } from '../../lab/power.ts';
+import { routerAddress } from '../../lab/topology.ts';
 import { ways } from './home.ts';
 import { block, inKernels, raiseCommunity } from './together.ts';
 
@@ -11,7 +12,13 @@ const ROUTERS = 6;
 describe(`a home of ${ROUTERS} after a power cut`, () => {
   let house: House;
   beforeAll(async () => {
-    house = await raiseCommunity('test-power', makeCommunity(ROUTERS));
+    const plain = makeCommunity(ROUTERS);
+    // Between the routers is the home too: where they are is guarded.
+    const routers = plain.routers.map((router) => ({
+      ...router,
+      config: { ...router.config, home: { networks: ['198.51.100.0/24'] } },
+    }));
+    house = await raiseCommunity('test-power', { ...plain, routers });
   }, 180_000);
   afterAll(async () => {
     await house?.down();
@@ -30,4 +37,12 @@ describe(`a home of ${ROUTERS} after a power cut`, () => {
     await block(house, 'r3', '203.0.113.30');
     expect(await inKernels(house, '203.0.113.30')).toBeDefined();
   }, 240_000);
+
+  it('guards where the others were before they are there again', async () => {
+    await powerOff(house, routersOf(house));
+    await powerOn(house, ['r1']);
+    const others = house.topology.routers.slice(1).map((router) => routerAddress(router, 0).ipv4);
+    const { stdout } = await house.exec('r1', ['ipset', 'list', 'hedge-U-4']);
+    expect(stdout.split('\n')).toEqual(expect.arrayContaining(others));
+  });
 });

@@ -103,6 +103,13 @@ function driftWords({ lastDrift, driftRepairs }: EnforcerHealth): string | undef
   return `something else changed Hedgerow's rules (${what} ${name}); they were put right, ${times} since the start`;
 }
 
+/** What is blocked where nothing is forwarded: a bridge of this machine may be between two devices all the same. */
+export function blockedInside(lan: readonly string[], sees: Parts['seesInside'] = () => false): string {
+  const bridges = lan.filter(sees);
+  if (bridges.length === 0) return 'it blocks nothing';
+  return `it blocks only what devices on ${bridges.join(', ')} send to each other through it`;
+}
+
 function problems(parts: Parts, enforcement: EnforcerHealth, observation: ObserverHealth): string[] {
   const found: string[] = [];
   const away = awayWords(parts);
@@ -119,7 +126,10 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
   const own = parts.config.enforce.ownTraffic ? parts.ownTraffic?.() : undefined;
   if (own !== undefined) found.push(`policies about this router itself are not in force: ${own}`);
   const { forwardsNothing, lan, tracking, why } = observation;
-  if (forwardsNothing !== undefined) found.push(forwardsNothing);
+  if (forwardsNothing !== undefined)
+    found.push(
+      `${forwardsNothing}; ${blockedInside(lan, enforcement.enforcing ? parts.seesInside : undefined)}`,
+    );
   else if (lan.length === 0)
     found.push('no LAN was found: this router forwards nothing that Hedgerow can see');
   if (!tracking && why !== undefined && forwardsNothing === undefined) found.push(`no flows: ${why}`);

@@ -49,7 +49,7 @@ export class Bridged {
     const strays = straysOf(known, home);
     if (sameHome && sameMembers(strays, this.#strays)) return;
     this.#strays = strays;
-    const prefixes = [...home].filter(isOne);
+    const prefixes = [...home].filter(isPrefix);
     this.#inside = new PrefixSet(prefixes);
     this.#near = new PrefixIndex([...prefixes, ...[...strays].map(single)]);
     this.#owners = new Map();
@@ -86,7 +86,7 @@ export class Bridged {
   }
 
   #isNear(key: Address | Prefix): boolean {
-    if (key.includes('/')) return isOne(key) && this.#near.meets(key);
+    if (key.includes('/')) return isPrefix(key) && this.#near.meets(key);
     return isIP(key) !== 0 && !key.includes('%') && (this.#strays.has(key) || this.#inside.has(key));
   }
 }
@@ -98,13 +98,13 @@ const KEYS = [
 
 /** Known addresses outside the home's prefixes: of a prefix that somebody else announces, or set by hand. */
 export function straysOf(known: Iterable<Address>, home: Iterable<Prefix>): ReadonlySet<Address> {
-  const inside = new PrefixIndex([...home].filter(isOne));
+  const inside = new PrefixIndex([...home].filter(isPrefix));
   return new Set([...known].filter((address) => isElement(address) && !inside.holds(address)));
 }
 
 /** The backend of what is routed tells of what is none. */
-function isOne(prefix: Prefix): boolean {
-  return networks(prefix).length > 0;
+function isPrefix(key: string): boolean {
+  return networks(key).length > 0;
 }
 
 function single(address: Address): Prefix {

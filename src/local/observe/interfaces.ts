@@ -134,10 +134,10 @@ export function deduceInterfaces(texts: InterfaceTexts, config: InterfaceConfig)
   };
 }
 
-/** What a router that forwards nothing is told to a person with; undefined when it forwards. */
+/** What a router that forwards nothing is told to a person with, but for what it blocks; undefined when it forwards. */
 export function forwardsNothingText({ forwardsNothing, lan }: Interfaces): string | undefined {
   if (forwardsNothing === undefined) return undefined;
-  const head = `this router forwards nothing (${forwardsNothing}), so it blocks nothing and sees no flows`;
+  const head = `this router forwards nothing (${forwardsNothing}), so it sees no flows`;
   if (lan.length === 0) return `${head}; nor was a LAN found on which it could see devices`;
   const names = lan.map(({ name }) => name).join(', ');
   return `${head}; it can still see devices on ${names}, and names where DNS passes through there`;

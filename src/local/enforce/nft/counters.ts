@@ -69,6 +69,8 @@ interface Said {
 /** Remembers what the counting sets said, so that only those are listed again whose rules have dropped since. */
 export class HitBook {
   #said = new Map<string, Said>();
+  /** What copies of the table have counted while it was replaced. The kernel takes it over with the next table. */
+  #copied: Hits = new Map();
 
   /** These elements begin anew. */
   forget(gone: ReadonlyMap<string, readonly string[]>): void {
@@ -82,8 +84,15 @@ export class HitBook {
   }
 
   /** The table is another, whose counting sets begin with these counts. */
-  begin(counts: Hits): void {
+  begin(counts: Hits, copied: Hits = new Map()): void {
+    this.#copied = copied;
     this.#said = new Map([...counts].map(([name, one]) => [name, { sum: 0, counts: one }]));
+  }
+
+  /** What copies have counted for entries that are still there; others begin anew. */
+  copied(attribution: Attribution): Hits {
+    this.#copied = kept(this.#copied, attribution);
+    return this.#copied;
   }
 
   /** Counts by set and element. `list` lists one set. With `all` every set is, for what the rules say began later. */
@@ -117,17 +126,18 @@ function sumsOf(found: Found): ReadonlyMap<string, number> {
   return sums;
 }
 
-/** Adds up what belongs to one entry; what belongs to none is `stale`, by set. */
+/** Adds up what belongs to one entry, `copied` (HitBook) too; what of the hits belongs to none is `stale`, by set. */
 export function countersOf(
   hits: Hits,
   attribution: Attribution,
+  copied: Hits = new Map(),
 ): { readonly counters: readonly Counter[]; readonly stale: ReadonlyMap<string, readonly string[]> } {
   const counters = new Map<
     string,
     { owner: NodeId | undefined; remote: Counter['remote']; packets: number; bytes: number }
   >();
   const stale = new Map<string, string[]>();
-  for (const [set, counts] of hits)
+  for (const [set, counts] of [...hits, ...copied])
     for (const [element, { packets, bytes }] of counts) {
       const dropped = attribution.of(set, ownWriting(element, false));
       if (dropped === undefined) {
@@ -150,6 +160,20 @@ export function kept(hits: Hits, attribution: Attribution): Hits {
   return new Map(
     [...hits].map(([set, counts]) => [set, new Map([...counts].filter(([element]) => holds(set, element)))]),
   );
+}
+
+/** Both, element by element. */
+export function sum(hits: Hits, more: Hits): Hits {
+  const sums = new Map([...hits].map(([set, counts]) => [set, new Map(counts)]));
+  for (const [set, counts] of more) {
+    const into = sums.get(set) ?? new Map<string, Count>();
+    sums.set(set, into);
+    for (const [element, { packets, bytes }] of counts) {
+      const one = into.get(element);
+      into.set(element, { packets: packets + (one?.packets ?? 0), bytes: bytes + (one?.bytes ?? 0) });
+    }
+  }
+  return sums;
 }
 
 /** Elements of counting sets as they are written into a new table, with what they have counted so far. */

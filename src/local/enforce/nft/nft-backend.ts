@@ -8,13 +8,13 @@ import { ConntrackCut } from '../conntrack-cut.ts';
 import { NFT_MONITOR, type Told } from '../drift-watch.ts';
 import type { ToolSession } from '../tool-session.ts';
 import { type Compiled, compile } from './compile.ts';
-import { Attribution, countersOf, HitBook, kept, written } from './counters.ts';
+import { Attribution, countersOf, HitBook, type Hits, kept, sum, written } from './counters.ts';
 import { type Baseline, driftOf } from './drift.ts';
 import { type Judged, nextOf, TABLES } from './names.ts';
-import { listSet, listTable, removeTable, transact } from './nft.ts';
+import { foundIn, listSet, listTable, readOrThrow, removeTable, transact } from './nft.ts';
 import type { OwnPorts } from './own.ts';
 import { diff, removal, ruleCount, type Transaction, whole } from './plan.ts';
-import { type Found, parseListing } from './read.ts';
+import type { Found } from './read.ts';
 import { nftSession } from './session.ts';
 import { putNew } from './staged.ts';
 import { elementsIn, type Table } from './table.ts';
@@ -128,8 +128,9 @@ export class NftBackend implements Backend {
     if (blockSet === undefined) return [];
     const found = await this.#look(true, signal);
     if (found === undefined) return [];
-    const hits = await this.#hits.read(found, (name) => this.#list('set', name, signal));
-    const { counters, stale } = countersOf(hits, new Attribution(blockSet));
+    const hits = await this.#hitsOf(this.#table, found, signal, this.#hits);
+    const attribution = new Attribution(blockSet);
+    const { counters, stale } = countersOf(hits, attribution, this.#hits.copied(attribution));
     if (epoch === this.#epoch) this.#stale = stale;
     return counters;
   }
@@ -200,27 +201,46 @@ export class NftBackend implements Backend {
   }
 
   /**
-   * The table anew in place of the old one. While one goes and the other comes a third one blocks. Counts of what stays
-   * blocked are taken over.
+   * The table anew in place of the old one. While one goes and the other comes a copy blocks. Counts of what stays
+   * blocked are taken over. Of tables with the same priority the newest gets a packet first, so of the three only that
+   * one counts, and what was read of the others is final.
    */
   async #replace(want: Table, blockSet: BlockSet, isThere: boolean, signal: AbortSignal): Promise<void> {
     const { exec } = this.#options;
     const next = nextOf(this.#table);
     if (isThere) await putNew(exec, whole(want, undefined, next), signal);
     const there = await this.#look(true, signal);
-    const list = (name: string): Promise<Found | undefined> => this.#list('set', name, signal);
-    const hits = there === undefined ? new Map() : await this.#hits.read(there, list, true);
+    const hits = await this.#hitsOf(this.#table, there, signal, this.#hits, true);
+    const attribution = new Attribution(blockSet);
     // What an entry has counted that was lifted meanwhile is not its successor's.
-    const before = this.#blockSet === undefined ? hits : kept(hits, new Attribution(this.#blockSet));
-    const counts = kept(before, new Attribution(blockSet));
+    const last = this.#blockSet === undefined ? attribution : new Attribution(this.#blockSet);
+    const counts = kept(kept(sum(hits, this.#hits.copied(last)), last), attribution);
     this.#forget();
     const put = isThere ? transact : putNew;
     await put(exec, whole(want, written(counts), this.#table), signal);
+    const text = await listTable(exec, true, signal, this.#table);
+    const copied = await this.#hitsOf(next, foundIn(text, next), signal);
     await transact(exec, removal(next), signal);
-    const found = await this.#look(true, signal);
+    const found = foundIn(text, this.#table);
     if (found === undefined) throw new TemporaryError('the table is gone already');
     this.#baseline = found.chains;
-    this.#hits.begin(counts);
+    this.#hits.begin(counts, copied);
+  }
+
+  /** What a table has counted, as far as it is there. */
+  async #hitsOf(
+    table: string,
+    found: Found | undefined,
+    signal: AbortSignal,
+    book = new HitBook(),
+    all = false,
+  ): Promise<Hits> {
+    if (found === undefined) return new Map();
+    const list = async (name: string): Promise<Found | undefined> => {
+      const text = await listSet(this.#options.exec, 'set', name, signal, table);
+      return text === undefined ? undefined : readOrThrow(text, table);
+    };
+    return book.read(found, list, all);
   }
 
   async #apply(step: Transaction, elements: number, signal: AbortSignal): Promise<void> {
@@ -241,19 +261,6 @@ export class NftBackend implements Backend {
   }
 
   async #look(terse: boolean, signal: AbortSignal): Promise<Found | undefined> {
-    const text = await listTable(this.#options.exec, terse, signal, this.#table);
-    const found = text === undefined ? undefined : readOrThrow(text, this.#table);
-    return found?.there ? found : undefined;
+    return foundIn(await listTable(this.#options.exec, terse, signal, this.#table), this.#table);
   }
-
-  async #list(kind: 'set' | 'map', name: string, signal: AbortSignal): Promise<Found | undefined> {
-    const text = await listSet(this.#options.exec, kind, name, signal, this.#table);
-    return text === undefined ? undefined : readOrThrow(text, this.#table);
-  }
-}
-
-function readOrThrow(text: string, table: string): Found {
-  const found = parseListing(text, table.split(' '));
-  if (found === undefined) throw new TemporaryError('nft printed what is no listing');
-  return found;
 }

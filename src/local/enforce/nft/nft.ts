@@ -1,8 +1,9 @@
+import { TemporaryError } from '../../../errors.ts';
 import type { Exec } from '../../exec.ts';
 import { complaint } from '../complaint.ts';
 import { nextOf, TABLE } from './names.ts';
 import { removal } from './plan.ts';
-import { parseListing } from './read.ts';
+import { type Found, parseListing } from './read.ts';
 
 /** 200,000 elements take 1.7 s on a fast machine. */
 const TIMEOUT_MS = 60_000;
@@ -40,6 +41,19 @@ export async function listSet(
   table = TABLE,
 ): Promise<string | undefined> {
   return listed(exec, ['nft', '-j', 'list', kind, ...table.split(' '), name], signal);
+}
+
+/** A table of a listing; undefined if it is not in it. Throws TemporaryError for what is no listing. */
+export function foundIn(text: string | undefined, table: string): Found | undefined {
+  const found = text === undefined ? undefined : readOrThrow(text, table);
+  return found?.there ? found : undefined;
+}
+
+/** What a listing says of a table. Throws TemporaryError for what is no listing. */
+export function readOrThrow(text: string, table: string): Found {
+  const found = parseListing(text, table.split(' '));
+  if (found === undefined) throw new TemporaryError('nft printed what is no listing');
+  return found;
 }
 
 /** Takes our table away, and what may be left of a change; no table is no failure. True if there was one. */

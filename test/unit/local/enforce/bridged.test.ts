@@ -80,9 +80,31 @@ test('what is no address is left to the other table to tell of', () => {
   const bad = owner('1', [TV], ['ads.example', '192.168.1.30\n', '999.1.1.1'], [], {
     networks: ['192.168.1.0/240', 'x/8'],
   });
-  const set = blockSet([bad], { home: [...home, 'fd00::/999', ''], known: ['x', '', 'fe80::1%eth0'] });
+  const set = blockSet([bad], {
+    home: [...home, 'fd00::/999', '', '0.0.0.0', '2001:db8:f::8'],
+    known: ['x', '', 'fe80::1%eth0', '192.168.1.8/29', '10.0.0.0/8'],
+  });
   const kept = new Bridged().next(set).owners.get(bad.id);
   expect([kept?.remotes.size, kept?.networks.size]).toEqual([0, 0]);
+});
+
+test('a home and known addresses of any rubbish fail nothing', () => {
+  const rubbish = fc.array(
+    fc.oneof(
+      fc.string(),
+      fc.ipV4(),
+      fc.ipV6(),
+      fc.ipV4().map((one) => `${one}/24`),
+    ),
+  );
+  fc.assert(
+    fc.property(rubbish, rubbish, (wrongHome, wrongKnown) => {
+      const pair = owner('1', [TV], ['192.168.1.30', ...wrongKnown], [], { networks: wrongHome });
+      const rest = { home: [...home, ...wrongHome], known: wrongKnown, everyone: wrongKnown };
+      const kept = new Bridged().next(blockSet([pair], rest)).owners.get(pair.id);
+      expect(kept?.remotes.has('192.168.1.30')).toBe(true);
+    }),
+  );
 });
 
 test('between near ends it blocks what the whole set blocks', () => {
