@@ -103,6 +103,8 @@ export class PlanFile {
   #timer: Timer | undefined;
   readonly #soon: Coalesce;
   #writing: Promise<void> | undefined;
+  /** What waits became due during a write. */
+  #again = false;
   #failures = 0;
 
   constructor(options: PlanFileOptions) {
@@ -150,11 +152,19 @@ export class PlanFile {
     this.#timer?.clear();
     this.#timer = undefined;
     if (this.#wanted === undefined) return;
-    this.#writing ??= this.#writeAll();
+    this.#again = this.#writing !== undefined;
+    if (this.#again) return;
+    // Cleared from outside: where there is no plan after all it ends before it is kept here.
+    this.#writing = this.#writeAll().finally(() => {
+      this.#writing = undefined;
+      if (this.#again) this.#begin();
+    });
   }
 
   async #writeAll(): Promise<void> {
-    while (this.#wanted !== undefined) {
+    do {
+      this.#again = false;
+      if (this.#wanted === undefined) break;
       const { state, plan } = this.#wanted;
       this.#wanted = undefined;
       const current = plan();
@@ -167,8 +177,7 @@ export class PlanFile {
         this.#failures += 1;
         this.#options.log.warn({ error: messageOf(error) }, 'the plan file could not be written');
       }
-    }
-    this.#writing = undefined;
+    } while (this.#again);
   }
 }
 
