@@ -9,14 +9,12 @@ import { ToolSession } from './tool-session.ts';
 
 /** Longer than the tool itself waits for whoever holds the lock of the tables. */
 const DEADLINE_MS = 15_000;
-/** What is written to a pipe gathers in the tool until so much is there (4,096 bytes with glibc, 1,024 with musl). */
-const PUSH = `#${'-'.repeat(4_200)}`;
 
 /**
  * `iptables-restore` of both families, kept open: a change of chains takes 0.2 to 0.6 ms instead of a spawned command,
  * which costs 3 ms of CPU there and 6 ms here. Each transaction reads the table anew and has the lock of the tables no longer
- * than it runs, so that others change them meanwhile as ever. With `-v` the tool prints comments: one behind the
- * transaction is the acknowledgement, a long one behind that pushes it out. A tool that fails ends.
+ * than it runs, so that others change them meanwhile as ever. With `-v` the tool prints the comments of its input at
+ * once: the one behind a transaction is the acknowledgement. A tool that fails ends.
  */
 export class IptablesSession {
   readonly #iptables: Iptables;
@@ -78,7 +76,7 @@ function dialect(iptables: Iptables, family: Family) {
     answersOn: 'stdout' as const,
     ask: (lines: readonly string[], n: number) => {
       const mark = `# hedgerow-ack-${n}\n`;
-      return { text: `${[...lines, mark].join('\n')}${PUSH}\n`, mark };
+      return { text: [...lines, mark].join('\n'), mark };
     },
     answer: (said: string, mark: string) => {
       const at = said.indexOf(mark);

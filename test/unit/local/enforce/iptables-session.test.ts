@@ -24,7 +24,7 @@ const child = (n: number) => {
   return found;
 };
 /** What the tool prints with -v: the comments that it was given. */
-const echo = (n: number, ack: number) => child(n).stdout.write(`# hedgerow-ack-${ack}\n#-----`);
+const echo = (n: number, ack: number) => child(n).stdout.write(`# hedgerow-ack-${ack}\n`);
 const opened = async (): Promise<void> => {
   const done = session.open(signal);
   await settle();
@@ -51,18 +51,10 @@ test('one command for each family is kept open, and a comment behind the transac
       done = true;
     });
   await settle();
-  for (const n of [0, 1]) {
-    const [transaction, push] = child(n)
-      .heard.slice(child(n).heard.indexOf('*mangle'))
-      .split('# hedgerow-ack-2\n');
-    expect(transaction).toBe(TEXT);
-    // The tool's output is not seen before as much as a page of it has come together, and it takes no longer lines than 10,240.
-    expect(push?.length).toBeGreaterThan(4_096);
-    expect(push?.length).toBeLessThan(10_240);
-  }
+  for (const n of [0, 1]) expect(child(n).heard).toBe(`# hedgerow-ack-1\n${TEXT}# hedgerow-ack-2\n`);
   echo(0, 2);
   // In pieces, and behind other words of the tool.
-  child(1).stdout.write('----\nFlushing chain `HR-Od0`\n# hedgerow-');
+  child(1).stdout.write('Flushing chain `HR-Od0`\n# hedgerow-');
   await settle();
   expect(done).toBe(false);
   child(1).stdout.write('ack-2\n');
