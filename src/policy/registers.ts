@@ -47,6 +47,7 @@ export class Registers {
   readonly #news = new News<string>();
   #version = 0;
   #full = 0;
+  #digest: { readonly of: string; readonly hash: string } | undefined;
 
   constructor(options: RegistersOptions) {
     this.#options = options;
@@ -79,10 +80,15 @@ export class Registers {
     return new Map(whole.map(([peer, { upTo }]) => [peer, upTo]));
   }
 
-  /** SHA-256 over the vector. */
+  /** SHA-256 over the vector. Every keep-alive and every view of a peer asks for it: hashed when the vector has changed. */
   get digest(): string {
     const lines = [...this.vector()].map(([peer, { gen, rev }]) => peer + number(gen) + number(rev)).sort();
-    return toHex(this.#options.crypto.sha256(...lines.map((line) => fromHex(line) ?? new Uint8Array(0))));
+    const of = lines.join('');
+    if (this.#digest?.of !== of) {
+      const hash = toHex(this.#options.crypto.sha256(fromHex(of) ?? new Uint8Array(0)));
+      this.#digest = { of, hash };
+    }
+    return this.#digest.hash;
   }
 
   /**
