@@ -57,6 +57,8 @@ type Node = Libp2p<{ identify: Identify; gossip: GossipSub }>;
 const MAX_GOSSIP_RPC_BYTES = 1024 * 1024;
 /** Both ends of a fresh socket must be through with the handshake after this time, milliseconds. */
 const HANDSHAKE_MS = 5_000;
+/** libp2p's name for the moment after which the handshake proper begins: the other side's half of the pre-shared key's nonces came. */
+const ANSWERED = 'upgrader:encrypt-outbound-connection';
 const STREAM_WINDOW_BYTES = 256 * 1024;
 /** Below every threshold of gossipsub: what comes is dropped before its signature is checked. */
 const MUTED_SCORE = -1_000;
@@ -211,7 +213,7 @@ export class Overlay {
   /**
    * Dials one address; the gater has the last word on who answers. Resolves with the peer that did. `beside`: also when
    * there is a connection already, which is otherwise the answer. `onReached`: a machine
-   * accepted the connection, of a peer that was named.
+   * accepted the connection; where no peer was named, an agent there has answered. It may be told twice.
    */
   async dial(
     address: string,
@@ -223,7 +225,10 @@ export class Overlay {
     const target = multiaddr(id === undefined ? address : `${address}/p2p/${id.toString()}`);
     if (peer !== undefined && onReached !== undefined) this.#reaching.set(peer, onReached);
     try {
-      const connection = await this.#running().dial(target, { signal, force: beside });
+      const onProgress = ({ type }: { readonly type: string }) => {
+        if (type === ANSWERED) onReached?.();
+      };
+      const connection = await this.#running().dial(target, { signal, force: beside, onProgress });
       return peerKeyOf(connection.remotePeer);
     } finally {
       if (peer !== undefined && this.#reaching.get(peer) === onReached) this.#reaching.delete(peer);
