@@ -18,6 +18,8 @@ export interface DiallerOptions {
 }
 
 const MAX_DIALS = 16;
+/** So many always: a few that answer and then say nothing must not keep us from the rest. */
+const MIN_DIALS = 4;
 const STEP_MS = 100;
 /** As long as the other end gives a handshake (overlay.ts), and the wait before it. */
 const MAX_DIAL_MS = 10_000;
@@ -28,6 +30,11 @@ const SELF_ERROR = 'Can not dial self';
 export class Dialler {
   readonly #options: DiallerOptions;
   readonly #running = new Set<Promise<void>>();
+  /**
+   * So many at once: half as many after each that was answered and did not come through, one more after each that did. Where all
+   * begin at once on busy machines, handshakes otherwise run out of time together, again and again (TCP's rule: RFC 5681).
+   */
+  #most = MAX_DIALS;
 
   constructor(options: DiallerOptions) {
     this.#options = options;
@@ -36,7 +43,7 @@ export class Dialler {
   /** Begins what is due now. */
   dial(wishes: readonly Wish[], how: DialWays, signal: AbortSignal): void {
     const { plan, clock } = this.#options;
-    const max = MAX_DIALS - this.#running.size;
+    const max = Math.max(0, this.#most - this.#running.size);
     for (const attempt of plan.due(clock.monotonic(), wishes, { ...how, max })) {
       const work = this.#try(attempt, signal).then((outcome) => {
         this.#running.delete(work);
@@ -55,13 +62,18 @@ export class Dialler {
     const { counters, trusted, onFailed, onRefused } = this.#options;
     counters.add('dial.attempts');
     if (attempt.beside) counters.add('dial.beside');
+    let reached = false;
     try {
-      const peer = await this.#reach(attempt, signal);
+      const peer = await this.#reach(attempt, signal, () => {
+        reached = true;
+      });
+      this.#most = Math.min(MAX_DIALS, this.#most + 1);
       // A dial resolves even where the gater closed the connection.
       if (peer !== undefined && trusted(peer)) return { kind: 'answered', peer };
       return { kind: 'failed' };
     } catch (error) {
       counters.add('dial.failed');
+      if (reached) this.#most = Math.max(MIN_DIALS, Math.floor(this.#most / 2));
       const message = messageOf(error);
       if (message.includes(SELF_ERROR)) return { kind: 'self' };
       if (attempt.peer === undefined) return { kind: 'failed' };
@@ -78,7 +90,7 @@ export class Dialler {
    * The connection must be accepted by the attempt's deadline, counted in steps, so that a process which stalls waits longer;
    * then the handshake gets the time that a slow or busy machine needs.
    */
-  async #reach(attempt: Attempt, signal: AbortSignal): Promise<PeerKey | undefined> {
+  async #reach(attempt: Attempt, signal: AbortSignal, onReached: () => void): Promise<PeerKey | undefined> {
     const { overlay, clock } = this.#options;
     const silent = new AbortController();
     let left = attempt.deadlineMs / STEP_MS;
@@ -96,7 +108,10 @@ export class Dialler {
       return await within(clock, MAX_DIAL_MS, either, 'dial', (own) =>
         overlay.dial(attempt.address, attempt.peer, own, {
           beside: attempt.beside,
-          onReached: () => timer?.clear(),
+          onReached: () => {
+            timer?.clear();
+            onReached();
+          },
         }),
       );
     } finally {
