@@ -1,9 +1,8 @@
 /** Homes of many real agents: how long until all see all after a power cut, how fast a block reaches them, what they cost at rest. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { allTogether, found, makeCommunity, routersOf } from '../lab/community.ts';
+import { allTogether, found, makeCommunity, routersOf, seesAll } from '../lab/community.ts';
 import { type House, raise } from '../lab/house-api.ts';
 import { powerOff, powerOn } from '../lab/power.ts';
-import { Sightings } from '../lab/sightings.ts';
 import type { Bench, Context } from './bench.ts';
 import { Commander } from './commander.ts';
 import { atMost, cells, FIGURE_COLUMNS, type Figure, figure, median, type Table } from './figures.ts';
@@ -74,7 +73,7 @@ async function measure(house: House, options: Options, context: Context): Promis
   const { signal, tell } = context;
   const names = routersOf(house);
   await found(house, signal);
-  await allTogether(house, { timeoutMs: TOGETHER_MS, signal });
+  await allTogether(house, { timeoutMs: TOGETHER_MS, signal, heard: true });
   const each: number[] = [];
   const all: number[] = [];
   const startCpu: number[] = [];
@@ -103,25 +102,15 @@ async function measure(house: House, options: Options, context: Context): Promis
 /** Milliseconds until each router sees all the others. */
 async function powerUp(house: House, signal: AbortSignal): Promise<number[]> {
   const names = routersOf(house);
-  const begun = performance.now();
-  const sightings = new Sightings(house, names);
-  try {
-    const [started] = await Promise.all([
-      powerOn(house, names, { signal }),
-      allTogether(house, { timeoutMs: TOGETHER_MS, signal }),
-    ]);
-    return await Promise.all(
-      names.map(async (seer) => {
-        const others = names.filter((name) => name !== seer);
-        const seen = others.map((other) =>
-          sightings.seen(begun, [seer, other], ['alive'], { timeoutMs: 10_000, signal }),
-        );
-        return Math.max(...(await Promise.all(seen))) - (started - begun);
-      }),
-    );
-  } finally {
-    await sightings.stop();
-  }
+  const waiting = { timeoutMs: TOGETHER_MS, signal, heard: true };
+  const [started, ...seen] = await Promise.all([
+    powerOn(house, names, { signal }),
+    ...names.map(async (router) => {
+      await seesAll(house, router, names, waiting);
+      return performance.now();
+    }),
+  ]);
+  return seen.map((at) => at - started);
 }
 
 /** Milliseconds until each block and unblock was in every kernel, as the answer tells; undefined when it was not. */

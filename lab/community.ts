@@ -93,7 +93,7 @@ export const routersOf = (house: House): string[] => house.topology.routers.map(
 
 /**
  * Starts all agents and makes one home of them, which the first router founds; returns when the founder and each of the
- * others see each other alive. Over the control sockets: a command line for each step of twenty routers would take longer than the steps.
+ * others hear of each other. Over the control sockets: a command line for each step of twenty routers would take longer than the steps.
  */
 export async function found(house: House, signal?: AbortSignal): Promise<void> {
   const [founder, ...others] = routersOf(house);
@@ -112,10 +112,18 @@ export async function found(house: House, signal?: AbortSignal): Promise<void> {
       allTogether(house, {
         among: [founder, router],
         timeoutMs: FOUND_MS,
+        heard: true,
         ...(signal ? { signal } : {}),
       }),
     ),
   );
+}
+
+interface Waiting {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Those of whom only others hear count too: in a home of more than twelve not all are connected with each other. */
+  readonly heard?: boolean;
 }
 
 /**
@@ -124,31 +132,49 @@ export async function found(house: House, signal?: AbortSignal): Promise<void> {
  */
 export async function allTogether(
   house: House,
-  options: { among?: readonly string[]; timeoutMs?: number; signal?: AbortSignal } = {},
+  { among = routersOf(house), ...waiting }: Waiting & { among?: readonly string[] } = {},
 ): Promise<void> {
-  const { among = routersOf(house), timeoutMs = 60_000, signal } = options;
-  await Promise.all(
-    among.map((router) =>
-      until(
-        `${router} to see ${among.length - 1} others alive`,
-        async () => {
-          const states = await peerStates(house, router);
-          return among.every((other) => other === router || states[other] === 'alive');
-        },
-        { timeoutMs, everyMs: 100, ...(signal ? { signal } : {}) },
-      ),
-    ),
+  await Promise.all(among.map((router) => seesAll(house, router, among, waiting)));
+}
+
+/** Waits until one router sees all these others alive. */
+export async function seesAll(
+  house: House,
+  router: string,
+  among: readonly string[],
+  { timeoutMs = 60_000, signal, heard = false }: Waiting = {},
+): Promise<void> {
+  const others = among.filter((other) => other !== router);
+  await until(
+    `${router} to see ${others.length} others alive`,
+    async () => {
+      const peers = new Map((await peersOf(house, router)).map((peer) => [peer.router, peer]));
+      return others.every((other) => {
+        const { state, heardBy } = peers.get(other) ?? {};
+        return state === 'alive' || (heard && state === 'suspect' && heardBy !== undefined);
+      });
+    },
+    { timeoutMs, everyMs: 100, ...(signal ? { signal } : {}) },
   );
 }
 
 /** How a router sees each of the others; nothing while its agent does not answer. */
 export async function peerStates(house: House, router: string): Promise<Record<string, string>> {
+  return Object.fromEntries((await peersOf(house, router)).map((peer) => [peer.router, peer.state]));
+}
+
+interface Seen {
+  readonly router: string;
+  readonly state: string;
+  readonly heardBy?: string;
+}
+
+async function peersOf(house: House, router: string): Promise<readonly Seen[]> {
   try {
-    const peers = await ask<{ router: string; state: string }[]>(house, router, 'peers');
-    return Object.fromEntries(peers.map((peer) => [peer.router, peer.state]));
+    return await ask<Seen[]>(house, router, 'peers');
   } catch {
     // It starts, or begins anew in another home.
-    return {};
+    return [];
   }
 }
 
