@@ -3,6 +3,7 @@ import { allTogether, makeCommunity, routersOf } from '../../lab/community.ts';
 import type { House } from '../../lab/house-api.ts';
 import { powerOff, powerOn } from '../../lab/power.ts';
 import { routerAddress } from '../../lab/topology.ts';
+import { until } from '../../lab/wait.ts';
 import { ways } from './home.ts';
 import { block, inKernels, raiseCommunity } from './together.ts';
 
@@ -42,7 +43,13 @@ describe(`a home of ${ROUTERS} after a power cut`, () => {
     await powerOff(house, routersOf(house));
     await powerOn(house, ['r1']);
     const others = house.topology.routers.slice(1).map((router) => routerAddress(router, 0).ipv4);
-    const { stdout } = await house.exec('r1', ['ipset', 'list', 'hedge-U-4']);
-    expect(stdout.split('\n')).toEqual(expect.arrayContaining(others));
+    let guarded: string[] = [];
+    // Its socket accepts before its kernel has the first decision. Nobody else is there to tell it anything meanwhile.
+    const hasDecided = async () => {
+      guarded = (await house.exec('r1', ['ipset', 'list', 'hedge-U-4'])).stdout.split('\n');
+      return guarded.some((line) => line === '127.0.0.0/8');
+    };
+    await until('r1 to guard anything', hasDecided, { timeoutMs: 30_000 });
+    expect(guarded).toEqual(expect.arrayContaining(others));
   });
 });
