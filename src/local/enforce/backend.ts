@@ -15,9 +15,14 @@ export interface Outcome {
 
 const DID = ['unchanged', 'update', 'resync'] as const;
 
-/** What was done where two did something. */
-export function mostOf(a: Outcome['did'], b: Outcome['did']): Outcome['did'] {
-  return DID[Math.max(DID.indexOf(a), DID.indexOf(b))] ?? a;
+/** What was done where two did something, one after the other. */
+export function together(a: Outcome, b: Outcome): Outcome {
+  return {
+    did: DID[Math.max(DID.indexOf(a.did), DID.indexOf(b.did))] ?? a.did,
+    elements: a.elements + b.elements,
+    rules: a.rules + b.rules,
+    ms: a.ms + b.ms,
+  };
 }
 
 /** A place where the kernel differs from what was last acknowledged. */

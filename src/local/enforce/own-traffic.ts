@@ -8,9 +8,9 @@ import {
   type Counter,
   type Described,
   type Drift,
-  mostOf,
   type Outcome,
   type Plan,
+  together,
 } from './backend.ts';
 import { ConntrackCut } from './conntrack-cut.ts';
 import { NFT_MONITOR, type Told } from './drift-watch.ts';
@@ -67,7 +67,7 @@ export class OwnTraffic implements Backend {
       const wasThere = this.#isThere;
       if (wasThere !== false) await this.#removeRemains(signal);
       // The plan for the next boot is another.
-      return wasThere === true ? { ...outcome, did: mostOf(outcome.did, 'update') } : outcome;
+      return wasThere === true && outcome.did === 'unchanged' ? { ...outcome, did: 'update' } : outcome;
     }
     const { own, home, guard } = want;
     const from = [own, home, guard];
@@ -78,12 +78,7 @@ export class OwnTraffic implements Backend {
     const beside = await table.set(set, signal);
     this.#isThere = true;
     this.#cut.applied(cut);
-    return {
-      did: mostOf(outcome.did, beside.did),
-      elements: outcome.elements + beside.elements,
-      rules: outcome.rules + beside.rules,
-      ms: outcome.ms + beside.ms,
-    };
+    return together(outcome, beside);
   }
 
   async check(signal: AbortSignal, thorough?: boolean): Promise<readonly Drift[]> {

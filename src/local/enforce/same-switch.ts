@@ -6,9 +6,9 @@ import {
   type Described,
   type Drift,
   type HowBridged,
-  mostOf,
   type Outcome,
   type Plan,
+  together,
 } from './backend.ts';
 import { isBridgeNfOn } from './bridge-nf.ts';
 import { Bridged } from './bridged.ts';
@@ -76,12 +76,7 @@ export class SameSwitch implements Backend {
       return outcome;
     }
     const beside = await this.#table.set(this.#bridged.next(want), signal);
-    return {
-      did: mostOf(outcome.did, beside.did),
-      elements: outcome.elements + beside.elements,
-      rules: outcome.rules + beside.rules,
-      ms: outcome.ms + beside.ms,
-    };
+    return together(outcome, beside);
   }
 
   async check(signal: AbortSignal, thorough?: boolean): Promise<readonly Drift[]> {
