@@ -61,12 +61,16 @@ export async function until<T>(
   }
 }
 
-/** The kernel says a word to each device, so that its MAC is known and events are seen to come. */
+/**
+ * The kernel says a word to each device, so that its MAC is known and events are seen to come. After the first reading: at its
+ * end the kernel is asked to track what it does not yet.
+ */
 export async function meet(one: Agent): Promise<void> {
   const devices = ['tv', 'camera', 'guest'] as const;
   const known = () =>
     (one.counters().events ?? 0) > 0 &&
     devices.every((host) => ADDRESS[host].every((address) => one.cache.deviceByAddress(undefined, address)));
+  await until('a first reading', () => (one.counters().readings ?? 0) > 0);
   for (let tries = 0; tries < 20 && !known(); tries++) {
     const words = devices.flatMap((host) => ADDRESS[host].map((to) => `ping -c1 -W2 ${to} >/dev/null &`));
     await run('router', `${words.join(' ')} wait`);
