@@ -15,8 +15,8 @@ export interface WaitingOptions {
 }
 
 /**
- * Whoever wrote an op waits until it is in all kernels (control/author.ts), and nobody else does: in a home of twenty that is one
- * frame of each in place of twenty-seven.
+ * Whoever wrote an op waits until it is in all kernels (control/author.ts), and nobody else does: a home of twenty then follows one
+ * with six keep-alives of each in place of 23 and more.
  */
 export class Waiting {
   readonly #options: WaitingOptions;
