@@ -65,6 +65,7 @@ export function wire(options: NetworkOptions) {
     ...parts,
     progress,
     equal: (peer) => table.equal(peer),
+    late: (peer) => table.late(peer),
     onBatch: options.onBatch,
     onDone: (peer, result) => {
       if (result.outcome === 'failed') facts.failed(peer, `sync: ${result.reason ?? 'failed'}`);
@@ -79,6 +80,7 @@ export function wire(options: NetworkOptions) {
     clockTrusted: options.clockTrusted ?? (() => false),
     digests,
     changes: () => replica.size,
+    authorOf: (op) => replica.authorOf(op),
     enforcement: options.enforcement,
     knowledge: (peer, told) => table.knowledge(peer, told),
     close: (peer, connection, why) => links.end(peer, connection, 'silent', why),

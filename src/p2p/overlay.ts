@@ -11,6 +11,7 @@ import { TemporaryError, UnavailableError } from '../errors.ts';
 import { type PeerKey, toHex } from '../policy/crypto.ts';
 import type { PeerAddress } from './addresses.ts';
 import { createGater } from './gater.ts';
+import { gossipId } from './gossip-id.ts';
 import { hangUp } from './hang-up.ts';
 import { libp2pKeyOf, parsePeerId, peerIdOf, peerKeyOf } from './identity.ts';
 import type { SigningKey } from './keys.ts';
@@ -302,6 +303,7 @@ function gossipOptions(
     scoreParams: { IPColocationFactorWeight: 0, appSpecificScore: (id) => (isMuted(id) ? MUTED_SCORE : 0) },
     allowedTopics: [...topics],
     maxInboundDataLength: MAX_GOSSIP_RPC_BYTES,
+    fastMsgIdFn: gossipId,
   };
 }
 

@@ -102,9 +102,10 @@ export class PeerNews {
   framed(peer: PeerKey, frame: AliveFrame, rttMs: number | undefined): void {
     const { table, alive, sync, gossip, onChange } = this.#options;
     const { applied, facts, clocks } = table;
+    table.note();
     let changed = facts.frame(peer, frame, rttMs);
     if (applied.feed(peer, frame.applied)) {
-      alive.news(peer);
+      alive.news(peer, frame.applied.recent);
       changed = true;
     }
     clocks.heard(peer, frame, facts.of(peer).rttMs);

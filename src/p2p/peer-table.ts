@@ -12,6 +12,7 @@ import { Followed, type Followers } from './followed.ts';
 import { LinkStates } from './links/link-states.ts';
 import { PeerFactsTable } from './peer-facts.ts';
 import type { PeerView } from './peer-view.ts';
+import { OurStates } from './sync/our-states.ts';
 import { Traffic } from './traffic.ts';
 
 export interface PeerTableOptions {
@@ -41,10 +42,12 @@ export class PeerTable {
   readonly followed: Followed;
   readonly links: LinkStates;
   readonly #digests: PeerTableOptions['digests'];
+  readonly #ours: OurStates;
 
   constructor(options: PeerTableOptions) {
     const { clock, log, counters, digests, onBytesIn, listeners, tolerances } = options;
     this.#digests = digests;
+    this.#ours = new OurStates(clock);
     this.applied = new AppliedTable(clock, () => digests().digest);
     this.liveness = new Liveness(clock, options);
     for (const [peer, ms] of tolerances ?? []) this.liveness.setTolerance(peer, ms);
@@ -93,6 +96,18 @@ export class PeerTable {
     const ours = this.#digests();
     if (theirs.digest === undefined) return undefined;
     return theirs.digest === ours.digest && theirs.registersDigest === ours.registersDigest;
+  }
+
+  /** Whether its last word about its state was ours a moment ago: then it is behind us, and has nothing that we lack. */
+  late(peer: PeerKey): boolean {
+    const { digest, registersDigest } = this.facts.of(peer);
+    return digest !== undefined && registersDigest !== undefined && this.#ours.had(digest + registersDigest);
+  }
+
+  /** Our state is looked at: to be called with every frame that comes. */
+  note(): void {
+    const { digest, registersDigest } = this.#digests();
+    this.#ours.note(digest + registersDigest);
   }
 
   /** What it said of its state does not hold any more. */

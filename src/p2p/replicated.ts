@@ -31,6 +31,7 @@ export interface ReplicatedOps {
     peers: Iterable<PeerKey>,
   ): { readonly send: readonly OpId[]; readonly deferred: readonly PeerKey[] };
   envelope(id: OpId): Uint8Array | undefined;
+  authorOf(id: OpId): PeerKey | undefined;
   /** Verifies and joins; never throws. */
   admit(envelope: Uint8Array): AdmitVerdict;
   isMember(peer: PeerKey): boolean;

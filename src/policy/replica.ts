@@ -166,6 +166,12 @@ export class Replica {
     return n === NOT_HELD ? undefined : this.#reader.read(n);
   }
 
+  /** Who wrote a held op, without reading it; undefined when it is not held. */
+  authorOf(id: OpId): PeerKey | undefined {
+    const n = this.#ledger.find(id);
+    return n === NOT_HELD ? undefined : this.#ledger.chainOf(n).peer;
+  }
+
   /** True when the op is here, without reading it. */
   holds(id: OpId): boolean {
     return this.#ledger.find(id) !== NOT_HELD;

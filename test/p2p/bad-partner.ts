@@ -42,6 +42,7 @@ export function forgetful(home: string, digest: string): ReplicatedOps {
     heads: () => [],
     missing: () => ({ send: [], deferred: [] }),
     envelope: () => undefined,
+    authorOf: () => undefined,
     admit: () => ({ verdict: 'held' }),
     isMember: () => true,
     members: () => [],

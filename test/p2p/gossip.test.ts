@@ -1,3 +1,4 @@
+import nodeCrypto from 'node:crypto';
 import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub';
 import { identify } from '@libp2p/identify';
 import type { Connection, Libp2p } from '@libp2p/interface';
@@ -8,7 +9,7 @@ import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ALIVE_PROTOCOL } from '../../src/p2p/alive/alive.ts';
 import { topicsOf } from '../../src/p2p/gossip.ts';
 import { libp2pKeyOf } from '../../src/p2p/identity.ts';
@@ -16,7 +17,11 @@ import { generateKey, type SigningKey } from '../../src/p2p/keys.ts';
 import type { TransportFactory } from '../../src/p2p/overlay.ts';
 import { toHex } from '../../src/policy/crypto.ts';
 import { addressOf, copy, equal, eventually, House, type Router, writeBlock } from './house.ts';
+import { MemoryWire } from './memory-wire.ts';
 import { strangerOp } from './sessions.ts';
+
+/** What gossipsub's signatures begin with. */
+const PREFIX = 'libp2p-pubsub:';
 
 let house = new House();
 let nodes: Libp2p[] = [];
@@ -118,6 +123,36 @@ describe('what a member gossips', () => {
     expect(count(a, 'gossip.too_large')).toBe(2);
     await heard(a, b);
     expect(count(b, 'gossip.mended')).toBe(0);
+  });
+});
+
+describe('a message that comes several times', () => {
+  it('is verified once', async () => {
+    const wire = new MemoryWire();
+    const routers = house.routers(3);
+    const [first] = routers as [Router];
+    for (const [i, router] of routers.entries()) {
+      const bootstrap = routers.slice(0, i).map((_, n) => `/memory/m${n}`);
+      await house.start(router, { ...wire.end(`m${i}`), bootstrap, toleranceMs: 600_000 });
+    }
+    await eventually('they are connected', () =>
+      routers.every(({ network }) => network?.peers().every(({ connections }) => connections > 0)),
+    );
+    await Promise.all(routers.slice(1).map((router) => heard(first, router)));
+    const verify = vi.spyOn(nodeCrypto, 'verify');
+    const before = routers.map(accepted);
+    const OPS = 10;
+    for (let n = 0; n < OPS; n++) {
+      first.network?.announceOp(writeBlock(first, `copies${n}`).envelope);
+      await eventually('equal', () => equal(routers), 30_000);
+    }
+    const news = routers.reduce((sum, router, i) => sum + accepted(router) - (before[i] ?? 0), 0);
+    const verified = verify.mock.calls.filter(([, data]) =>
+      Buffer.from(data as Uint8Array).includes(PREFIX),
+    ).length;
+    verify.mockRestore();
+    expect(news).toBeGreaterThan(OPS);
+    expect(verified).toBeLessThanOrEqual(1.2 * news);
   });
 });
 

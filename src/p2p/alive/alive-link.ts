@@ -51,6 +51,14 @@ const THROWN_AWAY = 64;
 const SIP_MS = 250;
 /** Answers out of turn are at least so far apart, milliseconds: asking often costs the one who asks. */
 const ANSWER_MS = 50;
+/** An answer for which somebody waits is held back for the answers of others, milliseconds: kernels follow an op about together. */
+const GATHER_MS = 5;
+/**
+ * What nobody waits for is said with the next frame, or after so long, milliseconds: of our own kernel, so that views follow, and of
+ * others, who say theirs then.
+ */
+const LATER_MS = 250;
+const OF_OTHERS_MS = 1_000;
 
 /** Keep-alives on one connection: one long-lived stream, opened by its dialler, spoken on by both sides. */
 export class AliveLink {
@@ -67,6 +75,8 @@ export class AliveLink {
   #stream: Stream | undefined;
   /** Awake time of our last frame. */
   #saidAt = Number.NEGATIVE_INFINITY;
+  /** Awake time at which there is something to be said out of turn that nobody waits for. */
+  #dueAt = Number.POSITIVE_INFINITY;
   #cursor = 0;
   #answeredAt = Number.NEGATIVE_INFINITY;
   #answer: Timer | undefined;
@@ -121,15 +131,24 @@ export class AliveLink {
   /** Says what is due, and ends a connection that is of no use. To be called every tick. */
   tick(): void {
     const { liveness, clock, close } = this.#options;
-    const since = liveness.awake - liveness.intervalFor(this.peer);
+    const { awake } = liveness;
+    const since = awake - liveness.intervalFor(this.peer);
     if (this.#stream === undefined && clock.monotonic() - this.#openedAt > BARREN_MS) {
       close(this.peer, this.#connection, 'no keep-alive stream came up');
     } else if (this.#saidAt <= since || this.#asked.hasTold(since)) this.#say(0);
+    else if (this.#dueAt <= awake) this.say();
   }
 
-  /** Another member's state or kernel changed: told at once if this peer asked for it. */
-  news(peer: PeerKey): void {
-    if (this.#asked.has(peer)) this.#answerSoon();
+  /** Another member's kernel changed: told to this peer if it asked for that one, at once if it waits for it. */
+  news(peer: PeerKey, waits: boolean): void {
+    if (!this.#asked.has(peer)) return;
+    if (waits) this.#answerSoon(GATHER_MS);
+    else this.sayLater(OF_OTHERS_MS);
+  }
+
+  /** Something changed that this peer hears of with the next frame, within so many milliseconds. */
+  sayLater(withinMs = LATER_MS): void {
+    this.#dueAt = Math.min(this.#dueAt, this.#options.liveness.awake + withinMs);
   }
 
   /** A keep-alive out of turn: of others it tells what is new, or was not said for as long as we can be quiet. */
@@ -143,6 +162,7 @@ export class AliveLink {
     const stream = this.#stream;
     if (stream?.status !== 'open' || stream.writeStatus !== 'writable') return;
     this.#saidAt = liveness.awake;
+    this.#dueAt = Number.POSITIVE_INFINITY;
     if (stream.writeBufferLength > MAX_QUEUED_BYTES) {
       counters.add('alive.dropped');
       return;
@@ -219,7 +239,7 @@ export class AliveLink {
     if (about.some((peer) => liveness.hears(peer))) this.#answerSoon();
   }
 
-  #answerSoon(): void {
+  #answerSoon(gatherMs = 0): void {
     const { clock } = this.#options;
     if (this.#answer !== undefined) return;
     const now = () => {
@@ -227,7 +247,7 @@ export class AliveLink {
       this.#answeredAt = clock.monotonic();
       this.say();
     };
-    const wait = this.#answeredAt + ANSWER_MS - clock.monotonic();
+    const wait = Math.max(gatherMs, this.#answeredAt + ANSWER_MS - clock.monotonic());
     if (wait <= 0) now();
     else this.#answer = clock.after(wait, now);
   }

@@ -1,16 +1,21 @@
 import type { Connection } from '@libp2p/interface';
 import type { Timer } from '../../clock.ts';
 import type { PeerKey } from '../../policy/crypto.ts';
+import type { OpId } from '../../policy/records.ts';
 import type { Overlay } from '../overlay.ts';
 import { AliveLink, type AliveLinkOptions } from './alive-link.ts';
 import type { Applied } from './applied.ts';
 import { AppliedFeed } from './applied-feed.ts';
 import { TICK_MS } from './liveness.ts';
+import { Waiting } from './waiting.ts';
 
 export const ALIVE_PROTOCOL = '/hedgerow/alive/1';
 
 export interface AliveOptions extends AliveLinkOptions {
   readonly overlay: Overlay;
+  readonly self: PeerKey;
+  /** Who wrote an op; undefined when we do not hold it. */
+  readonly authorOf: (op: OpId) => PeerKey | undefined;
   /** Silent for half of the tolerance: worth a second connection beside the old one. */
   readonly onSuspect: (peer: PeerKey) => void;
   /** The tolerance is over, and nobody hears it. */
@@ -28,12 +33,20 @@ export class Alive {
   /** By the ids of their connections. */
   readonly #links = new Map<string, AliveLink>();
   readonly #feed = new AppliedFeed();
+  readonly #waiting: Waiting;
   #timer: Timer | undefined;
   #soon: Timer | undefined;
   #signal: AbortSignal = AbortSignal.abort();
 
   constructor(options: AliveOptions) {
     this.#options = options;
+    const isLinked = (peer: PeerKey) => this.#links.values().some((link) => link.peer === peer);
+    const { self, authorOf, liveness } = options;
+    this.#waiting = new Waiting({
+      ...{ self, authorOf, isLinked },
+      isAlive: (peer) => liveness.of(peer).state === 'alive',
+      hearers: (peer) => liveness.hearers(peer),
+    });
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -62,10 +75,14 @@ export class Alive {
     this.#links.delete(connection.id);
   }
 
-  /** Our kernel's state changed: said at once to everybody who can be reached. */
+  /** Our kernel's state changed: said at once to whoever waits for it, and to the others soon. */
   sayApplied(applied: Applied): void {
     this.#feed.say(applied);
-    this.sayNow();
+    const ways = this.#waiting.ways(applied.recent);
+    for (const link of this.#links.values()) {
+      if (ways?.has(link.peer) !== false) link.say();
+      else link.sayLater();
+    }
   }
 
   /** A keep-alive out of turn: to one peer, or to all. */
@@ -86,9 +103,10 @@ export class Alive {
     });
   }
 
-  /** The kernel of a member that we hear changed: said at once to those who do not hear it and asked. */
-  news(peer: PeerKey): void {
-    for (const link of this.#links.values()) link.news(peer);
+  /** These ops are in the kernel of a member that we hear: said to those who do not hear it and asked, at once to who waits. */
+  news(peer: PeerKey, ops: readonly OpId[]): void {
+    const authors = this.#waiting.authors(ops);
+    for (const link of this.#links.values()) link.news(peer, authors?.has(link.peer) !== false);
   }
 
   #link(peer: PeerKey, connection: Connection): AliveLink {

@@ -226,12 +226,17 @@ export class Liveness {
     return heard === undefined ? undefined : Math.max(0, this.#awake.real - heard);
   }
 
+  /** The members that say that they hear one which we do not. */
+  hearers(peer: PeerKey): readonly PeerKey[] {
+    return this.#witnesses.after(peer, this.#awake.now - GOOD_WORD * this.toleranceOf(peer));
+  }
+
   /** So many members are heard by `by` alone, as far as others tell: without the link to it they could not be reached. */
   soleFor(by: PeerKey): number {
     let sole = 0;
     for (const [peer, life] of this.#lives) {
       if (life.state !== 'suspect') continue;
-      const voices = this.#witnesses.after(peer, this.#awake.now - GOOD_WORD * this.toleranceOf(peer));
+      const voices = this.hearers(peer);
       if (voices.length === 1 && voices[0] === by) sole += 1;
     }
     return sole;

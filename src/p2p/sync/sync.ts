@@ -28,6 +28,8 @@ export interface SyncOptions {
   readonly trusted: (peer: PeerKey) => boolean;
   /** Whether the peer's last word about its state equals ours now; undefined when it has not said. */
   readonly equal: (peer: PeerKey) => boolean | undefined;
+  /** Whether the peer's last word was our own state a moment ago: it has nothing that we lack, and asks when it is to. */
+  readonly late: (peer: PeerKey) => boolean;
   readonly onBatch: ((edge: 'begin' | 'end') => void) | undefined;
   readonly onDone: (peer: PeerKey, result: SessionResult) => void;
 }
@@ -77,7 +79,8 @@ export class Sync {
 
   /** A keep-alive shows that the peer holds something else than we do. */
   differs(peer: PeerKey): void {
-    this.#later(peer, QUIET_MS, () => this.#options.equal(peer) !== true);
+    const { equal, late } = this.#options;
+    if (!late(peer)) this.#later(peer, QUIET_MS, () => equal(peer) !== true && !late(peer));
   }
 
   /** Gossip brought something that cannot be placed without what the peer has besides. */

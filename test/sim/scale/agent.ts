@@ -4,7 +4,7 @@ import { DEFAULT_TOLERANCE_MS, PAIR_TOLERANCE_MS } from '../../../src/p2p/alive/
 import { OpenConnections } from '../../../src/p2p/links/connections.ts';
 import type { PeerKey } from '../../../src/policy/crypto.ts';
 import type { Op } from '../../../src/policy/op.ts';
-import type { Record } from '../../../src/policy/records.ts';
+import type { OpId, Record } from '../../../src/policy/records.ts';
 import { Registers } from '../../../src/policy/registers.ts';
 import type { Replica } from '../../../src/policy/replica.ts';
 import { quickCrypto as crypto } from '../quick-crypto.ts';
@@ -68,6 +68,7 @@ export class SimAgent implements DialSide {
       isMember: (peer) => replica.isMember(peer),
     });
     this.#speaking = new Speaking({
+      self: key.peer,
       clock: machine,
       liveness,
       replica,
@@ -85,6 +86,7 @@ export class SimAgent implements DialSide {
       unsettled: () => timeline.unsettled(),
       wireTo: (peer) => wires.get(peer),
       equal: (peer) => this.#told.equal(peer),
+      late: (peer) => this.#told.late(peer),
       onDone: (_, { opsIn }) => {
         this.sessions += 1;
         if (opsIn > 0) this.#speaking.sayNow();
@@ -127,6 +129,11 @@ export class SimAgent implements DialSide {
   /** To be called with every op that is admitted here, by whichever way. */
   admitted(op: Op): void {
     this.#kernel.admitted(op.id);
+  }
+
+  /** Whether it knows that another has an op in its kernel. */
+  knowsApplied(peer: PeerKey, op: OpId): boolean {
+    return this.#told.has(peer, op);
   }
 
   opened(wire: Wire, dialled: boolean): void {
@@ -244,7 +251,7 @@ export class SimAgent implements DialSide {
 
   #framed(peer: PeerKey, frame: AliveFrame): void {
     const { settings } = this.#options;
-    if (this.#told.frame(peer, frame)) this.#speaking.news(peer);
+    if (this.#told.frame(peer, frame)) this.#speaking.news(peer, frame.applied.recent);
     if (settings.witnesses) this.#told.witness(peer, frame.about, (third) => this.#speaks(third));
     if (this.#told.equal(peer) === true) this.#syncing.equals(peer);
     else this.#syncing.differs(peer);

@@ -15,6 +15,7 @@ export interface SyncingOptions {
   readonly wireTo: (peer: PeerKey) => Wire | undefined;
   /** Whether the peer's last word about its state equals ours now; undefined when it has not said. */
   readonly equal: (peer: PeerKey) => boolean | undefined;
+  readonly late: (peer: PeerKey) => boolean;
   readonly onDone: (peer: PeerKey, result: SessionResult) => void;
 }
 
@@ -88,7 +89,8 @@ export class Syncing {
   }
 
   differs(peer: PeerKey): void {
-    this.#later(peer, QUIET_MS, () => this.#options.equal(peer) !== true);
+    const { equal, late } = this.#options;
+    if (!late(peer)) this.#later(peer, QUIET_MS, () => equal(peer) !== true && !late(peer));
   }
 
   behind(peer: PeerKey): void {

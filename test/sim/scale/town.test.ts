@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { RoundTrips } from '../../../src/p2p/alive/round-trips.ts';
 import { detect } from './detection.ts';
 import { passing } from './pass.ts';
 import { isConnected } from './scale-run.ts';
@@ -53,6 +54,41 @@ describe('a town in virtual time', { timeout: 120_000 }, () => {
     expect((arrivals.at(-1) ?? Number.POSITIVE_INFINITY) - before).toBeLessThan(2_000);
     expect(new Set(town.agents.map(({ replica }) => replica.digest)).size).toBe(1);
   });
+
+  it.each([
+    { agents: 3, frames: 2, known: 20 },
+    { agents: 12, frames: 7, known: 20 },
+    { agents: 20, frames: 10, known: 30 },
+  ])(
+    'of $agents follows an op with $frames keep-alives of each at most, and its author knows who has it',
+    async ({ agents, frames, known }) => {
+      const town = await standing(agents, 1, 0, 15_000);
+      const said = vi.spyOn(RoundTrips.prototype, 'sending');
+      const during = async (run: () => Promise<void>) => {
+        const before = said.mock.calls.length;
+        await run();
+        return said.mock.calls.length - before;
+      };
+      const OPS = 4;
+      const rest = await during(() => town.timeline.run(3_000 * OPS));
+      const all = await during(async () => {
+        for (let n = 0; n < OPS; n++) {
+          const author = town.agents[n];
+          const op = block(town, n, `${n}`);
+          await town.timeline.run(known);
+          for (const { peer } of town.agents) {
+            const { heardBy } = author?.liveness.of(peer) ?? {};
+            // Whoever writes waits for these (src/p2p/peer-list.ts).
+            const isWaitedFor = author?.wires.has(peer) || heardBy !== undefined;
+            if (isWaitedFor) expect(author?.knowsApplied(peer, op)).toBe(true);
+          }
+          await town.timeline.run(3_000 - known);
+        }
+      });
+      said.mockRestore();
+      expect((all - rest) / OPS / agents).toBeLessThan(frames);
+    },
+  );
 
   it('brings by sync what gossip did not', async () => {
     const town = await standing(4, 1, 0);

@@ -154,7 +154,7 @@ describe('what is told on a link', () => {
   });
 
   it('is not repeated out of turn, which puts off no turn', async () => {
-    const { link, stream, hear, pass, knows } = linked();
+    const { link, stream, hear, pass, knows, clock } = linked();
     await hear({ asks: [THIRD], remembers: true });
     stream.said();
     await pass(800);
@@ -163,7 +163,11 @@ describe('what is told on a link', () => {
     await pass(800);
     expect(stream.said().map(({ about }) => about.length)).toEqual([1]);
     knows.third = { ...knows.third, applied: D2, digest: D2 };
-    link.news(THIRD);
+    link.news(LOST, true);
+    link.news(THIRD, true);
+    await clock.advance(4);
+    expect(stream.said()).toEqual([]);
+    await clock.advance(1);
     expect(stream.said()).toMatchObject([{ about: [{ peer: THIRD, digest: D2, applied: D2 }] }]);
   });
 
@@ -174,6 +178,47 @@ describe('what is told on a link', () => {
     stream.said();
     await hear({ again: true });
     expect(stream.said().map(({ about }) => about.length)).toEqual([1]);
+  });
+});
+
+describe('what nobody waits for', () => {
+  it('goes with the next frame', async () => {
+    const { link, stream, hear, pass, knows } = linked();
+    await hear({ asks: [THIRD], remembers: true });
+    await pass(1_300);
+    knows.third = { ...knows.third, applied: D2, digest: D2 };
+    stream.said();
+    link.news(THIRD, false);
+    link.sayLater();
+    expect(stream.said()).toEqual([]);
+    await pass(200);
+    expect(stream.said()).toMatchObject([{ about: [{ peer: THIRD, applied: D2 }] }]);
+    // It came in its turn, and nothing is due any more.
+    await pass(700);
+    expect(stream.said()).toEqual([]);
+  });
+
+  it('goes after a quarter of a second when they want to hear of us less often', async () => {
+    const { link, stream, hear, pass } = linked();
+    await hear({ toleranceMs: 3_600_000 });
+    await pass(5_000);
+    stream.said();
+    link.sayLater();
+    link.sayLater();
+    await pass(200);
+    expect(stream.said()).toEqual([]);
+    await pass(100);
+    expect(stream.said()).toHaveLength(1);
+    await pass(5_000);
+    expect(stream.said()).toEqual([]);
+    // Of others later: they say theirs then.
+    await hear({ asks: [THIRD], toleranceMs: 3_600_000 });
+    stream.said();
+    link.news(THIRD, false);
+    await pass(900);
+    expect(stream.said()).toEqual([]);
+    await pass(200);
+    expect(stream.said()).toHaveLength(1);
   });
 });
 

@@ -11,7 +11,7 @@ import { FakeClock } from '../../../support/fake-clock.ts';
 
 const PEER = 'f'.repeat(64);
 
-it('begins anew at once on a connection that replaces another, and leaves it to the dialler', async () => {
+it('begins anew at once on a connection that replaces another, leaves it to the dialler, and asks nobody who is but late', async () => {
   const clock = new FakeClock();
   const router = new House().router();
   const opened: AbortSignal[] = [];
@@ -26,6 +26,7 @@ it('begins anew at once on a connection that replaces another, and leaves it to 
     },
   };
   const counters = new Counters();
+  let late = false;
   const sync = new Sync({
     ...{ clock, log: silentLog, counters, self: router.key.peer },
     overlay: overlay as Overlay,
@@ -35,6 +36,7 @@ it('begins anew at once on a connection that replaces another, and leaves it to 
     progress: new SyncProgress(clock),
     trusted: () => true,
     equal: () => false,
+    late: () => late,
     onBatch: undefined,
     onDone: () => undefined,
   });
@@ -48,6 +50,11 @@ it('begins anew at once on a connection that replaces another, and leaves it to 
   sync.opened(PEER, connection('inbound'));
   expect(opened.map((signal) => signal.aborted)).toEqual([true, true]);
   await clock.advance(0);
+  late = true;
+  sync.differs(PEER);
+  await clock.advance(1_000);
+  expect(opened).toHaveLength(2);
+  late = false;
   sync.differs(PEER);
   await clock.advance(250);
   expect(opened.map((signal) => signal.aborted)).toEqual([true, true, false]);
