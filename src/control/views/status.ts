@@ -45,6 +45,8 @@ export function statusView(parts: Parts): StatusView {
   const { config, key, replica, enforcer, observer, network, directory, cache } = parts;
   const others = network.peers();
   const members = replica.members().filter(({ peer, depth }) => depth >= 0 && replica.isMember(peer));
+  // One that was evicted is no member any more.
+  const self = replica.isMember(key.peer) ? 1 : 0;
   const enforcement = { ...enforcer.health(), detail: parts.backend.detail };
   const observation = observer.health();
   const rights = rightsHeld();
@@ -60,8 +62,8 @@ export function statusView(parts: Parts): StatusView {
     policies: [...replica.live.values()].filter(({ record }) => isShown(record)).length,
     routers: {
       members: members.length,
-      alive: 1 + others.filter(({ state }) => isThere(state)).length,
-      inStep: 1 + others.filter(({ state, digestEqual }) => isThere(state) && digestEqual === true).length,
+      alive: self + others.filter(({ state }) => isThere(state)).length,
+      inStep: self + others.filter(({ state, digestEqual }) => isThere(state) && digestEqual === true).length,
     },
     enforcement,
     observation,
