@@ -97,6 +97,9 @@ function rightsMissing({ lacks }: Rights): string[] {
 /** For so long it is told that somebody else changed our rules, seconds. */
 const DRIFT_TOLD_S = 600;
 
+/** A change that takes longer is told, seconds. */
+const SLOW_RUN_S = 3;
+
 /** What somebody else changed in the kernel lately. */
 function driftWords({ lastDrift, driftRepairs }: EnforcerHealth): string | undefined {
   if (lastDrift === undefined || lastDrift.secondsAgo > DRIFT_TOLD_S) return undefined;
@@ -125,6 +128,11 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
       `nothing is enforced on this router: ${haltedWords(enforcement.halted) ?? enforcement.lastError ?? idleWords(parts.backend)}`,
     );
   }
+  const run = parts.enforcer.underWay();
+  if (run !== undefined && run.seconds >= SLOW_RUN_S)
+    found.push(
+      `the kernel has not taken the newest change for ${run.seconds} s; what was blocked before is still blocked`,
+    );
   const own = parts.config.enforce.ownTraffic ? parts.ownTraffic?.() : undefined;
   if (own !== undefined) found.push(`policies about this router itself are not in force: ${own}`);
   const { forwardsNothing, lan, tracking, why } = observation;
@@ -139,7 +147,7 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
   const drift = driftWords(enforcement);
   if (drift !== undefined) found.push(drift);
   for (const source of observation.sources) {
-    if (!source.running) found.push(`${source.name} does not run: ${source.lastError ?? 'unknown'}`);
+    if (!source.running) found.push(`${source.name} does not run: ${source.lastError ?? 'not yet'}`);
   }
   found.push(...overlayProblems(parts));
   const { unreadable } = parts.replica;

@@ -1,7 +1,7 @@
 import { type Clock, repeat, type Timer } from '../../clock.ts';
 import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { BlockSet, Owner } from '../../policy/block-set.ts';
+import { type BlockSet, emptyBlockSet, type Owner } from '../../policy/block-set.ts';
 import type { Service } from '../../service.ts';
 import type { Backend, Counter, Outcome } from './backend.ts';
 import { bounded } from './bounded.ts';
@@ -53,6 +53,13 @@ export interface EnforcerHealth {
   readonly halted?: Halted | undefined;
 }
 
+/** A run that the kernel has not acknowledged yet. */
+export interface UnderWay {
+  readonly seconds: number;
+  /** What was acknowledged before it, and so is in force meanwhile. */
+  readonly before: BlockSet;
+}
+
 const CHECK_EVERY_MS = 10_000;
 const CHECK_TIMEOUT_MS = 30_000;
 /** A set of 200,000 entries takes 1 s; a busy small router may take many times that. */
@@ -86,8 +93,10 @@ export class Enforcer implements Service {
   /** Halted, and nothing of ours is in the kernel any more. */
   #released = false;
   #blocks = false;
-  /** What the backend was asked for last. */
+  /** What the backend was asked for last, and what the kernel has acknowledged last. */
   #asked: BlockSet | undefined;
+  #inForce = emptyBlockSet;
+  #askedAt = 0;
   #failures = 0;
   #failuresInARow = 0;
   #lastError: string | undefined;
@@ -183,6 +192,13 @@ export class Enforcer implements Service {
     };
   }
 
+  /** Undefined when all that was decided is acknowledged. */
+  underWay(): UnderWay | undefined {
+    if (this.#running === undefined || this.#asked === this.#inForce) return undefined;
+    const ms = this.#options.clock.monotonic() - this.#askedAt;
+    return { seconds: Math.round(ms / 1000), before: this.#inForce };
+  }
+
   async #runs(signal: AbortSignal): Promise<void> {
     this.#retry?.clear();
     // After whatever is under way in this turn: an op goes to the disk while its block is decided.
@@ -215,8 +231,10 @@ export class Enforcer implements Service {
     }
     this.#released = false;
     this.#asked = blockSet;
+    this.#askedAt = this.#options.clock.monotonic();
     const outcome = await this.#bounded(SET_TIMEOUT_MS, signal, (inner) => backend.set(blockSet, inner));
     this.#acknowledged = true;
+    this.#inForce = blockSet;
     this.#blocks = blocksAnything(blockSet);
     this.#failuresInARow = 0;
     this.#lastError = undefined;
@@ -237,6 +255,7 @@ export class Enforcer implements Service {
     }
     this.#released = true;
     this.#acknowledged = false;
+    this.#inForce = emptyBlockSet;
     this.#blocks = false;
     this.#drift.dropped();
     this.#failuresInARow = 0;
