@@ -128,8 +128,12 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
       `nothing is enforced on this router: ${haltedWords(enforcement.halted) ?? enforcement.lastError ?? idleWords(parts.backend)}`,
     );
   }
+  if (enforcement.planProblem !== undefined)
+    found.push(
+      `the newest blocks cannot be kept for the next boot, and would come into force only once the agent runs: ${enforcement.planProblem}`,
+    );
   const run = parts.enforcer.underWay();
-  if (run !== undefined && run.seconds >= SLOW_RUN_S)
+  if (enforcement.enforcing && run !== undefined && run.seconds >= SLOW_RUN_S)
     found.push(
       `the kernel has not taken the newest change for ${run.seconds} s; what was blocked before is still blocked`,
     );

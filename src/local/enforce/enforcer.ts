@@ -27,7 +27,7 @@ export interface EnforcerOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Where the last applied plan is kept for `restore`; without it none is kept. */
-  readonly planFile?: Pick<PlanFile, 'keep' | 'make' | 'flush'>;
+  readonly planFile?: Pick<PlanFile, 'keep' | 'make' | 'flush' | 'problem'>;
   /** Tells of changes by somebody else as they happen; without it they are found at the next check. */
   readonly watch?: DriftWatch;
   /** Whether a person has halted enforcement: then nothing of ours is in the kernel. Asked right before each run. */
@@ -51,6 +51,8 @@ export interface EnforcerHealth {
   readonly noticing?: string | undefined;
   /** A person has halted enforcement on this router. */
   readonly halted?: Halted | undefined;
+  /** Why what is in force could not be kept for the next boot. */
+  readonly planProblem?: string | undefined;
 }
 
 /** A run that the kernel has not acknowledged yet. */
@@ -189,6 +191,7 @@ export class Enforcer implements Service {
       lastDrift: this.#drift.last,
       noticing: this.#options.watch?.noticing,
       halted: this.#options.halted?.(),
+      planProblem: this.#options.planFile?.problem,
     };
   }
 

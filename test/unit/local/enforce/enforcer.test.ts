@@ -49,6 +49,7 @@ beforeEach(() => {
 class Plans {
   made: (() => Plan | undefined) | undefined;
   readonly calls: string[] = [];
+  readonly problem = undefined;
   keep(_state: string, plan: () => Plan | undefined): void {
     this.made = plan;
   }
