@@ -104,8 +104,9 @@ const SLOW_RUN_S = 3;
 function driftWords({ lastDrift, driftRepairs }: EnforcerHealth): string | undefined {
   if (lastDrift === undefined || lastDrift.secondsAgo > DRIFT_TOLD_S) return undefined;
   const { what, name } = lastDrift;
-  const times = driftRepairs === 1 ? 'once' : `${driftRepairs} times`;
-  return `something else changed Hedgerow's rules (${what} ${name}); they were put right, ${times} since the start`;
+  const changed = `something else changed Hedgerow's rules (${what} ${name}); they`;
+  if (driftRepairs === 0) return `${changed} are being put right`;
+  return `${changed} were put right, ${driftRepairs === 1 ? 'once' : `${driftRepairs} times`} since the start`;
 }
 
 /** What is blocked where nothing is forwarded: a bridge of this machine may be between two devices all the same. */
