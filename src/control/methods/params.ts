@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 /** What a person types for a node, a group, a domain … or the beginning of an id. */
-export const subject = z.string().min(1, 'name something: this is empty').max(255);
+export const subject = z.string().min(1).max(255);
 
 /** What every change takes. */
 export const change = {
