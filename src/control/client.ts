@@ -7,6 +7,8 @@ import type { ErrorData } from './rpc.ts';
 /** The code that json-rpc-2.0 gives requests which are rejected without an answer. */
 const NO_ANSWER = 0;
 const GONE = 'the agent went away';
+const GONE_HINT =
+  'it has just ended, or as many programs talk to it as may: try again in a moment; its log tells more';
 
 /** One connection to an agent's control socket. */
 export interface ControlClient {
@@ -109,7 +111,7 @@ function open(path: string, timeoutMs: number): Promise<Socket> {
 function translate(error: unknown): Error {
   if (!(error instanceof JSONRPCErrorException)) return new UnavailableError(messageOf(error));
   // Not an answer: the connection ended before there was one.
-  if (error.code === NO_ANSWER) return new UnavailableError(error.message);
+  if (error.code === NO_ANSWER) return new UnavailableError(error.message, { hint: GONE_HINT });
   if (error.code === JSONRPCErrorCode.MethodNotFound) {
     return new HedgerowError('UnknownCommandError', 'the agent does not know this command', {
       hint: 'it is older: restart or update it',

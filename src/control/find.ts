@@ -1,4 +1,10 @@
-import { canonicalAddress, canonicalDomain, canonicalMac, canonicalPrefix } from '../policy/address.ts';
+import {
+  canonicalAddress,
+  canonicalDomain,
+  canonicalMac,
+  canonicalPrefix,
+  isSpecial,
+} from '../policy/address.ts';
 import type { Address, Mac, NodeId } from '../policy/block-set.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { Descriptor } from '../policy/descriptor.ts';
@@ -117,7 +123,8 @@ function byMac(wanted: string, where: Whereabouts): Match[] {
 
 /**
  * A device's address is the device: one that was seen here before one behind another router, whose LAN may use the same
- * addresses. Any other is the remote that is just it. A full-length prefix is an address.
+ * addresses. Any other is the remote that is just it, but for those that are never blocked. A full-length prefix is an
+ * address.
  */
 function byAddress(wanted: string, where: Whereabouts): Match[] {
   const address = canonicalAddress(wanted) ?? fullLength(canonicalPrefix(wanted));
@@ -125,7 +132,7 @@ function byAddress(wanted: string, where: Whereabouts): Match[] {
   const owners = where.devicesSeen(({ addresses }) => addresses.some((at) => at.address === address));
   const here = owners.filter((id) => where.hasHere(id, address));
   if (owners.length > 0) return onePerClass((here.length > 0 ? here : owners).map(device), where);
-  const id = where.remoteAt(address);
+  const id = isSpecial(address) ? undefined : where.remoteAt(address);
   return id === undefined ? [] : [{ subject: { kind: 'remote', id }, label: address }];
 }
 
@@ -147,7 +154,7 @@ function byId(wanted: string, where: Whereabouts): Match[] {
 function pattern(wanted: string): Match[] {
   if (!wanted.startsWith('*.')) return [];
   // A suffix may be a single label, which is no domain by itself.
-  const suffix = canonicalDomain(`x.${wanted.slice(2)}`)?.slice(2);
+  const suffix = domainTyped(`x.${wanted.slice(2)}`)?.slice(2);
   return suffix === undefined ? [] : [{ subject: { kind: 'pattern', suffix }, label: `*.${suffix}` }];
 }
 
@@ -157,8 +164,17 @@ function network(wanted: string): Match[] {
 }
 
 function domain(wanted: string): Match[] {
-  const name = canonicalDomain(wanted);
+  const name = domainTyped(wanted);
   return name === undefined ? [] : [{ subject: { kind: 'domain', domain: name }, label: name }];
+}
+
+/**
+ * What ends in a number (`192.168.1`, `010.0.0.1`, `1.0x7f`) is a mistyped address and no name that resolves: a block of it
+ * would never bite (URL Standard, "ends in a number checker").
+ */
+function domainTyped(wanted: string): string | undefined {
+  const name = canonicalDomain(wanted);
+  return name === undefined || /\.(\d+|0x[0-9a-f]*)$/.test(name) ? undefined : name;
 }
 
 function groups(wanted: string, where: Whereabouts): Match[] {

@@ -85,7 +85,7 @@ export function failureOf(error: unknown, log: Log): Failure {
     return { name, hint, exitCode, message };
   }
   if (error instanceof z.ZodError) {
-    const problems = error.issues.map((issue) => `${issue.path.join('.') || 'params'}: ${issue.message}`);
+    const problems = error.issues.map((issue) => `${issue.path.join('.') || 'params'}: ${issueWords(issue)}`);
     return { name: 'UsageError', exitCode: 64, message: problems.join('; ') };
   }
   log.error(
@@ -93,6 +93,15 @@ export function failureOf(error: unknown, log: Log): Failure {
     'a command failed',
   );
   return { name: 'InternalError', exitCode: 70, message: 'this is a fault in Hedgerow; its log says more' };
+}
+
+/** The checker's own words are for programmers where something is too long, too short, too much or too little. */
+function issueWords(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'too_small' && issue.code !== 'too_big') return issue.message;
+  const bound = issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;
+  if (issue.origin === 'string')
+    return bound === 'at least 1' ? 'must not be empty' : `must have ${bound} characters`;
+  return issue.origin === 'array' ? `must have ${bound} entries` : `must be ${bound}`;
 }
 
 /** A JSON-RPC error that answers no request in particular. */

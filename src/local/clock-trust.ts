@@ -139,7 +139,8 @@ export class ClockTrust implements Service {
     }
     if (synchronised !== undefined)
       return { trusted: true, why: `${synchronised} says that it is synchronised` };
-    const peers = peerClocks();
+    // One that is before the build is wrong for sure, as after a battery died: it says nothing about ours.
+    const peers = peerClocks().filter(({ offsetMs }) => clock.now() + offsetMs >= builtAt);
     const agreeing = peers.filter(({ offsetMs }) => Math.abs(offsetMs) <= AGREE_MS).length;
     if (agreeing * 2 > peers.length)
       return { trusted: true, why: `${agreeing} of ${peers.length} other routers agree with it` };

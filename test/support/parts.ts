@@ -162,7 +162,7 @@ export function fakeParts(
     cache,
     flows: new FlowTable({ clock }),
     observer: {} as Observer,
-    enforcer: { health, settled: async () => undefined } as unknown as Enforcer,
+    enforcer: { health, settled: async () => undefined, underWay: () => undefined } as unknown as Enforcer,
     halts: {
       now: () => halted.now,
       set: ({ kind, by, at }) => {

@@ -1,5 +1,6 @@
 import { UsageError } from '../../errors.ts';
 import type { Live } from '../../policy/contents.ts';
+import { guardCheck } from '../../policy/guard.ts';
 import type { Subject, Terms } from '../../policy/records.ts';
 import type { Parts } from '../parts.ts';
 import { routerWords } from '../views/own-traffic.ts';
@@ -30,6 +31,7 @@ export interface PolicyRequest extends ChangeRequest, TermsRequest {
   readonly from?: string | undefined;
 }
 
+const GUARDED = 'is guarded: this router and the others always stay reachable from the home';
 const NAME_OF_NOBODY = 'no address is known for it yet: it bites as soon as any router sees one';
 
 /** An allow is written for each id of both classes as they are now, because allows never widen; so many at most. */
@@ -192,8 +194,13 @@ function notesOf(parts: Parts, kind: PolicyKind, pair: Pair, found: Replacing, l
   const notes: string[] = [];
   const { a, b } = pair;
   const isNode = ['device', 'remote', 'domain'].includes(b.subject.kind);
-  if (kind === 'block' && isNode && addressesOf(parts, b.subject).length === 0)
-    notes.push(`${b.label}: ${NAME_OF_NOBODY}`);
+  if (kind === 'block' && isNode) {
+    const addresses = addressesOf(parts, b.subject);
+    const guarded = addresses.find(guardCheck(parts.blockSet().guard));
+    if (addresses.length === 0) notes.push(`${b.label}: ${NAME_OF_NOBODY}`);
+    if (guarded !== undefined)
+      notes.push(`${b.label === guarded ? '' : `${b.label}: `}${guarded} ${GUARDED}`);
+  }
   const words = (live: LivePolicy) => termsInWords(parts, live) || 'until it is lifted';
   for (const live of found.over) {
     const verb =

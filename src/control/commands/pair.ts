@@ -1,4 +1,5 @@
 import { UsageError } from '../../errors.ts';
+import { canonicalAddress, isSpecial } from '../../policy/address.ts';
 import type { Subject } from '../../policy/records.ts';
 import type { Directory } from '../directory.ts';
 import type { Match } from '../find.ts';
@@ -40,6 +41,11 @@ export function only(directory: Directory, text: string): Match {
   const matches = directory.find(text);
   const [match] = matches;
   if (match === undefined) {
+    const address = canonicalAddress(text.trim());
+    if (address !== undefined && isSpecial(address))
+      throw new UsageError(`${address} is never blocked: it means something on one link or machine only`, {
+        hint: 'loopback, link-local, multicast and broadcast addresses always pass: DHCP and neighbour discovery live there',
+      });
     const meant = nearest(text.replace(/^\w+:/, ''), directory.words());
     throw new UsageError(`nothing here is called "${text}"`, {
       hint: `${meant === undefined ? '' : `did you mean "${meant}"? `}hedgerow devices lists what this router knows; a device behind another router is named there, or by its MAC`,

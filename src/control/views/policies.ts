@@ -63,6 +63,7 @@ export function policiesView(parts: Parts): PolicyView[] {
 }
 
 const HOME: Subject = { kind: 'home' };
+const NOT_TAKEN = 'not yet: the kernel is being given it';
 const NOTHING: Entries = { addresses: 0, networks: 0, wide: 0 };
 
 /** Shows policies. One for each answer: it looks once at what is in force. */
@@ -74,11 +75,15 @@ export class PolicyViews {
   #sparedBy: ReadonlyMap<RecordId, Spared> | undefined;
   #pastBy: ReadonlyMap<RecordId, PastRules> | undefined;
   #allows: readonly LivePolicy[] | undefined;
+  /** What is in force while the kernel is given something newer; undefined when nothing is under way. */
+  readonly #before: ReadonlyMap<RecordId, Entries> | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#set = parts.blockSet();
     this.#affects = new Affects(parts);
+    const run = parts.enforcer.underWay();
+    this.#before = run && countEntries(run.before);
   }
 
   // What is in force is looked through once, and only when a policy is shown that is: each change of one makes views of its own.
@@ -178,6 +183,7 @@ export class PolicyViews {
       return not(haltedWords(health.halted) ?? health.lastError ?? idleWords(this.#parts.backend));
     const entries = this.#entries.get(id);
     if (this.#past.get(id) === 'all') return not(PAST_RULES.all);
+    if (entries !== undefined && this.#before?.has(id) === false) return not(NOT_TAKEN);
     if (entries !== undefined) return { ...entries, enforced: true, why: this.pastRules(id) };
     const spared = this.#spared.get(id);
     if (spared?.why === 'guard') return not(`${spared.address} is guarded`);

@@ -45,6 +45,8 @@ export function statusView(parts: Parts): StatusView {
   const { config, key, replica, enforcer, observer, network, directory, cache } = parts;
   const others = network.peers();
   const members = replica.members().filter(({ peer, depth }) => depth >= 0 && replica.isMember(peer));
+  // One that was evicted is no member any more.
+  const self = replica.isMember(key.peer) ? 1 : 0;
   const enforcement = { ...enforcer.health(), detail: parts.backend.detail };
   const observation = observer.health();
   const rights = rightsHeld();
@@ -60,8 +62,8 @@ export function statusView(parts: Parts): StatusView {
     policies: [...replica.live.values()].filter(({ record }) => isShown(record)).length,
     routers: {
       members: members.length,
-      alive: 1 + others.filter(({ state }) => isThere(state)).length,
-      inStep: 1 + others.filter(({ state, digestEqual }) => isThere(state) && digestEqual === true).length,
+      alive: self + others.filter(({ state }) => isThere(state)).length,
+      inStep: self + others.filter(({ state, digestEqual }) => isThere(state) && digestEqual === true).length,
     },
     enforcement,
     observation,
@@ -95,12 +97,16 @@ function rightsMissing({ lacks }: Rights): string[] {
 /** For so long it is told that somebody else changed our rules, seconds. */
 const DRIFT_TOLD_S = 600;
 
+/** A change that takes longer is told, seconds. */
+const SLOW_RUN_S = 3;
+
 /** What somebody else changed in the kernel lately. */
 function driftWords({ lastDrift, driftRepairs }: EnforcerHealth): string | undefined {
   if (lastDrift === undefined || lastDrift.secondsAgo > DRIFT_TOLD_S) return undefined;
   const { what, name } = lastDrift;
-  const times = driftRepairs === 1 ? 'once' : `${driftRepairs} times`;
-  return `something else changed Hedgerow's rules (${what} ${name}); they were put right, ${times} since the start`;
+  const changed = `something else changed Hedgerow's rules (${what} ${name}); they`;
+  if (driftRepairs === 0) return `${changed} are being put right`;
+  return `${changed} were put right, ${driftRepairs === 1 ? 'once' : `${driftRepairs} times`} since the start`;
 }
 
 /** What is blocked where nothing is forwarded: a bridge of this machine may be between two devices all the same. */
@@ -123,6 +129,15 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
       `nothing is enforced on this router: ${haltedWords(enforcement.halted) ?? enforcement.lastError ?? idleWords(parts.backend)}`,
     );
   }
+  if (enforcement.planProblem !== undefined)
+    found.push(
+      `the newest blocks cannot be kept for the next boot, and would come into force only once the agent runs: ${enforcement.planProblem}`,
+    );
+  const run = parts.enforcer.underWay();
+  if (enforcement.enforcing && run !== undefined && run.seconds >= SLOW_RUN_S)
+    found.push(
+      `the kernel has not taken the newest change for ${run.seconds} s; what was blocked before is still blocked`,
+    );
   const own = parts.config.enforce.ownTraffic ? parts.ownTraffic?.() : undefined;
   if (own !== undefined) found.push(`policies about this router itself are not in force: ${own}`);
   const { forwardsNothing, lan, tracking, why } = observation;
@@ -137,7 +152,7 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
   const drift = driftWords(enforcement);
   if (drift !== undefined) found.push(drift);
   for (const source of observation.sources) {
-    if (!source.running) found.push(`${source.name} does not run: ${source.lastError ?? 'unknown'}`);
+    if (!source.running) found.push(`${source.name} does not run: ${source.lastError ?? 'not yet'}`);
   }
   found.push(...overlayProblems(parts));
   const { unreadable } = parts.replica;

@@ -1,7 +1,7 @@
 import { type Clock, repeat, type Timer } from '../../clock.ts';
 import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { BlockSet, Owner } from '../../policy/block-set.ts';
+import { type BlockSet, emptyBlockSet, type Owner } from '../../policy/block-set.ts';
 import type { Service } from '../../service.ts';
 import type { Backend, Counter, Outcome } from './backend.ts';
 import { bounded } from './bounded.ts';
@@ -27,7 +27,7 @@ export interface EnforcerOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Where the last applied plan is kept for `restore`; without it none is kept. */
-  readonly planFile?: Pick<PlanFile, 'keep' | 'make' | 'flush'>;
+  readonly planFile?: Pick<PlanFile, 'keep' | 'make' | 'flush' | 'problem'>;
   /** Tells of changes by somebody else as they happen; without it they are found at the next check. */
   readonly watch?: DriftWatch;
   /** Whether a person has halted enforcement: then nothing of ours is in the kernel. Asked right before each run. */
@@ -51,6 +51,15 @@ export interface EnforcerHealth {
   readonly noticing?: string | undefined;
   /** A person has halted enforcement on this router. */
   readonly halted?: Halted | undefined;
+  /** Why what is in force could not be kept for the next boot. */
+  readonly planProblem?: string | undefined;
+}
+
+/** A run that the kernel has not acknowledged yet. */
+export interface UnderWay {
+  readonly seconds: number;
+  /** What was acknowledged before it, and so is in force meanwhile. */
+  readonly before: BlockSet;
 }
 
 const CHECK_EVERY_MS = 10_000;
@@ -86,8 +95,10 @@ export class Enforcer implements Service {
   /** Halted, and nothing of ours is in the kernel any more. */
   #released = false;
   #blocks = false;
-  /** What the backend was asked for last. */
+  /** What the backend was asked for last, and what the kernel has acknowledged last. */
   #asked: BlockSet | undefined;
+  #inForce = emptyBlockSet;
+  #askedAt = 0;
   #failures = 0;
   #failuresInARow = 0;
   #lastError: string | undefined;
@@ -180,7 +191,15 @@ export class Enforcer implements Service {
       lastDrift: this.#drift.last,
       noticing: this.#options.watch?.noticing,
       halted: this.#options.halted?.(),
+      planProblem: this.#options.planFile?.problem,
     };
+  }
+
+  /** Undefined when all that was decided is acknowledged. */
+  underWay(): UnderWay | undefined {
+    if (this.#running === undefined || this.#asked === this.#inForce) return undefined;
+    const ms = this.#options.clock.monotonic() - this.#askedAt;
+    return { seconds: Math.round(ms / 1000), before: this.#inForce };
   }
 
   async #runs(signal: AbortSignal): Promise<void> {
@@ -215,8 +234,10 @@ export class Enforcer implements Service {
     }
     this.#released = false;
     this.#asked = blockSet;
+    this.#askedAt = this.#options.clock.monotonic();
     const outcome = await this.#bounded(SET_TIMEOUT_MS, signal, (inner) => backend.set(blockSet, inner));
     this.#acknowledged = true;
+    this.#inForce = blockSet;
     this.#blocks = blocksAnything(blockSet);
     this.#failuresInARow = 0;
     this.#lastError = undefined;
@@ -237,6 +258,7 @@ export class Enforcer implements Service {
     }
     this.#released = true;
     this.#acknowledged = false;
+    this.#inForce = emptyBlockSet;
     this.#blocks = false;
     this.#drift.dropped();
     this.#failuresInARow = 0;

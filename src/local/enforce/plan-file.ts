@@ -46,6 +46,8 @@ const QUIET_MS = 100;
 const MAX_WAIT_MS = 1_000;
 /** Changes of addresses alone are written at most this often, to spare flash memory. */
 const ADDRESSES_EVERY_MS = 60_000;
+/** A write that failed is tried again after this long, if no change comes before: the disk may have room by then. */
+const RETRY_MS = 60_000;
 
 /** The text of a plan file: a line with the format and the SHA-256 of the rest, then JSON. */
 export function encodePlan(plan: Plan): string {
@@ -92,8 +94,8 @@ export interface PlanFileOptions {
 }
 
 /**
- * Keeps the last applied plan in one checksummed file, replaced atomically. A write that fails is logged, counted and
- * tried again with the next change: enforcement does not depend on it.
+ * Keeps the last applied plan in one checksummed file, replaced atomically. A write that fails is logged, counted, told and
+ * tried again: enforcement does not depend on it, but the next boot does.
  */
 export class PlanFile {
   readonly #options: PlanFileOptions;
@@ -106,6 +108,7 @@ export class PlanFile {
   /** What waits became due during a write. */
   #again = false;
   #failures = 0;
+  #problem: string | undefined;
 
   constructor(options: PlanFileOptions) {
     this.#options = options;
@@ -119,6 +122,11 @@ export class PlanFile {
   /** Writes that failed. */
   get failures(): number {
     return this.#failures;
+  }
+
+  /** Why the newest plan is not on the disk; undefined when it is, or waits for its turn. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   /**
@@ -145,6 +153,7 @@ export class PlanFile {
   async flush(): Promise<void> {
     this.#begin();
     await this.#writing;
+    this.#timer?.clear();
   }
 
   #begin(): void {
@@ -173,9 +182,13 @@ export class PlanFile {
         await replace(this.#options.path, encodePlan(current));
         this.#state = state;
         this.#writtenAt = this.#options.clock.monotonic();
+        this.#problem = undefined;
       } catch (error) {
         this.#failures += 1;
-        this.#options.log.warn({ error: messageOf(error) }, 'the plan file could not be written');
+        this.#problem = messageOf(error);
+        this.#options.log.warn({ error: this.#problem }, 'the plan file could not be written');
+        this.#wanted ??= { state, plan: () => current };
+        this.#timer ??= this.#options.clock.after(RETRY_MS, () => this.#begin());
       }
     } while (this.#again);
   }

@@ -76,6 +76,14 @@ describe('the limits of an author', () => {
     const observer = { health: () => ({ lan: [], tracking: true, sources: [] }) };
     const view = statusView({ ...parts, observer: observer as unknown as typeof parts.observer });
     expect(view).toMatchObject({ changesRefused: 0, clock: { trusted: true } });
+    expect(view.routers).toEqual({ members: 1, alive: 1, inStep: 1 });
+  });
+
+  it('tell a router that is no member that it is none of those there', () => {
+    const parts = fakeParts(key(5));
+    const observer = { health: () => ({ lan: [], tracking: true, sources: [] }) };
+    const view = statusView({ ...parts, observer: observer as unknown as typeof parts.observer });
+    expect(view.routers).toEqual({ members: 1, alive: 0, inStep: 0 });
   });
 });
 

@@ -48,6 +48,16 @@ describe('block', () => {
     expect(blocks(parts)).toEqual([written.replace('tv|', `${parts.tv}|`)]);
   });
 
+  it('tells at once of an address that the guard holds, also before anything is made', async () => {
+    const guard = new Set(['203.0.113.9/32']);
+    const parts = { ...house(), blockSet: () => ({ ...emptyBlockSet, guard }) };
+    const request = { ...how, first: 'tv', second: '203.0.113.9' };
+    const notes = ['203.0.113.9 is guarded: this router and the others always stay reachable from the home'];
+    expect(await block(parts, { ...request, dryRun: true })).toMatchObject({ notes });
+    expect(await block(parts, request)).toMatchObject({ notes });
+    expect((await block(parts, { ...request, second: '203.0.113.10' })).notes).toEqual([]);
+  });
+
   it('asks before the device is cut off from which it is typed', async () => {
     const parts = house();
     const request = { ...how, first: 'phone', from: '::ffff:192.168.1.30' };

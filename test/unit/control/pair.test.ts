@@ -44,6 +44,22 @@ describe('one subject alone means', () => {
   });
 });
 
+describe('what can never be blocked is refused:', () => {
+  it.each(['127.0.0.1', '224.0.0.251', '255.255.255.255', 'fe80::1', '::1', 'ff02::fb', '::ffff:127.0.0.1'])(
+    'the address %s',
+    (address) => {
+      expect(() => resolved('tv', address)).toThrow(/is never blocked/);
+    },
+  );
+
+  it.each(['010.0.0.1', '192.168.1', '256.1.1.1', '1.0x7f', 'domain:192.168.1', '*.168.1'])(
+    'the mistyped address %s',
+    (address) => {
+      expect(() => resolved('tv', address)).toThrow(/nothing here is called/);
+    },
+  );
+});
+
 describe('any two subjects', () => {
   const pairs = words.flatMap((first) => words.map((second) => [first, second] as const));
 

@@ -73,6 +73,22 @@ describe('what a policy is shown as', () => {
     expect(here({ ...parts, backend: observing })?.why).toBe(observing.detail);
   });
 
+  it('is not in the kernel as long as that has not taken it', async () => {
+    const parts = house();
+    await block(parts, { ...how, first: 'tv' });
+    const held = { ...emptyBlockSet, owners: owners(parts, { internet: [onlyOne(parts)?.id ?? ''] }) };
+    const given = (before: BlockSet) =>
+      here(
+        Object.assign(parts, { enforcer: { ...parts.enforcer, underWay: () => ({ seconds: 0, before }) } }),
+        held,
+      );
+    expect(given(emptyBlockSet)).toMatchObject({
+      enforced: false,
+      why: 'not yet: the kernel is being given it',
+    });
+    expect(given(held)).toMatchObject({ enforced: true, why: undefined });
+  });
+
   it('says what a schedule or a trial waits for', async () => {
     const parts = house();
     await block(parts, { ...how, first: 'tv', schedule: 'daily 06:00-07:00' });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { methodsOf } from '../../../src/control/methods.ts';
-import { call } from '../../../src/control/rpc.ts';
+import { call, failureOf } from '../../../src/control/rpc.ts';
+import { silentLog } from '../../../src/log.ts';
 import { house, policies } from './two-devices.ts';
 
 describe('who it was', () => {
@@ -16,5 +17,16 @@ describe('who it was', () => {
     ).toEqual(['anna', 'door']);
     expect(await call(methods, 'flows', {}, 'door')).toEqual([]);
     expect(await call(methods, 'audit', {}, 'door')).toMatchObject({ entries: { length: 2 } });
+  });
+});
+
+describe('what is too long or too short', () => {
+  it.each([
+    ['block', { first: '' }, 'first: must not be empty'],
+    ['block', { first: 'a'.repeat(256) }, 'first: must have at most 255 characters'],
+    ['undo', { count: 0 }, 'count: must be at least 1'],
+  ])('is told in words of people: %s %j', async (method, params, message) => {
+    const refused = await call(methodsOf(house()), method, params, 'door').catch((error: unknown) => error);
+    expect(failureOf(refused, silentLog)).toMatchObject({ name: 'UsageError', exitCode: 64, message });
   });
 });

@@ -78,6 +78,8 @@ describe('the trust in the own clock', () => {
     ['no tools at all', {}, false, 'it is not synchronised'],
     ['the only other router', { peers: [200_000] }, true, '1 of 1 other routers agree'],
     ['most routers', { peers: [1, -299_000, 9e9] }, true, '2 of 3 other routers agree'],
+    ['those in 1970 have no say', { peers: [1, -NOW, 60_000 - NOW] }, true, '1 of 1 other routers agree'],
+    ['nobody but one in 1970', { peers: [-NOW] }, false, 'no other router can be asked'],
     ['half of the routers are not most', { peers: [1, 9e9] }, false, 'only 1 of 2 other routers agree'],
     ['five minutes are too much', { peers: [300_001] }, false, 'only 0 of 1'],
   ])('%s', async (_, world, trusted, why) => {

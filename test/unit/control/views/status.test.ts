@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest';
-import { blockedInside } from '../../../../src/control/views/status.ts';
+import { describe, expect, test } from 'vitest';
+import { blockedInside, statusView } from '../../../../src/control/views/status.ts';
+import type { EnforcerHealth, UnderWay } from '../../../../src/local/enforce/enforcer.ts';
+import { emptyBlockSet } from '../../../../src/policy/block-set.ts';
+import { fakeParts } from '../../../support/parts.ts';
 
 test('a bridge that forwards nothing blocks between the devices on it, if anything', () => {
   const onBridge = (name: string): boolean => name.startsWith('br');
@@ -12,4 +15,30 @@ test('a bridge that forwards nothing blocks between the devices on it, if anythi
     blockedInside(['br0']),
   ])
     expect(nothing).toBe('it blocks nothing');
+});
+
+describe('what is told of enforcement', () => {
+  const lastDrift = { what: 'jump', name: 'HEDGEROW', secondsAgo: 3 } as const;
+  const hangs: UnderWay = { seconds: 4, before: emptyBlockSet };
+
+  test.each<[string, Partial<EnforcerHealth>, UnderWay | undefined, RegExp[]]>([
+    ['nothing, while a change is quick', {}, { ...hangs, seconds: 2 }, []],
+    ['a change that hangs', {}, hangs, [/has not taken the newest change for 4 s/]],
+    ['that nothing is enforced, and that alone', { enforcing: false }, hangs, [/^nothing is enforced/]],
+    ['a plan that cannot be kept', { planProblem: 'ENOSPC' }, undefined, [/for the next boot.*ENOSPC$/]],
+    ['drift before it is repaired', { lastDrift }, undefined, [/jump HEDGEROW.*are being put right$/]],
+    ['drift that was repaired', { lastDrift, driftRepairs: 2 }, undefined, [/were put right, 2 times/]],
+  ])('%s', (_, health, run, told) => {
+    const parts = fakeParts();
+    const observer = { health: () => ({ lan: ['br-lan'], tracking: true, sources: [] }) };
+    const { problems } = statusView({
+      ...parts,
+      observer: observer as unknown as typeof parts.observer,
+      enforcer: Object.assign(Object.create(parts.enforcer), {
+        health: () => ({ ...parts.enforcer.health(), ...health }),
+        underWay: () => run,
+      }),
+    });
+    expect(problems).toEqual(told.map((one) => expect.stringMatching(one)));
+  });
 });

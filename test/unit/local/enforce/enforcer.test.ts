@@ -5,7 +5,7 @@ import { Enforcer } from '../../../../src/local/enforce/enforcer.ts';
 import { FakeBackend } from '../../../../src/local/enforce/fake-backend.ts';
 import type { Halted } from '../../../../src/local/enforce/halts.ts';
 import { silentLog } from '../../../../src/log.ts';
-import { type BlockSet, ROUTER } from '../../../../src/policy/block-set.ts';
+import { type BlockSet, emptyBlockSet, ROUTER } from '../../../../src/policy/block-set.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { blockSet, owner } from './block-sets.ts';
 import { ScriptedExec, settle } from './scripted-exec.ts';
@@ -49,6 +49,7 @@ beforeEach(() => {
 class Plans {
   made: (() => Plan | undefined) | undefined;
   readonly calls: string[] = [];
+  readonly problem = undefined;
   keep(_state: string, plan: () => Plan | undefined): void {
     this.made = plan;
   }
@@ -57,6 +58,30 @@ class Plans {
   }
   async flush(): Promise<void> {}
 }
+
+test('what the kernel has not acknowledged is told as under way, with what is in force meanwhile', async () => {
+  const slow = new SlowBackend();
+  const one = enforcer(slow);
+  const goOn = async () => {
+    slow.waiting.shift()?.();
+    await settle();
+  };
+  await one.start(signal);
+  expect(one.underWay()).toBeUndefined();
+  one.notify();
+  await settle();
+  expect(one.underWay()).toEqual({ seconds: 0, before: emptyBlockSet });
+  await goOn();
+  expect(one.underWay()).toBeUndefined();
+  desired = { state: 'two', blockSet: blockSet([]) };
+  one.notify();
+  await settle();
+  await clock.advance(4_000);
+  expect(one.underWay()).toEqual({ seconds: 4, before: blocked });
+  await goOn();
+  expect(one.underWay()).toBeUndefined();
+  await one.stop();
+});
 
 describe('the plan for the next boot', () => {
   const trial = blockSet([owner('1', ['192.168.1.20'], ['203.0.113.7'], [], { internet: true })]);

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Fill, Plan } from '../../../../src/local/enforce/backend.ts';
 import { decodePlan, encodePlan, PlanFile, restorePlan } from '../../../../src/local/enforce/plan-file.ts';
 import { silentLog } from '../../../../src/log.ts';
@@ -155,6 +155,20 @@ describe('keeping', () => {
     nowhere.keep('one', () => plan('first'));
     await nowhere.flush();
     expect(nowhere.failures).toBe(1);
+  });
+
+  test('a write that fails is told and tried again, also when nothing changes any more', async () => {
+    const later = join(directory, 'later');
+    const file = new PlanFile({ path: join(later, 'plan'), clock, log: silentLog });
+    file.keep('one', () => plan('first'));
+    await clock.advance(100);
+    await vi.waitFor(() => expect(file.problem).toMatch(/ENOENT/));
+    await mkdir(later);
+    path = join(later, 'plan');
+    await clock.advance(60_000);
+    await vi.waitFor(() => expect(file.problem).toBeUndefined());
+    expect(await read()).toBe('first');
+    expect(file.failures).toBe(1);
   });
 });
 
