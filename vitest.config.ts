@@ -13,8 +13,9 @@ const ALONE =
 const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 /**
- * Tests that wait on sockets, brokers, the kernel and other processes run beside each other, after those that do not; those with
- * a house of agents, which take both cores, run one file at a time, after all others.
+ * Tests that wait on sockets, brokers, the kernel and other processes run beside each other, after those that do not: first
+ * those of p2p, which use little and measure time, then those that use more. Those with a house of agents, which take both
+ * cores, run one file at a time, after all others.
  */
 const real = (name: string, groupOrder: number, workers: number, include = `test/${name}/**/*.test.ts`) => ({
   test: {
@@ -44,11 +45,11 @@ export default defineConfig({
         },
       },
       real('p2p', 1, WAITING),
-      real('doors', 1, WAITING),
-      real('mqtt', 1, WAITING),
-      real('durability', 1, WAITING),
-      real('kernel', 1, WAITING, ALONE),
-      { test: { ...real('netns', 2, 1).test, exclude: [ALONE] } },
+      real('doors', 2, WAITING),
+      real('mqtt', 2, WAITING),
+      real('durability', 2, WAITING),
+      real('kernel', 2, WAITING, ALONE),
+      { test: { ...real('netns', 3, 1).test, exclude: [ALONE] } },
     ],
   },
 });
