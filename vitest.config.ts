@@ -10,7 +10,7 @@ const ALONE =
   'test/netns/{discovery,enforce,external,halt,ipset,nft,observe,port-mapping,token-log}*.test.ts';
 
 /** How long a test or a hook may take, milliseconds: none waits for this, and a busy machine fails none by it. */
-const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000 };
+const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000 };
 
 /**
  * Tests that wait on sockets, brokers, the kernel and other processes run beside each other, after those that do not: first

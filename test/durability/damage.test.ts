@@ -45,7 +45,7 @@ beforeAll(async () => {
   await attic.end('SIGKILL');
   states.killed = keep('killed');
   blocked = (await garage.blocked()).filter((domain) => domain !== 'last.example');
-}, 60_000);
+});
 afterEach(() => Promise.all([attic.end('SIGKILL'), garage.end()]));
 afterAll(() => place.leave());
 
