@@ -84,7 +84,7 @@ async function passedTagged(): Promise<number[]> {
 async function staysFound(): Promise<void> {
   await neighbour('tv', other.v6, other.mac, 'probe');
   await expect
-    .poll(() => world.run('tv', 'ip', 'neigh', 'show', other.v6), { timeout: 5_000 })
+    .poll(() => world.run('tv', 'ip', 'neigh', 'show', other.v6), { timeout: 20_000 })
     .toContain('REACHABLE');
   await neighbour('tv', other.v6, other.mac, 'permanent');
 }
@@ -297,7 +297,7 @@ async function settled(traffic: { count(): number }): Promise<number> {
         before = traffic.count();
         return same;
       },
-      { interval: 60, timeout: 3_000 },
+      { interval: 60, timeout: 20_000 },
     )
     .toBe(true);
   return before;
