@@ -101,8 +101,8 @@ describe('a hostile client', () => {
       const socket = connect(silent.port, '127.0.0.1');
       socket.on('error', () => socket.destroy());
       socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
-      await vi.waitFor(() => expect(silent.connections[0]?.purpose).toBe('GET /metrics'));
-      await vi.waitFor(() => expect(silent.door().counters().connections).toBe(0), 5_000);
+      await vi.waitFor(() => expect(silent.connections[0]?.purpose).toBe('GET /metrics'), 20_000);
+      await vi.waitFor(() => expect(silent.door().counters().connections).toBe(0), 20_000);
       socket.destroy();
     } finally {
       await silent.end();

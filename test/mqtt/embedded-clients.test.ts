@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import WebSocket from 'ws';
 import { embeddedWorld, heard, PASSWORD } from './embedded-world.ts';
 
-const until = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 10 });
+const until = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 10 });
 
 describe('the embedded broker', () => {
   it('hands on what the agent says, in order, and keeps what is retained', async () => {

@@ -4,7 +4,7 @@ import mqttPacket from 'mqtt-packet';
 import { describe, expect, it, vi } from 'vitest';
 import { embeddedWorld, heard } from './embedded-world.ts';
 
-const until = (check: () => void) => vi.waitFor(check, { timeout: 8_000, interval: 10 });
+const until = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 10 });
 const pause = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const hello = mqttPacket.generate({

@@ -56,7 +56,7 @@ export async function embeddedWorld(
     },
     /** A client of mqtt.js that does not reconnect. */
     async client(given: IClientOptions = {}, url = `mqtt://127.0.0.1:${tcp.port}`): Promise<MqttClient> {
-      const client = await connectAsync(url, { reconnectPeriod: 0, connectTimeout: 5_000, ...given });
+      const client = await connectAsync(url, { reconnectPeriod: 0, connectTimeout: 20_000, ...given });
       client.on('error', () => undefined);
       clients.push(client);
       return client;

@@ -59,7 +59,7 @@ it('the example for mosquitto starts, and its rules say what docs/mqtt-brokers.m
   ]);
   await attic.may('hedgerow/attic/response/block');
   await attic.may('hedgerow/attic/flows');
-  await vi.waitFor(() => expect(screen.seen).toContain('hedgerow/attic/flows'));
+  await vi.waitFor(() => expect(screen.seen).toContain('hedgerow/attic/flows'), 20_000);
   expect(screen.seen).toEqual(['hedgerow/attic/state', 'hedgerow/cellar/state', 'hedgerow/attic/flows']);
   expect(assistant.seen).toContain('hedgerow/attic/response/block');
   expect(() =>

@@ -111,7 +111,7 @@ test('the lock of iptables is waited for', async () => {
   const choice = await chooseBackend('ipset', options, signal);
   if (choice.role !== 'enforcer') throw new Error(choice.reason);
   const holder = exec.run(['flock', '-x', lock, 'sleep', '0.5']);
-  await vi.waitFor(async () => expect((await exec.run(['flock', '-n', lock, 'true'])).code).toBe(1));
+  await vi.waitFor(async () => expect((await exec.run(['flock', '-n', lock, 'true'])).code).toBe(1), 20_000);
   expect((await choice.backend.set(ONE, signal)).did).toBe('resync');
   expect((await holder).code).toBe(0);
   await choice.backend.stop();

@@ -109,7 +109,7 @@ async function listening(watch: DriftWatch): Promise<void> {
     await shell('nft add table inet passing; nft delete table inet passing');
     await sleep(50);
     expect(watch.counters.changes).toBeGreaterThan(0);
-  }, 10_000);
+  }, 20_000);
   // What is still to come of that is no news later.
   await sleep(200);
 }

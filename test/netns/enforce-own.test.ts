@@ -172,7 +172,7 @@ describe.each(BACKENDS)('what the router itself sends and receives, beside %s', 
     expect(counted[`router ${ads.v4}`]).toBeGreaterThan(2);
     // The records of the router's connections are gone, and only those.
     await expect
-      .poll(async () => await world.run('router', 'conntrack', '-L', '-f', 'ipv4'), { timeout: 3_000 })
+      .poll(async () => await world.run('router', 'conntrack', '-L', '-f', 'ipv4'), { timeout: 20_000 })
       .not.toMatch(new RegExp(`src=${OUTSIDE.v4} dst=${ads.v4}.* dport=8080`));
     expect(await world.run('router', 'conntrack', '-L', '-f', 'ipv4')).toContain(
       `src=${tv.v4} dst=${ads.v4}`,
@@ -311,7 +311,7 @@ async function settled(traffic: { count(): number }): Promise<number> {
         before = traffic.count();
         return same;
       },
-      { interval: 60, timeout: 3_000 },
+      { interval: 60, timeout: 20_000 },
     )
     .toBe(true);
   return before;

@@ -99,7 +99,7 @@ const well = () =>
   vi.waitFor(async () => {
     expect(await passes(video.v4)).toBe(true);
     expect((await status()).problems).toEqual([]);
-  }, 10_000);
+  }, 20_000);
 const asMember = () => ({ uid: STRANGER.uid, gid: machine.id });
 const status = () => client?.call<StatusView>('status') as Promise<StatusView>;
 
@@ -176,7 +176,7 @@ test('without CAP_NET_RAW only capture is missing, and said: nftables blocks', a
     const now = await status();
     expect(now.problems.join('\n')).toContain('capture lan0 does not run');
     return now;
-  }, 5_000);
+  }, 20_000);
   expect(problems[0]).toMatch(/^the agent lacks CAP_NET_RAW: no names are captured/);
   expect(
     problems.every((problem) => /CAP_NET_RAW|^capture /.test(problem)),

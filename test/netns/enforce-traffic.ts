@@ -1,6 +1,7 @@
 /**
  * Traffic for the tests of enforcement. Prints a growing number (packets or bytes) every 20 ms and at its end, which is
- * the end of its standard input.
+ * the end of its standard input. Its connections end with it: what a block keeps from being acknowledged would be sent again
+ * for minutes, and be counted by other tests.
  *   udp-send SOURCE TARGET PORT RATE   packets sent, RATE a second; `A,B C,D`: from A to C and from B to D in turn
  *   udp-count PORT [REMOTE]            packets received; with REMOTE only its own
  *   tcp-serve PORT[,PORT]              sends without end to whoever connects; bytes sent
@@ -50,6 +51,7 @@ if (mode === 'udp-send') {
       count += 16_384;
     }, 2);
     socket.on('close', () => clearInterval(timer));
+    endings.push(() => socket.resetAndDestroy());
   };
   for (const port of (args[0] ?? '').split(',')) createServer(serve).listen(Number(port), '::', tell);
 } else if (mode === 'tcp-try') {
@@ -75,6 +77,7 @@ if (mode === 'udp-send') {
   socket.on('data', (data) => {
     count += data.length;
   });
+  endings.push(() => socket.resetAndDestroy());
 }
 setInterval(tell, 20);
 process.stdin.resume();

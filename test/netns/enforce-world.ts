@@ -33,7 +33,7 @@ export interface Traffic {
   count(): number;
   /** Resolves when it has told any number: what counts is there from then on. */
   tells(): Promise<void>;
-  /** Resolves when the number has reached this, rejects after 10 s. */
+  /** Resolves when the number has reached this, rejects after 30 s. */
   reaches(count: number): Promise<void>;
   /** Ends it and resolves to its last number. */
   end(): Promise<number>;
@@ -158,7 +158,7 @@ function follow(child: Child): Traffic {
     tells: () => first.promise,
     async reaches(wanted) {
       for (let waited = 0; count < wanted; waited += 10) {
-        if (waited > 10_000) throw new Error(`traffic stands at ${count} instead of ${wanted}`);
+        if (waited > 30_000) throw new Error(`traffic stands at ${count} instead of ${wanted}`);
         await sleep(10);
       }
     },

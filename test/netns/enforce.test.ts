@@ -87,7 +87,7 @@ describe('running connections', () => {
     await sleep(500);
     expect(download.count()).toBe(cut);
     expect(other.count()).toBeGreaterThan(elsewhere);
-    await vi.waitFor(async () => expect(await entries()).not.toContain('dport=8080'), 3_000);
+    await vi.waitFor(async () => expect(await entries()).not.toContain('dport=8080'), 20_000);
     await server.end();
   });
 });
@@ -213,7 +213,7 @@ test('the enforcer notices that others changed the tables, and puts them right',
   });
   await enforcer.start(signal);
   enforcer.notify();
-  await vi.waitFor(() => expect(applied).toHaveBeenCalledTimes(1), 3_000);
+  await vi.waitFor(() => expect(applied).toHaveBeenCalledTimes(1), 20_000);
   const disturbances = [
     'iptables-legacy -t mangle -F FORWARD',
     'iptables-legacy -t mangle -I FORWARD 1 -j ACCEPT',
@@ -225,7 +225,7 @@ test('the enforcer notices that others changed the tables, and puts them right',
   ];
   for (const [i, command] of disturbances.entries()) {
     await world.run('router', ...command.split(' '));
-    await vi.waitFor(() => expect(enforcer.health().driftRepairs).toBe(i + 1), 5_000);
+    await vi.waitFor(() => expect(enforcer.health().driftRepairs).toBe(i + 1), 20_000);
     expect(await world.ping('tv', tv.v4, ads.v4)).toBe(false);
     expect(await world.ping('tv', tv.v6, ads.v6)).toBe(false);
   }

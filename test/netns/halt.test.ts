@@ -12,7 +12,7 @@ import { silentLog } from '../../src/log.ts';
 import { SlotsFile } from '../../src/store/slots-file.ts';
 import { world as names } from '../contract/backend.ts';
 import { blockSet, owner } from '../unit/local/enforce/block-sets.ts';
-import { createWorld, sleep, type World } from './enforce-world.ts';
+import { createWorld, type World } from './enforce-world.ts';
 
 const { tv, ads } = names;
 const { signal } = new AbortController();
@@ -46,16 +46,15 @@ test('suspend and clear let the kernel go and enforce takes it back, with an age
     await enforcer.settled();
     expect(await passes()).toBe(false);
 
-    // Suspended for a second and a half: nothing of ours is left, and then all of it is back.
+    // Suspended for four seconds, in which there is time to look: nothing of ours is left, and then all of it is back.
     const at = systemClock.now();
-    halts.set({ kind: 'suspended', by: 'anna', at, until: at + 1_500 });
+    halts.set({ kind: 'suspended', by: 'anna', at, until: at + 4_000 });
     await enforcer.settled();
     expect(await passes()).toBe(true);
     expect(await world.run('router', 'ipset', 'list', '-name')).toBe('');
     expect(await world.run('router', 'iptables-legacy-save', '-t', 'mangle')).not.toMatch(/HEDGEROW|HR-/);
-    await sleep(1_700);
+    await expect.poll(passes, { timeout: 20_000, interval: 50 }).toBe(false);
     await enforcer.settled();
-    expect(await passes()).toBe(false);
 
     // The agent is gone and its rules stay: whoever is locked out takes them away without it.
     await enforcer.stop();

@@ -127,12 +127,13 @@ async function strange(targets: readonly Target[], psk: string): Promise<string[
     ...nodeOptions(generateKey(), psk),
     services: { identify: identify() },
   });
-  for (const target of targets) {
+  const tries = targets.map(async (target) => {
     for (const protocol of PROTOCOLS) {
       const stream = await within(stranger.dialProtocol(addressOf(target), protocol), 500);
       if (stream !== undefined) got.push(`${target.host} ${stream.protocol}`);
     }
-  }
+  });
+  await Promise.all(tries);
   return got;
 }
 

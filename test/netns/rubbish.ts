@@ -72,11 +72,19 @@ function faults(log: string): string[] {
   });
 }
 
-/** Sends these pieces on a connection of its own; answers what came back until it was closed or `quietMs` went by. */
+/** So long nothing has come before it is taken to be all, milliseconds. */
+const QUIET_MS = 300;
+/** So long an answer may take on a machine that is busy, milliseconds. */
+const ANSWER_MS = 20_000;
+
+/**
+ * Sends these pieces on a connection of its own; answers what came back until it was closed, or nothing more came behind so
+ * many lines.
+ */
 export async function say(
   path: string,
   pieces: readonly (string | Buffer)[],
-  quietMs = 300,
+  { lines }: { lines: number },
 ): Promise<string> {
   const socket = await open(path);
   let heard = '';
@@ -88,9 +96,11 @@ export async function say(
     if (socket.destroyed) break;
     if (!socket.write(piece)) await Promise.race([drained(socket), closed]);
   }
-  for (let before = -1; before !== heard.length && !socket.destroyed; ) {
+  const deadline = performance.now() + ANSWER_MS;
+  const wanting = () => heard.split('\n').length <= lines && performance.now() < deadline;
+  for (let before = -1; (before !== heard.length || wanting()) && !socket.destroyed; ) {
     before = heard.length;
-    await Promise.race([sleep(quietMs), closed]);
+    await Promise.race([sleep(QUIET_MS), closed]);
   }
   socket.destroy();
   return heard;

@@ -130,7 +130,7 @@ export function copy(from: Replica, to: Replica): void {
 }
 
 /** Waits for a condition on real time; an Error when it does not come. Answers how long it took, milliseconds. */
-export async function eventually(what: string, condition: () => boolean, withinMs = 10_000): Promise<number> {
+export async function eventually(what: string, condition: () => boolean, withinMs = 30_000): Promise<number> {
   const began = performance.now();
   while (!condition()) {
     if (performance.now() - began > withinMs) throw new Error(`${what}: not within ${withinMs} ms`);

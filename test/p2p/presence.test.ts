@@ -264,8 +264,10 @@ describe('asking', () => {
     answering = async () => `"${'x'.repeat(1024 * 1024 - 2)}"`;
     expect(await ask()).toMatchObject({ kind: 'view' });
     answering = async () => '1';
-    for (let n = 0; n < 8; n++) await ask();
-    expect(await ask()).toMatchObject({ kind: 'refused', why: { message: 'it was asked too often' } });
+    let last = await ask();
+    // What it may be asked comes back with time: a slow machine asks more often until it is too often.
+    for (let n = 0; n < 100 && last.kind === 'view'; n++) last = await ask();
+    expect(last).toMatchObject({ kind: 'refused', why: { message: 'it was asked too often' } });
   });
 
   it('one that stalls, and being asked by one that does, holds up nobody for longer than ten seconds', async () => {
