@@ -14,9 +14,9 @@ import { type Judged, nextOf, TABLES } from './names.ts';
 import { foundIn, listSet, listTable, readOrThrow, removeTable, transact } from './nft.ts';
 import type { OwnPorts } from './own.ts';
 import { diff, removal, ruleCount, type Transaction, whole } from './plan.ts';
-import type { Found } from './read.ts';
+import { type Found, isAtWork } from './read.ts';
 import { nftSession } from './session.ts';
-import { putNew } from './staged.ts';
+import { inPieces, putNew } from './staged.ts';
 import { elementsIn, type Table } from './table.ts';
 
 /** More elements than this go through one `nft -f` of their own: a line of the session takes no more. */
@@ -150,7 +150,7 @@ export class NftBackend implements Backend {
     const last = this.#applied;
     if (last === undefined) return undefined;
     const { table } = of === undefined ? last : this.#compile(of);
-    return { backend: 'nftables', table: `${whole(table, undefined, this.#table).join('\n')}\n` };
+    return { backend: 'nftables', table: `${whole(table, undefined, this.#table, true).join('\n')}\n` };
   }
 
   async stop(): Promise<void> {
@@ -172,7 +172,7 @@ export class NftBackend implements Backend {
     const { steps, elements, rules } = diff(now, want, this.#stale, this.#table);
     if (steps?.length === 0) return { did: 'unchanged', elements: 0, rules: 0 };
     try {
-      if (steps === undefined) await this.#replace(want, blockSet, true, signal);
+      if (steps === undefined) await this.#replace(want, blockSet, signal);
       else {
         for (const step of steps) await this.#apply(step, elements, signal);
         this.#hits.forget(this.#stale);
@@ -192,8 +192,7 @@ export class NftBackend implements Backend {
   }
 
   async #resync(want: Table, blockSet: BlockSet, signal: AbortSignal): Promise<Omit<Outcome, 'ms'>> {
-    const there = await this.#look(true, signal);
-    await this.#replace(want, blockSet, there !== undefined, signal);
+    await this.#replace(want, blockSet, signal);
     // The next change is a single one and should find the session open. Those of bridges are rare.
     if (this.#of === 'routed' && !this.#session.useless)
       await this.#session.run([], signal).catch(() => signal.throwIfAborted());
@@ -203,21 +202,27 @@ export class NftBackend implements Backend {
   /**
    * The table anew in place of the old one. While one goes and the other comes a copy blocks. Counts of what stays
    * blocked are taken over. Of tables with the same priority the newest gets a packet first, so of the three only that
-   * one counts, and what was read of the others is final.
+   * one counts, and what was read of the others is final. Where it ends half-way the copy goes on until the next time.
    */
-  async #replace(want: Table, blockSet: BlockSet, isThere: boolean, signal: AbortSignal): Promise<void> {
+  async #replace(want: Table, blockSet: BlockSet, signal: AbortSignal): Promise<void> {
     const { exec } = this.#options;
     const next = nextOf(this.#table);
-    if (isThere) await putNew(exec, whole(want, undefined, next), signal);
+    const before = await listTable(exec, true, signal, this.#table);
+    // Where none is at work a copy that was left may be all that blocks: it stays to the end.
+    if (isAtWork(foundIn(before, this.#table))) {
+      if (foundIn(before, next) !== undefined) await transact(exec, removal(next), signal);
+      await putNew(exec, whole(want, undefined, next, true), signal);
+    }
     const there = await this.#look(true, signal);
     const hits = await this.#hitsOf(this.#table, there, signal, this.#hits, true);
     const attribution = new Attribution(blockSet);
     // What an entry has counted that was lifted meanwhile is not its successor's.
     const last = this.#blockSet === undefined ? attribution : new Attribution(this.#blockSet);
     const counts = kept(kept(sum(hits, this.#hits.copied(last)), last), attribution);
-    this.#forget();
-    const put = isThere ? transact : putNew;
-    await put(exec, whole(want, written(counts), this.#table), signal);
+    // In one transaction with the new table its elements would all be a part of that (staged.ts).
+    if (there !== undefined) await transact(exec, removal(this.#table), signal);
+    this.#forget(counts);
+    await putNew(exec, whole(want, written(counts), this.#table), signal);
     const text = await listTable(exec, true, signal, this.#table);
     const copied = await this.#hitsOf(next, foundIn(text, next), signal);
     await transact(exec, removal(next), signal);
@@ -245,11 +250,12 @@ export class NftBackend implements Backend {
 
   async #apply(step: Transaction, elements: number, signal: AbortSignal): Promise<void> {
     const small = elements <= SESSION_ELEMENTS && !this.#session.useless;
-    return small ? this.#session.run(step, signal) : transact(this.#options.exec, step, signal);
+    return small ? this.#session.run(step, signal) : inPieces(this.#options.exec, step, signal);
   }
 
-  #forget(): void {
-    this.#hits.begin(new Map());
+  /** No table of ours is there; `counts` are what the last one has counted. */
+  #forget(counts?: Hits): void {
+    this.#hits.begin(new Map(), counts);
     this.#stale = new Map();
     this.#baseline = undefined;
   }

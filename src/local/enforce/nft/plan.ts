@@ -1,6 +1,6 @@
 import { lacking } from '../union.ts';
 import { TABLE } from './names.ts';
-import { type ChainPlan, elementsOf, type SetPlan, type Table } from './table.ts';
+import { type ChainPlan, elementsOf, type SetPlan, sizeOf, type Table } from './table.ts';
 
 /** More elements than this in one command cost the tool memory (200,000: 212 MB). */
 const ELEMENTS_A_COMMAND = 500;
@@ -73,18 +73,21 @@ export function diff(
 
 /**
  * The whole table, in place of whatever has its name. `counted` are elements of counting sets, as they were counted so
- * far.
+ * far. A `final` one takes no further elements: a set that never grows is filled by the kernel in two thirds of the time.
  */
 export function whole(
   want: Table,
   counted: ReadonlyMap<string, readonly string[]> = new Map(),
   table = TABLE,
+  final = false,
 ): Transaction {
   const sets = [...want.sets];
   return [
     ...removal(table),
     `add table ${table}`,
-    ...sets.map(([name, set]) => `add ${set.kind} ${table} ${name} { ${set.declared} }`),
+    ...sets.map(
+      ([name, set]) => `add ${set.kind} ${table} ${name} { ${set.declared}${final ? sizeAs(set) : ''} }`,
+    ),
     ...[...want.chains].map(([name, chain]) => addChain(table, name, chain)),
     ...sets.flatMap(([name, set]) =>
       elementLines('add', name, [...elementsOf(set), ...(counted.get(name) ?? [])], table),
@@ -93,6 +96,12 @@ export function whole(
       rules.map((rule) => `add rule ${table} ${name} ${rule}`),
     ),
   ];
+}
+
+/** Intervals have ends as well as beginnings, and what counts grows by itself. */
+function sizeAs(set: SetPlan): string {
+  const size = set.declared.includes('flags') ? 0 : sizeOf(set);
+  return size === 0 ? '' : ` size ${size};`;
 }
 
 /** Takes a table away, also if there is none: deleting what is not there is a failure. */

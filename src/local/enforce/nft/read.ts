@@ -23,6 +23,11 @@ export interface FoundChain {
   readonly packets: number;
 }
 
+/** True if the kernel calls a chain of this table that has rules. */
+export function isAtWork(found: Found | undefined): boolean {
+  return found?.chains.values().some(({ hook, rules }) => hook !== '' && rules.length > 0) ?? false;
+}
+
 const listing = z.object({ nftables: z.array(z.record(z.string(), z.unknown())) });
 
 /** Reads what `nft -j list` prints, what is not of this table left out; undefined for anything else. Never throws. */

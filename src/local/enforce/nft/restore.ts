@@ -23,5 +23,5 @@ export async function restoreNft(
   const base = table === TABLES.own ? OWN_BASES.out : BASE;
   if ((found?.chains.get(base)?.rules.length ?? 0) > 0) return;
   const commands = plan.table.trimEnd().split('\n');
-  await (found?.there ? transact(exec, commands, signal) : putNew(exec, commands, signal));
+  await (found?.there ? transact(exec, commands, signal) : putNew(exec, commands, signal, true));
 }

@@ -45,15 +45,70 @@ test('a tool without a command line gets every change as a file', async () => {
   );
 });
 
-test('while one table takes the place of another a third one blocks', async () => {
-  const { exec, backend, files } = machine((argv) => (argv.includes('list') ? { stdout: THERE } : undefined));
+/** A kernel that has tables of these names, each with so many rules in its chain at the hook, and with what they have counted. */
+function kernel(there: Readonly<Record<string, number>>, counted: object[] = []) {
+  const tables = new Map(Object.entries(there));
+  const list = (): { stdout: string } => {
+    const listed = [...tables].flatMap(([table, rules]) => {
+      const of = { family: 'inet', table };
+      const chain = { ...of, name: 'on_forward', hook: 'forward', prio: -10, policy: 'accept' };
+      const those = Array.from({ length: rules }, (_, n) => ({
+        rule: { ...of, chain: 'on_forward', handle: n },
+      }));
+      const elem = table === 'hedgerow' ? counted : [];
+      const set = { ...of, name: 'hit_p4', elem };
+      return [{ table: { family: 'inet', name: table } }, { chain }, ...those, { set }];
+    });
+    return { stdout: JSON.stringify({ nftables: listed }) };
+  };
+  const run = (input: string): object => {
+    const [, name = ''] = /^add table inet (\w+)\n/.exec(input) ?? [];
+    if (input.includes(' on_forward ')) tables.set(name, 1);
+    else tables.delete(name);
+    return {};
+  };
+  return { list, run };
+}
+
+test.each([
+  ['while one table takes the place of another a copy blocks', { hedgerow: 1 }, ['+next', '-', '+']],
+  [
+    'a copy that was left beside the table that is at work gives way',
+    { hedgerow: 1, hedgerow_next: 1 },
+    ['-next', '+next', '-', '+'],
+  ],
+  ['a copy that was left alone blocks to the end', { hedgerow_next: 1 }, ['+']],
+  ['so does one beside a table that was begun', { hedgerow: 0, hedgerow_next: 1 }, ['-', '+']],
+])('%s', async (_, there, steps) => {
+  const { list, run } = kernel(there);
+  const { exec, backend, files } = machine((argv, input = '') =>
+    argv.includes('list') ? list() : run(input),
+  );
   await withoutSession(exec, backend.set(one, signal));
-  expect(files().map((text) => text.split('\n').slice(0, 2).join())).toEqual([
-    'add table inet hedgerow_next,delete table inet hedgerow_next',
-    'add table inet hedgerow,delete table inet hedgerow',
-    'add table inet hedgerow_next,delete table inet hedgerow_next',
-  ]);
-  expect(files()[2]?.split('\n')).toHaveLength(3);
+  const told = files().map((text) => {
+    const which = text.startsWith('add table inet hedgerow_next\n') ? 'next' : '';
+    return `${text.includes('add chain') ? '+' : '-'}${which}`;
+  });
+  expect(told).toEqual([...steps, '-next']);
+});
+
+test('what was counted is not lost where the new table fails after the old one has gone', async () => {
+  const val = { concat: ['192.168.1.20', '203.0.113.7'] };
+  const counted = [{ elem: { val, counter: { packets: 5, bytes: 300 } } }];
+  const { list, run } = kernel({ hedgerow: 1 }, counted);
+  let broken = true;
+  const { exec, backend, files } = machine((argv, input = '') => {
+    if (argv.includes('list')) return list();
+    const fails = broken && input.includes('add chain inet hedgerow ');
+    return fails ? { code: 1, stderr: 'Cannot allocate memory' } : run(input);
+  });
+  await expect(backend.set(one, signal)).rejects.toThrow('Cannot allocate memory');
+  broken = false;
+  await withoutSession(exec, backend.set(one, signal));
+  // Once, and not twice: the table that had them has gone.
+  expect(files().at(-2)).toContain(
+    'add element inet hedgerow hit_p4 { 192.168.1.20 . 203.0.113.7 counter packets 5 bytes 300 }',
+  );
 });
 
 test.each([

@@ -68,6 +68,19 @@ test('no command has more than 500 elements', () => {
   expect(pairs.map((command) => command.split(',').length)).toEqual([500, 500, 200]);
 });
 
+test('sets of a table that takes no further elements have their size, intervals and what counts have not', () => {
+  const remotes = ['203.0.113.7', '203.0.113.8', '203.0.113.9'];
+  const { table } = compile(blockSet([owner('1', ['192.168.1.20'], remotes)]), options);
+  const made = whole(table, undefined, undefined, true).filter((command) => command.startsWith('add set '));
+  expect(made).toContain('add set inet hedgerow p4 { type ipv4_addr . ipv4_addr; size 3; }');
+  expect(made).toContain('add set inet hedgerow a4 { type ipv4_addr . ipv4_addr; }');
+  expect(made).toContain('add set inet hedgerow h4 { type ipv4_addr; flags interval; }');
+  expect(made.filter((command) => /size 3;.*|size 1;/.test(command) && command.includes('flags'))).toEqual(
+    [],
+  );
+  expect(whole(table)).toContain('add set inet hedgerow p4 { type ipv4_addr . ipv4_addr; }');
+});
+
 test('counts go into the new table with their elements, and counts of what is gone go with the next change', () => {
   const { table } = compile(blockSet([one]), options);
   const counted = '192.168.1.20 . 203.0.113.7 counter packets 5 bytes 300';
