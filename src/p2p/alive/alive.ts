@@ -62,10 +62,10 @@ export class Alive {
     this.#links.delete(connection.id);
   }
 
-  /** Our kernel's state changed: said at once to everybody who can be reached. */
+  /** Our kernel follows the policy: what is new of that is said at once to everybody who can be reached. */
   sayApplied(applied: Applied): void {
-    this.#feed.say(applied);
-    this.sayNow();
+    // Most changes of addresses change nothing of it, and each frame costs both sides what a small change costs.
+    if (this.#feed.say(applied)) this.sayNow();
   }
 
   /** A keep-alive out of turn: to one peer, or to all. */

@@ -77,8 +77,7 @@ export class Speaking {
   }
 
   sayApplied(applied: Applied): void {
-    this.#feed.say(applied);
-    this.sayNow();
+    if (this.#feed.say(applied)) this.sayNow();
   }
 
   sayNow(): void {
