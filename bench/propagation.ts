@@ -1,6 +1,6 @@
 /** From a command on one router to the kernels of all of them: how long, and whether a packet passes after the answer. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ask } from '../lab/ask.ts';
+import { ask, type Status } from '../lab/ask.ts';
 import { makeHome } from '../lab/home.ts';
 import { type House, raise } from '../lab/house-api.ts';
 import { checkTopology, makeTopology, type Topology } from '../lab/topology.ts';
@@ -49,6 +49,7 @@ type Options = Parameters<typeof propagation.run>[0];
 async function measure(house: House, options: Options, context: Context, disk: Figure): Promise<Findings> {
   const { tell, signal } = context;
   await known(house, signal);
+  await settled(house, signal);
   const commander = await Commander.open(house, FROM, signal);
   const pause = () => sleep(options.gap, undefined, { signal });
   const idle = await timed(50, () => commander.call('peers'));
@@ -155,6 +156,22 @@ export async function known(house: House, signal: AbortSignal): Promise<void> {
     },
     { timeoutMs: 60_000, signal },
   );
+}
+
+/** So long what routers tell each other of themselves when they join is on its way into the kernels, milliseconds. */
+const SETTLE_MS = 2_000;
+
+/** Waits until every router enforces what it has joined: a change that comes earlier waits for its start, which is another bench. */
+async function settled(house: House, signal: AbortSignal): Promise<void> {
+  const enforces = async ({ name }: { name: string }) => {
+    return (await ask<Status>(house, name, 'status')).enforcement.enforcing;
+  };
+  await until(
+    'every router to enforce',
+    async () => (await Promise.all(house.topology.routers.map(enforces))).every(Boolean),
+    { timeoutMs: 60_000, signal },
+  );
+  await sleep(SETTLE_MS, undefined, { signal });
 }
 
 /** Addresses of TEST-NET-1 and the benchmarking range (RFC 5737, RFC 2544): nobody is there. */

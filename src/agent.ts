@@ -208,8 +208,7 @@ async function runOnce(
       clock,
       persistent: () => decider.persistentNodes(),
       card: () => routerCard(config.agent.name, interfaces, others.listens()),
-      // After what is under way: the kernel first. A change of a person is announced later still, once it is on disk.
-      onPublished: ({ envelope }) => void clock.after(0, () => network.announceRegister(envelope)),
+      onPublished: ({ envelope }) => network.announceRegister(envelope),
     });
 
     // How news travels: policy and bindings reach the kernel at once, registers a moment later.
@@ -270,7 +269,7 @@ async function runOnce(
     const people = openPeople({
       parts,
       store,
-      author: { run, kernel, describe: () => publisher.notify() },
+      author: { run, kernel, describe: () => publisher.hold() },
       connections,
       groupId,
       life,

@@ -36,9 +36,9 @@ export interface AuthorOptions {
   };
   /**
    * Writes what this router knows of the nodes that a change is about into its registers, so that it is on disk with the
-   * change and told to the others right before it.
+   * change. The answer tells it to the others: right before the change, which they then decide on with all they need.
    */
-  readonly describe: () => void;
+  readonly describe: () => () => void;
   /** Resolves when the store has everything on disk. */
   readonly durable: () => Promise<void>;
   readonly announce: (envelope: Uint8Array) => void;
@@ -110,8 +110,9 @@ export class Author {
     const local = kernel
       .reached(kernel.admitted, ANSWER_TIMEOUT_MS)
       .then((applied) => ({ peer: self, applied, ms: elapsed() }));
-    this.#options.describe();
+    const announceNodes = this.#options.describe();
     await this.#durable();
+    announceNodes();
     announce(op.envelope);
     if (!wait) return { op, answers: [await local] };
     const announced = elapsed();

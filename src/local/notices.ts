@@ -26,6 +26,12 @@ const MAX_HOLD_MS = 2_000;
 /** While a sync brings ops the kernel follows at most this often, milliseconds: one decision costs as much as many ops. */
 const PACE_MS = 250;
 
+/**
+ * A register mostly comes right before the change that it is about, and a busy router takes them one after the other: so long it
+ * waits for that, milliseconds, so that both are decided on once and the change is not kept waiting by the register.
+ */
+const TOLD_MS = 20;
+
 /** Both are longer while a long sync goes on, looked at every second, but never longer than this, milliseconds. */
 const MAX_SYNC_MS = 600_000;
 const LOOK_MS = 1_000;
@@ -55,7 +61,7 @@ export class Notices {
     const { clock, waitForHome } = options;
     this.#publish = new Coalesce(() => this.#say(), { clock, quietMs: 20, maxMs: 200 });
     this.#follow = new Coalesce(() => this.#enforce(), { clock, quietMs: 200, maxMs: 1_000 });
-    this.#described = new Coalesce(() => this.changed(), { clock, quietMs: 5, maxMs: 100 });
+    this.#described = new Coalesce(() => this.changed(), { clock, quietMs: TOLD_MS, maxMs: 100 });
     this.#told = !waitForHome;
     if (!waitForHome) return;
     this.#ignorance = this.#patiently(MAX_WAIT_MS, () => this.#tell());

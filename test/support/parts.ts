@@ -116,7 +116,7 @@ export function fakeParts(
     clockTrusted: () => time.trusted,
     limits,
     kernel: gate,
-    describe: () => undefined,
+    describe: () => () => undefined,
     durable: async () => undefined,
     announce: (envelope) => announced.push(envelope),
     reachable,

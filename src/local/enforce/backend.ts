@@ -15,13 +15,15 @@ export interface Outcome {
 
 const DID = ['unchanged', 'update', 'resync'] as const;
 
-/** What was done where two did something, one after the other. */
-export function together(a: Outcome, b: Outcome): Outcome {
+/** What two do at once. Ends when both have: rejects then if either failed, with the first one's reason if both did. */
+export async function together(first: Promise<Outcome>, second: Promise<Outcome>): Promise<Outcome> {
+  await Promise.allSettled([first, second]);
+  const [a, b] = await Promise.all([first, second]);
   return {
     did: DID[Math.max(DID.indexOf(a.did), DID.indexOf(b.did))] ?? a.did,
     elements: a.elements + b.elements,
     rules: a.rules + b.rules,
-    ms: a.ms + b.ms,
+    ms: Math.max(a.ms, b.ms),
   };
 }
 

@@ -6,11 +6,22 @@ import { groupOf } from './slots.ts';
 /** Our chains in the order of their making, each with its rules as `iptables-save` prints them. */
 export type Chains = ReadonlyMap<string, readonly string[]>;
 
+/** By the shape, which never changes, and gone with it: each change, check and plan asks for the chains in force. */
+const made: Readonly<Record<Family, WeakMap<Shape, Chains>>> = { 4: new WeakMap(), 6: new WeakMap() };
+
 /**
  * The chains of one family (design page enforce.md). `-j` in HEDGEROW, `-g` below, RETURN and never ACCEPT. Only wide
  * owners come through HR-X and HR-Y, wherever their packets go; without one these doors are not there.
  */
 export function chainsOf(shape: Shape, family: Family): Chains {
+  const known = made[family].get(shape);
+  if (known !== undefined) return known;
+  const chains = make(shape, family);
+  made[family].set(shape, chains);
+  return chains;
+}
+
+function make(shape: Shape, family: Family): Chains {
   const chains = new Map<string, string[]>();
   const chain = (name: string): ((rule: string) => void) => {
     const rules: string[] = [];

@@ -61,24 +61,14 @@ export class OwnTraffic implements Backend {
   }
 
   async set(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
-    const outcome = await this.#backend.set(want, signal);
     const { table } = this.#options;
-    if (table === undefined || want.own === undefined) {
-      const wasThere = this.#isThere;
-      if (wasThere !== false) await this.#removeRemains(signal);
-      // The plan for the next boot is another.
-      return wasThere === true && outcome.did === 'unchanged' ? { ...outcome, did: 'update' } : outcome;
-    }
-    const { own, home, guard } = want;
-    const from = [own, home, guard];
-    if (this.#handed?.from.every((one, i) => one === from[i]) !== true)
-      this.#handed = { from, set: alone(want, own), cut: named(want, own) };
-    const { set, cut } = this.#handed;
-    this.#isThere = undefined;
-    const beside = await table.set(set, signal);
-    this.#isThere = true;
-    this.#cut.applied(cut);
-    return together(outcome, beside);
+    if (table !== undefined && want.own !== undefined)
+      return together(this.#backend.set(want, signal), this.#setBeside(table, want, want.own, signal));
+    const outcome = await this.#backend.set(want, signal);
+    const wasThere = this.#isThere;
+    if (wasThere !== false) await this.#removeRemains(signal);
+    // The plan for the next boot is another.
+    return wasThere === true && outcome.did === 'unchanged' ? { ...outcome, did: 'update' } : outcome;
   }
 
   async check(signal: AbortSignal, thorough?: boolean): Promise<readonly Drift[]> {
@@ -116,6 +106,19 @@ export class OwnTraffic implements Backend {
 
   async stop(): Promise<void> {
     await Promise.all([this.#backend.stop(), this.#options.table?.stop(), this.#cut.stop()]);
+  }
+
+  async #setBeside(table: NftBackend, want: BlockSet, own: Owner, signal: AbortSignal): Promise<Outcome> {
+    const { home, guard } = want;
+    const from = [own, home, guard];
+    if (this.#handed?.from.every((one, i) => one === from[i]) !== true)
+      this.#handed = { from, set: alone(want, own), cut: named(want, own) };
+    const { set, cut } = this.#handed;
+    this.#isThere = undefined;
+    const outcome = await table.set(set, signal);
+    this.#isThere = true;
+    this.#cut.applied(cut);
+    return outcome;
   }
 
   /** Where nobody asks for it a tool that hangs or breaks must not be in the way of everything else. */

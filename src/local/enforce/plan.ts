@@ -6,7 +6,16 @@ import { movedKeys, slotsOf } from './keys.ts';
 import { type SetLetter, setName, temporaryName } from './names.ts';
 import { common } from './prefix-index.ts';
 import { FAMILIES, type Rulebook, type SetSpec } from './rulebook.ts';
-import { exceptingLike, isWide, lingers, type Shape, sameMembers, sharing, union } from './shape.ts';
+import {
+  exceptingLike,
+  isWide,
+  lingers,
+  type Shape,
+  sameMembers,
+  sameShape,
+  sharing,
+  union,
+} from './shape.ts';
 import { groupOf } from './slots.ts';
 import { lacking } from './union.ts';
 
@@ -230,20 +239,22 @@ function lines(
 
 /** Only the chains that differ are written; each family's text is one transaction. */
 export function chainsStep(now: Shape, want: Shape): Extract<Step, { kind: 'chains' }>[] {
-  if (now === want) return [];
+  if (sameShape(now, want)) return [];
   const texts = new Map<Family, string>();
   let rules = 0;
   for (const family of FAMILIES) {
     const old = chainsOf(now, family);
     const next = chainsOf(want, family);
-    const changed = new Map(
-      [...next].filter(([name, lines]) => old.get(name)?.join('\n') !== lines.join('\n')),
-    );
+    const changed = new Map([...next].filter(([name, lines]) => !sameLines(old.get(name), lines)));
     const gone = [...old.keys()].filter((name) => !next.has(name));
     if (changed.size + gone.length > 0) texts.set(family, restoreText({ chains: changed, gone }));
     for (const lines of changed.values()) rules += lines.length;
   }
   return texts.size === 0 ? [] : [{ kind: 'chains', texts, rules }];
+}
+
+function sameLines(a: readonly string[] | undefined, b: readonly string[]): boolean {
+  return a?.length === b.length && b.every((line, n) => line === a[n]);
 }
 
 /** Neighbouring steps on sets become one, empty ones none. */

@@ -41,8 +41,8 @@ export interface ForBridges {
 
 /**
  * A backend, and beside it what blocks between two devices of one bridge: packets that are never routed. No packet is on its
- * way through both at once, so neither has to wait for the other: each is brought to the block set by itself, and
- * both are acknowledged together. Where there can be no table the chains of what is routed see these packets too
+ * way through both at once, so neither has to wait for the other: each is brought to the block set by itself, at the same
+ * time, and both are acknowledged together. Where there can be no table the chains of what is routed see these packets too
  * if bridge-nf is on; else they pass, and that is said.
  */
 export class SameSwitch implements Backend {
@@ -70,13 +70,11 @@ export class SameSwitch implements Backend {
   }
 
   async set(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
+    if (this.#table !== undefined)
+      return together(this.#backend.set(want, signal), this.#setBeside(this.#table, want, signal));
     const outcome = await this.#backend.set(want, signal);
-    if (this.#table === undefined) {
-      this.#bridgeNf ??= await isBridgeNfOn(this.#options.exec, signal);
-      return outcome;
-    }
-    const beside = await this.#table.set(this.#bridged.next(want), signal);
-    return together(outcome, beside);
+    this.#bridgeNf ??= await isBridgeNfOn(this.#options.exec, signal);
+    return outcome;
   }
 
   async check(signal: AbortSignal, thorough?: boolean): Promise<readonly Drift[]> {
@@ -124,5 +122,9 @@ export class SameSwitch implements Backend {
 
   async stop(): Promise<void> {
     await Promise.all([this.#backend.stop(), this.#table?.stop()]);
+  }
+
+  async #setBeside(table: NftBackend, want: BlockSet, signal: AbortSignal): Promise<Outcome> {
+    return table.set(this.#bridged.next(want), signal);
   }
 }

@@ -89,6 +89,16 @@ export function lingers(now: Shape, want: Shape): boolean {
   return true;
 }
 
+/** True if the chains of both are the same. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  if (a === b) return true;
+  if (a.slots.size !== b.slots.size || a.wan.join(' ') !== b.wan.join(' ')) return false;
+  return a.slots.entries().every(([slot, one]) => {
+    const other = b.slots.get(slot);
+    return other !== undefined && sameSlot(one, other);
+  });
+}
+
 /** True if the chains ask the same of both. */
 export function sameSlot(a: SlotShape, b: SlotShape): boolean {
   if (a === b) return true;

@@ -76,8 +76,20 @@ export class Publisher {
     if (this.#last.gen > 0) this.#begin(this.#last.gen);
   }
 
+  /**
+   * The same as `notify()`, but what it writes is told to the others when the answer is called: together with the change
+   * that it is about, so that they decide once and not twice.
+   */
+  hold(): () => void {
+    const written: Register[] = [];
+    this.notify((register) => void written.push(register));
+    return () => {
+      for (const register of written) this.#options.onPublished(register);
+    };
+  }
+
   /** Something changed: publishes what differs, now or as soon as a node's turn comes again. */
-  notify(): void {
+  notify(tell: (register: Register) => void = this.#options.onPublished): void {
     if (this.#stopped) return;
     this.#timer?.clear();
     this.#timer = undefined;
@@ -100,7 +112,7 @@ export class Publisher {
       if (due > now && !isNew) {
         this.#waiting.add(id);
         next = Math.min(next, due);
-      } else this.#write(id, about);
+      } else tell(this.#write(id, about));
     }
     this.#aloneAt = this.#options.registers.version;
     if (next < Number.POSITIVE_INFINITY) {
@@ -185,14 +197,14 @@ export class Publisher {
     return wanted;
   }
 
-  #write(id: string, about: Descriptor | RouterCard | undefined): void {
-    const { registers, key, clock, onPublished } = this.#options;
+  #write(id: string, about: Descriptor | RouterCard | undefined): Register {
+    const { registers, key, clock } = this.#options;
     this.#last = { gen: this.#last.gen, rev: this.#last.rev + 1 };
     const register = registers.author(key, this.#last, id === CARD ? undefined : id, about);
     if (registers.register(key.peer, id) === register) this.#held.set(id, register);
     if (about === undefined) this.#written.delete(id);
     else this.#written.set(id, { at: clock.monotonic(), text: JSON.stringify(about) });
-    onPublished(register);
+    return register;
   }
 
   #highest(): Stamp {

@@ -75,9 +75,10 @@ export class Alive {
     this.#links.delete(connection.id);
   }
 
-  /** Our kernel's state changed: said at once to whoever waits for it, and to the others soon. */
+  /** Our kernel follows the policy: what is new of that is said at once to whoever waits for it, and to the others soon. */
   sayApplied(applied: Applied): void {
-    this.#feed.say(applied);
+    // Most changes of addresses change nothing of it, and each frame costs both sides what a small change costs.
+    if (!this.#feed.say(applied)) return;
     const ways = this.#waiting.ways(applied.recent);
     for (const link of this.#links.values()) {
       if (ways?.has(link.peer) !== false) link.say();

@@ -8,10 +8,13 @@ export class AppliedFeed {
   /** Ops said so far; a stream's cursor counts the same. */
   #said = 0;
 
-  say(applied: Applied): void {
+  /** Takes up the newest state of our kernel. False when it tells nothing new. */
+  say(applied: Applied): boolean {
+    if (applied.digest === this.#digest && applied.recent.length === 0) return false;
     this.#digest = applied.digest;
     this.#said += applied.recent.length;
     this.#recent = [...this.#recent, ...applied.recent].slice(-MAX_RECENT);
+    return true;
   }
 
   /** What a stream that was told of the first `cursor` ops has not heard, and its new cursor. */

@@ -96,7 +96,7 @@ export class Speaking {
   }
 
   sayApplied(applied: Applied): void {
-    this.#feed.say(applied);
+    if (!this.#feed.say(applied)) return;
     const ways = this.#waiting.ways(applied.recent);
     for (const link of this.#links.values()) {
       if (ways?.has(link.peer) !== false) this.#say(link);

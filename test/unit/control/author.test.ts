@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { inOps } from '../../../src/control/author.ts';
+import { Author, inOps } from '../../../src/control/author.ts';
 import { Bucket } from '../../../src/control/bucket.ts';
 import { block } from '../../../src/control/commands/block.ts';
 import { unblock } from '../../../src/control/commands/unblock.ts';
+import type { KernelGate } from '../../../src/control/kernel-gate.ts';
 import { statusView } from '../../../src/control/views/status.ts';
 import type { Record } from '../../../src/policy/records.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { blockOf, key } from '../../support/household.ts';
+import { blockOf, key, run } from '../../support/household.ts';
 import { fakeParts, see } from '../../support/parts.ts';
 import { blocks, how, TV, temporary, usage } from './two-devices.ts';
 
@@ -85,6 +86,27 @@ describe('the limits of an author', () => {
     const view = statusView({ ...parts, observer: observer as unknown as typeof parts.observer });
     expect(view.routers).toEqual({ members: 1, alive: 0, inStep: 0 });
   });
+});
+
+it('what is known of the nodes is told right before the change, once all of it is on disk', async () => {
+  const told: string[] = [];
+  const { replica, clock } = fakeParts(key(0), () => told.push('in force'));
+  const author = new Author({
+    replica,
+    clock,
+    ...{ key: key(0), run: run(8), limits: { policies: 10, changesPerHour: 60, burst: 10 } },
+    kernel: { admitted: 1, reached: async () => true } as unknown as KernelGate,
+    reachable: () => [],
+    waitApplied: async () => new Map(),
+    describe: () => {
+      told.push('described');
+      return () => told.push('nodes told');
+    },
+    durable: async () => void told.push('on disk'),
+    announce: () => told.push('change told'),
+  });
+  await author.write({ by: 'test', add: [blockOf(1, 'a.example')] }, false);
+  expect(told).toEqual(['in force', 'described', 'on disk', 'nodes told', 'change told']);
 });
 
 describe('a bucket', () => {

@@ -38,7 +38,12 @@ it('does not enforce once more for what was told or seen before a change', async
   await clock.advance(1_000);
   expect(heard()).toEqual(['enforce', 'publish']);
   notices.described();
-  await clock.advance(5);
+  await clock.advance(19);
+  notices.changed();
+  await clock.advance(1_000);
+  expect(heard()).toEqual(['enforce', 'publish']);
+  notices.described();
+  await clock.advance(20);
   notices.seen();
   await clock.advance(1_000);
   expect(heard()).toEqual(['enforce', 'publish', 'enforce']);
@@ -89,7 +94,7 @@ it('follows what others say of nodes within a tenth of a second, many registers 
   }
   expect(heard().filter((what) => what === 'enforce')).toHaveLength(2);
   notices.described();
-  await clock.advance(5);
+  await clock.advance(20);
   expect(heard()).toContain('enforce');
 });
 

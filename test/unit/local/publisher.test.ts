@@ -112,6 +112,20 @@ describe('a router tells the others', () => {
     expect(router.heard()).toEqual(['4 card loft']);
   });
 
+  it('with a change, once that is on disk; of what comes meanwhile as ever', () => {
+    const tv = router.see('192.168.1.20');
+    router.publisher.notify();
+    router.persistent.add(tv);
+    router.said.splice(0);
+    const tell = router.publisher.hold();
+    expect(envelopes(router)).toHaveLength(2);
+    router.persistent.add(router.answer('ads.example', '203.0.113.20'));
+    router.publisher.notify();
+    expect(router.heard()).toEqual(['3 203.0.113.20']);
+    tell();
+    expect(router.heard()).toEqual(['2 192.168.1.20']);
+  });
+
   it('at most once a second per node, then the newest, and of other nodes at once', async () => {
     const tv = router.see('192.168.1.20');
     router.persistent.add(tv);

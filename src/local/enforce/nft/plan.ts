@@ -23,8 +23,9 @@ export interface Change {
  * may meet a set as it was and the next one as it is, so a transaction either only blocks more or only blocks less: first
  * what blocks comes and what excepts goes, then what excepts comes and what blocks goes. What is blocked before and after
  * is never let through on the way. Where that would block what is blocked neither before nor after (a block that comes
- * with its exceptions), and where a rule, a map's verdict or the home becomes another, there are no steps. `gone` are
- * elements of counting sets that are no longer wanted.
+ * with its exceptions), and where a rule, a map's verdict or the home becomes another, there are no steps; but for tables that
+ * block nothing, before and after, among them nearly every table for bridges: then nothing can be blocked or let through in
+ * between either. `gone` are elements of counting sets that are no longer wanted.
  */
 export function diff(
   now: Table,
@@ -40,6 +41,19 @@ export function diff(
     (sum, [, one]) => sum + one.rules.length,
     0,
   );
+  const inSteps = (...all: readonly Transaction[]): Change => {
+    const [first, ...rest] = all.filter((step) => step.length > 0);
+    if (first === undefined) return { steps: [], elements, rules };
+    const counted = [...gone].filter(([name]) => want.sets.has(name));
+    const stale = counted.flatMap(([name, those]) => elementLines('delete', name, those, table));
+    return { steps: [[...stale, ...first], ...rest], elements, rules };
+  };
+  if (sameButElements(now, want, rules) && blocksNothing(now) && blocksNothing(want)) {
+    const all = (verb: 'add' | 'delete', of: 'added' | 'removed'): string[] =>
+      sets.changed.flatMap((one) => elementLines(verb, one.name, one[of], table));
+    // Not at once: a prefix that comes may hold one that goes, which a set of intervals refuses.
+    return inSteps(all('delete', 'removed'), all('add', 'added'));
+  }
   if (chains.other.length > 0 || !isSteady(sets.changed)) return { steps: undefined, elements, rules };
   const lines = (verb: 'add' | 'delete', passing: boolean): string[] =>
     sets.changed
@@ -47,7 +61,6 @@ export function diff(
       .flatMap(({ name, added, removed }) =>
         elementLines(verb, name, verb === 'add' ? added : removed, table),
       );
-  const counted = [...gone].filter(([name]) => want.sets.has(name));
   const blocksMore = [
     ...sets.made.map(([name, set]) => `add ${set.kind} ${table} ${name} { ${set.declared} }`),
     ...chains.more
@@ -65,10 +78,7 @@ export function diff(
     ...sets.gone.map(([name, { kind }]) => `delete ${kind} ${table} ${name}`),
     ...chains.gone.map((name) => `delete chain ${table} ${name}`),
   ];
-  const [first, ...rest] = [blocksMore, blocksLess].filter((step) => step.length > 0);
-  if (first === undefined) return { steps: [], elements, rules };
-  const stale = counted.flatMap(([name, those]) => elementLines('delete', name, those, table));
-  return { steps: [[...stale, ...first], ...rest], elements, rules };
+  return inSteps(blocksMore, blocksLess);
 }
 
 /**
@@ -148,6 +158,19 @@ function roleOf(name: string): Role {
   const [, letter = ''] = /^([a-z]+)[46]/.exec(name) ?? [];
   if (letter === 'h' || letter === 'o') return 'home';
   return ['u', 'k', 'xb', 'a', 'x', 'an', 'am', 'xm', 'anm'].includes(letter) ? 'passes' : 'blocks';
+}
+
+/** Sets from which a packet can come to a drop at all: the gate, the maps of wide owners, and what goes by MACs on one link. */
+const LEADS_TO_DROPS = /^(?:r|s|d|sm|b|wb)[46]/;
+
+function blocksNothing({ sets }: Table): boolean {
+  return sets.entries().every(([name, set]) => !LEADS_TO_DROPS.test(name) || sizeOf(set) === 0);
+}
+
+function sameButElements(now: Table, want: Table, rules: number): boolean {
+  const same = (a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): boolean =>
+    a.size === b.size && a.keys().every((name) => b.has(name));
+  return rules === 0 && same(now.sets, want.sets) && same(now.chains, want.chains);
 }
 
 /**

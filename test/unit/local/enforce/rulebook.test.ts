@@ -65,6 +65,15 @@ describe('compile', () => {
     expect([...chainsOf(shape, 4).values()].flat().join('\n')).not.toMatch(/HR-M|hedge-K/);
   });
 
+  test('chains are made once for a shape, and anew for another one', () => {
+    const { shape } = compile(policy, slots, { wan: ['wan0'] });
+    expect(chainsOf(shape, 4)).toBe(chainsOf(shape, 4));
+    expect(chainsOf(shape, 6)).not.toEqual(chainsOf(shape, 4));
+    const other = { ...shape, wan: ['wan1'] };
+    expect(chainsOf(other, 4).get('HEDGEROW')?.[0]).toContain('! -i wan1 ');
+    expect(chainsOf(shape, 4).get('HEDGEROW')?.[0]).toContain('! -i wan0 ');
+  });
+
   test('an empty block set still has its root, so that the first block for everyone needs no rule', () => {
     const { sets, shape } = compile(blockSet([]), new Map(), { wan: ['wan0'] });
     expect([...chainsOf(shape, 6).keys()]).toEqual(['HEDGEROW', 'HR-O', 'HR-I']);

@@ -1,5 +1,11 @@
-import { describe, expect, test } from 'vitest';
-import type { Backend, Counter, IpsetPlan } from '../../../../src/local/enforce/backend.ts';
+import { describe, expect, test, vi } from 'vitest';
+import {
+  type Backend,
+  type Counter,
+  type IpsetPlan,
+  type Outcome,
+  together,
+} from '../../../../src/local/enforce/backend.ts';
 import { FakeBackend } from '../../../../src/local/enforce/fake-backend.ts';
 import { NftBackend } from '../../../../src/local/enforce/nft/nft-backend.ts';
 import { SameSwitch, seesInside } from '../../../../src/local/enforce/same-switch.ts';
@@ -52,6 +58,30 @@ describe('with a table for bridges', () => {
     const more = blockSet([owner('1', ['192.168.1.20'], ['192.168.1.30', '203.0.113.8'])]);
     expect((await withTable.set(more, signal)).did).toBe('update');
     expect(exec.ran).toHaveLength(ran);
+  });
+
+  test('neither waits for the other to begin, and nothing is under way once one has failed', async () => {
+    const { exec, inner, withTable } = machine();
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    Object.assign(inner, { set: () => promise });
+    const done = withTable.set(PAIR, signal);
+    await vi.waitFor(() => expect(exec.ran.at(-1)?.argv).toBe('nft -f -'));
+    resolve({ did: 'update', elements: 1, rules: 0, ms: 5 });
+    expect((await done).did).toBe('resync');
+
+    const [failing, slow] = [
+      Promise.reject<Outcome>(new Error('the second')),
+      Promise.withResolvers<Outcome>(),
+    ];
+    let told: unknown;
+    const both = together(slow.promise, failing).catch((error: unknown) => {
+      told = error;
+    });
+    await Promise.allSettled([failing]);
+    expect(told).toBeUndefined();
+    slow.reject(new Error('the first'));
+    await both;
+    expect(told).toEqual(new Error('the first'));
   });
 
   test('what is not in both is not acknowledged', async () => {

@@ -137,6 +137,19 @@ describe('AppliedFeed', () => {
     expect(feed.since(3).applied.recent).toEqual([]);
   });
 
+  it('knows what is news: another state, or an op; not the same state again', () => {
+    const feed = new AppliedFeed();
+    const said = [
+      { digest: D1, recent: [] },
+      { digest: D1, recent: [] },
+      { digest: D1, recent: [op(1)] },
+      { digest: '', recent: [] },
+      { digest: D1, recent: [] },
+    ];
+    expect(said.map((one) => feed.say(one))).toEqual([true, false, true, true, true]);
+    expect(feed.since(0)).toEqual({ applied: { digest: D1, recent: [op(1)] }, cursor: 1 });
+  });
+
   it('keeps the newest ops for streams that come late', () => {
     const feed = new AppliedFeed();
     for (let i = 0; i < 100; i++) feed.say({ digest: D1, recent: [op(i)] });

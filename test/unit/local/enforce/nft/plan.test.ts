@@ -56,6 +56,36 @@ test('another home wants a table in place of the other', () => {
   expect(now && next && diff(now.table, next.table).steps).toBeUndefined();
 });
 
+test('but not while nothing is blocked: then nothing can pass or be stopped in between', () => {
+  const idle = owner('1', ['192.168.1.20'], [], ['02:aa:00:00:00:02']);
+  const [now, next] = [
+    blockSet([idle], { home: ['192.168.1.0/24'], guard: [] }),
+    blockSet([idle], { home: ['192.168.0.0/16', '10.0.0.0/8'], guard: ['192.168.2.1/32'] }),
+  ].map((set) => compile(set, { ...options, of: 'bridged' as const }).table);
+  if (now === undefined || next === undefined) throw new Error('no tables');
+  expect(diff(now, next, undefined, 'bridge hedgerow').steps).toEqual([
+    ['delete element bridge hedgerow h4 { 192.168.1.0/24 }'],
+    [
+      'add element bridge hedgerow u4 { 192.168.2.1/32 }',
+      'add element bridge hedgerow h4 { 192.168.0.0/16, 10.0.0.0/8 }',
+    ],
+  ]);
+});
+
+test.each([
+  ['a pair', { remotes: ['192.168.1.30'] }, {}],
+  ['a remote of everyone', {}, { everyone: ['192.168.1.30'] }],
+  ['the lan', { lan: true }, {}],
+])('it is blocked if %s is', (_, { remotes = [], ...wide }: { remotes?: string[]; lan?: boolean }, all) => {
+  const of = (home: string) => {
+    const set = blockSet([owner('1', ['192.168.1.20'], remotes, ['02:aa:00:00:00:02'], wide)], {
+      ...{ home: [home], ...all },
+    });
+    return compile(set, { ...options, of: 'bridged' as const }).table;
+  };
+  expect(diff(of('192.168.1.0/24'), of('192.168.0.0/16')).steps).toBeUndefined();
+});
+
 test('no command has more than 500 elements', () => {
   const remotes = Array.from({ length: 1_200 }, (_, i) => `203.0.${i >> 8}.${i & 255}`);
   const commands = whole(compile(blockSet([owner('1', ['192.168.1.20'], remotes)]), options).table);
