@@ -8,6 +8,8 @@ import {
   type Counter,
   type Described,
   type Drift,
+  foundBy,
+  inTurn,
   type Outcome,
   type Plan,
   together,
@@ -61,31 +63,41 @@ export class OwnTraffic implements Backend {
   }
 
   async set(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
-    const outcome = await this.#backend.set(want, signal);
+    const done = await inTurn(
+      () => this.#backend.set(want, signal),
+      () => this.#setBeside(want, signal),
+    );
+    return together(...done);
+  }
+
+  async #setBeside(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
+    signal.throwIfAborted();
     const { table } = this.#options;
-    if (table === undefined || want.own === undefined) {
+    const { own, home, guard } = want;
+    if (table === undefined || own === undefined) {
       const wasThere = this.#isThere;
       if (wasThere !== false) await this.#removeRemains(signal);
-      // The plan for the next boot is another.
-      return wasThere === true && outcome.did === 'unchanged' ? { ...outcome, did: 'update' } : outcome;
+      // Without it the plan for the next boot is another.
+      return { did: wasThere === true ? 'update' : 'unchanged', elements: 0, rules: 0, ms: 0 };
     }
-    const { own, home, guard } = want;
     const from = [own, home, guard];
     if (this.#handed?.from.every((one, i) => one === from[i]) !== true)
       this.#handed = { from, set: alone(want, own), cut: named(want, own) };
     const { set, cut } = this.#handed;
     this.#isThere = undefined;
-    const beside = await table.set(set, signal);
+    const outcome = await table.set(set, signal);
     this.#isThere = true;
     this.#cut.applied(cut);
-    return together(outcome, beside);
+    return outcome;
   }
 
   async check(signal: AbortSignal, thorough?: boolean): Promise<readonly Drift[]> {
-    const drift = await this.#backend.check(signal, thorough);
-    if (this.#isThere !== true) return drift;
-    const beside = (await this.#options.table?.check(signal, thorough)) ?? [];
-    return [...drift, ...beside.map((one) => ({ ...one, name: `own ${one.name}` }))];
+    const backend = () => this.#backend.check(signal, thorough);
+    const { table } = this.#options;
+    if (this.#isThere !== true || table === undefined) return backend();
+    const beside = async () =>
+      (await table.check(signal, thorough)).map((one) => ({ ...one, name: `own ${one.name}` }));
+    return foundBy([backend, beside]);
   }
 
   async counters(signal: AbortSignal): Promise<readonly Counter[]> {

@@ -5,7 +5,9 @@ import {
   type Counter,
   type Described,
   type Drift,
+  foundBy,
   type HowBridged,
+  inTurn,
   type Outcome,
   type Plan,
   together,
@@ -70,23 +72,21 @@ export class SameSwitch implements Backend {
   }
 
   async set(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
-    const outcome = await this.#backend.set(want, signal);
-    if (this.#table === undefined) {
+    const table = this.#table;
+    if (table === undefined) {
+      const outcome = await this.#backend.set(want, signal);
       this.#bridgeNf ??= await isBridgeNfOn(this.#options.exec, signal);
       return outcome;
     }
-    const beside = await this.#table.set(this.#bridged.next(want), signal);
-    return together(outcome, beside);
+    const done = await inTurn(
+      () => this.#backend.set(want, signal),
+      () => table.set(this.#bridged.next(want), signal),
+    );
+    return together(...done);
   }
 
   async check(signal: AbortSignal, thorough?: boolean): Promise<readonly Drift[]> {
-    const drift = await this.#backend.check(signal, thorough);
-    if (this.#table === undefined) {
-      this.#bridgeNf = await isBridgeNfOn(this.#options.exec, signal);
-      return drift;
-    }
-    const beside = await this.#table.check(signal, thorough);
-    return [...drift, ...beside.map((one) => ({ ...one, name: `bridge ${one.name}` }))];
+    return foundBy([() => this.#backend.check(signal, thorough), () => this.#checkBeside(signal, thorough)]);
   }
 
   async counters(signal: AbortSignal): Promise<readonly Counter[]> {
@@ -124,5 +124,14 @@ export class SameSwitch implements Backend {
 
   async stop(): Promise<void> {
     await Promise.all([this.#backend.stop(), this.#table?.stop()]);
+  }
+
+  async #checkBeside(signal: AbortSignal, thorough?: boolean): Promise<readonly Drift[]> {
+    if (this.#table === undefined) {
+      this.#bridgeNf = await isBridgeNfOn(this.#options.exec, signal);
+      return [];
+    }
+    const beside = await this.#table.check(signal, thorough);
+    return beside.map((one) => ({ ...one, name: `bridge ${one.name}` }));
   }
 }

@@ -73,6 +73,19 @@ describe('with a table for the router itself', () => {
     await own.stop();
   });
 
+  test('it does not wait for what is forwarded, nor is drift lost when one of the two cannot be looked at', async () => {
+    const { state, inner, own } = machine();
+    inner.fail(new Error('ipset: no'));
+    await expect(own.set(asked([ADS]), signal)).rejects.toThrow('ipset: no');
+    expect(state.there).toBe(true);
+    inner.fail(undefined);
+    await own.set(asked([ADS]), signal);
+    inner.disturb();
+    state.broken = true;
+    expect((await own.check(signal)).map(({ name }) => name)).toEqual(['HEDGEROW']);
+    await own.stop();
+  });
+
   test('what is not in force is not acknowledged, nor what could not be lifted', async () => {
     const { state, own } = machine();
     state.broken = true;
