@@ -93,8 +93,12 @@ function ownTraffic({ config, backend }: Machine): Finding[] {
   const own = backend.tried && backend.name !== undefined ? backend.own : undefined;
   if (own === undefined)
     return [warn('own traffic', 'not tried: whether policies about this router itself can be in force')];
-  if (own.how === 'table')
-    return [ok('own traffic', 'policies about this router itself are in force, too (nftables)')];
+  if (own.how === 'table') {
+    const answers = own.tracked
+      ? ''
+      : '; connections are not tracked, so that UDP from the ports of DNS and time passes all blocks of networks and the internet';
+    return [ok('own traffic', `policies about this router itself are in force, too (nftables)${answers}`)];
+  }
   return [
     warn(
       'own traffic',

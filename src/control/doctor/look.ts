@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts';
 import { pathsOf } from '../../config.ts';
 import type { Config } from '../../config-schema.ts';
 import { HedgerowError, messageOf } from '../../errors.ts';
+import { ownPorts } from '../../local/enforce/own-ports.ts';
 import { chooseBackend } from '../../local/enforce/probe.ts';
 import { createSlotMemory } from '../../local/enforce/slots.ts';
 import type { Exec } from '../../local/exec.ts';
@@ -112,7 +113,7 @@ async function tryBackends(
   signal: AbortSignal | undefined,
 ): Promise<Tried> {
   if (signal === undefined) return { tried: false };
-  const asked = config.enforce.ownTraffic ? { own: { served: [], members: [] } } : {};
+  const asked = config.enforce.ownTraffic ? { own: await ownPorts(config, exec, signal) } : {};
   // An interface need not be there for a table to be made that names it.
   const options = { exec, clock, log: silentLog, slots: createSlotMemory(), wan: ['wan'], ...asked };
   const choice = await chooseBackend(config.enforce.backend, options, signal);

@@ -119,8 +119,13 @@ export type HowBridged =
   | { readonly how: 'table' | 'bridge-nf' }
   | { readonly how: 'none'; readonly why: string };
 
-/** What judges what this router itself sends and receives; none where nobody asked for it, or it is not possible. */
-export type HowOwn = { readonly how: 'table' } | { readonly how: 'none'; readonly why: string };
+/**
+ * What judges what this router itself sends and receives; none where nobody asked for it, or it is not possible. `tracked`: answers are
+ * told from what is unasked for by the kernel's connections, else by their port alone.
+ */
+export type HowOwn =
+  | { readonly how: 'table'; readonly tracked: boolean }
+  | { readonly how: 'none'; readonly why: string };
 
 /** What a backend says of itself, for people. */
 export interface Described {

@@ -24,6 +24,8 @@ import { removeOwn } from './remains.ts';
 export interface ForOwn {
   /** A table of nftables; undefined where nobody asked for it or there can be none. */
   readonly table: NftBackend | undefined;
+  /** Connections are tracked, and the table asks for it. */
+  readonly tracked?: boolean;
   /** Why there is none, for people. */
   readonly why: string;
   readonly exec: Exec;
@@ -55,10 +57,10 @@ export class OwnTraffic implements Backend {
   }
 
   describe(): Described {
-    const { table, why } = this.#options;
+    const { table, tracked = false, why } = this.#options;
     return {
       ...this.#backend.describe(),
-      own: table === undefined ? { how: 'none', why } : { how: 'table' },
+      own: table === undefined ? { how: 'none', why } : { how: 'table', tracked },
     };
   }
 

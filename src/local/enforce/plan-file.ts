@@ -6,7 +6,7 @@ import { type Clock, Coalesce, type Timer } from '../../clock.ts';
 import { DataError, messageOf, UnavailableError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Exec } from '../exec.ts';
-import type { Fill, Plan } from './backend.ts';
+import { type Fill, inTurn, type Plan } from './backend.ts';
 import { letsPass } from './exceptions.ts';
 import { parseSetName } from './names.ts';
 import { TABLES } from './nft/names.ts';
@@ -46,6 +46,8 @@ const QUIET_MS = 100;
 const MAX_WAIT_MS = 1_000;
 /** Changes of addresses alone are written at most this often, to spare flash memory. */
 const ADDRESSES_EVERY_MS = 60_000;
+/** What could not be written is tried again after this: the disk may have room by then, and the next change be days away. */
+const RETRY_MS = 60_000;
 
 /** The text of a plan file: a line with the format and the SHA-256 of the rest, then JSON. */
 export function encodePlan(plan: Plan): string {
@@ -93,7 +95,7 @@ export interface PlanFileOptions {
 
 /**
  * Keeps the last applied plan in one checksummed file, replaced atomically. A write that fails is logged, counted and
- * tried again with the next change: enforcement does not depend on it.
+ * tried again, once a minute and with the next change: enforcement does not depend on it, but what is blocked after a reboot does.
  */
 export class PlanFile {
   readonly #options: PlanFileOptions;
@@ -145,6 +147,8 @@ export class PlanFile {
   async flush(): Promise<void> {
     this.#begin();
     await this.#writing;
+    this.#timer?.clear();
+    this.#timer = undefined;
   }
 
   #begin(): void {
@@ -165,7 +169,8 @@ export class PlanFile {
     do {
       this.#again = false;
       if (this.#wanted === undefined) break;
-      const { state, plan } = this.#wanted;
+      const wanted = this.#wanted;
+      const { state, plan } = wanted;
       this.#wanted = undefined;
       const current = plan();
       if (current === undefined) continue;
@@ -176,6 +181,8 @@ export class PlanFile {
       } catch (error) {
         this.#failures += 1;
         this.#options.log.warn({ error: messageOf(error) }, 'the plan file could not be written');
+        this.#wanted ??= wanted;
+        this.#timer ??= this.#options.clock.after(RETRY_MS, () => this.#begin());
       }
     } while (this.#again);
   }
@@ -203,15 +210,23 @@ async function replace(path: string, text: string): Promise<void> {
 /**
  * Puts the plan of a file in force without agent, store or network: at boot, before forwarding is on. Safe when rules
  * are in place already: what blocks only grows, and chains, exceptions, the home and the guard that are in force are left
- * alone, because the kernel is never older than the file; what is too much goes with the agent's first run. Throws DataError for a damaged file,
+ * alone, because the kernel is never older than the file; what is too much goes with the agent's first run. A part that fails is
+ * in the way of no other. Throws DataError for a damaged file,
  * UnavailableError for a missing file or tool, TemporaryError if a tool failed.
  */
 export async function restorePlan(path: string, exec: Exec, signal: AbortSignal): Promise<Plan> {
   const plan = await readPlan(path, signal);
-  if (plan.backend === 'nftables') await restoreNft(plan, exec, signal);
-  else await restoreIpset(plan, exec, signal);
-  if (plan.bridge !== undefined) await restoreNft({ table: plan.bridge }, exec, signal, TABLES.bridged);
-  if (plan.own !== undefined) await restoreNft({ table: plan.own }, exec, signal, TABLES.own);
+  const beside = async (of: 'bridged' | 'own', table: string | undefined) => {
+    if (table !== undefined) await restoreNft({ table }, exec, signal, TABLES[of]);
+  };
+  const routed = async () =>
+    plan.backend === 'nftables' ? restoreNft(plan, exec, signal) : restoreIpset(plan, exec, signal);
+  await inTurn(routed, () =>
+    inTurn(
+      () => beside('bridged', plan.bridge),
+      () => beside('own', plan.own),
+    ),
+  );
   return plan;
 }
 

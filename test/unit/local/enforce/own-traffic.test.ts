@@ -29,7 +29,7 @@ function machine() {
   const clock = new FakeClock();
   const inner = new FakeBackend();
   const common = { exec, clock, log: silentLog };
-  const ports = { served: [22, 4411], members: [4411] };
+  const ports = { served: [22, 4411], members: [4411], tracked: false };
   const table = new NftBackend({ ...common, wan: ['wan1', 'ppp+'], why: 'a test', of: 'own', ports });
   const own = new OwnTraffic(inner, { ...common, table, why: '' });
   const without = new OwnTraffic(inner, { ...common, table: undefined, why: 'enforce.ownTraffic is off' });

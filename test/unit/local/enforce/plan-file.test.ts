@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Fill, Plan } from '../../../../src/local/enforce/backend.ts';
 import { decodePlan, encodePlan, PlanFile, restorePlan } from '../../../../src/local/enforce/plan-file.ts';
 import { silentLog } from '../../../../src/log.ts';
@@ -156,6 +156,17 @@ describe('keeping', () => {
     await nowhere.flush();
     expect(nowhere.failures).toBe(1);
   });
+
+  test('a write that failed is tried again, for the next change may be days away', async () => {
+    const later = join(directory, 'later');
+    const file = new PlanFile({ path: join(later, 'plan'), clock, log: silentLog });
+    file.keep('one', () => plan('first'));
+    await clock.advance(100);
+    await vi.waitFor(() => expect(file.failures).toBe(1));
+    await mkdir(later);
+    await clock.advance(60_000);
+    await vi.waitFor(async () => expect(await readFile(join(later, 'plan'), 'utf8')).toContain('first'));
+  });
 });
 
 describe('restoring', () => {
@@ -246,6 +257,19 @@ destroy hedge-tmp-H-4
     const emptied = sized(0, 0);
     await restorePlan(path, emptied, signal);
     expect(filled(emptied)).toBe(sets);
+  });
+
+  test('a part that fails is in the way of no other, and is told', async () => {
+    const file = new PlanFile({ path, clock, log: silentLog });
+    const [bridge, own] = ['add table bridge hedgerow\n', 'add table inet hedgerow_own\n'];
+    file.keep('two', () => ({ ...plan(''), bridge, own }));
+    await file.flush();
+    const exec = new ScriptedExec((argv) => {
+      if (argv.startsWith('nft')) return argv.includes('list') ? { stdout: '{"nftables": []}' } : {};
+      return { code: 1, stderr: 'ipset: no' };
+    });
+    await expect(restorePlan(path, exec, signal)).rejects.toThrow('ipset: no');
+    expect(exec.ran.map(({ input }) => input)).toEqual(expect.arrayContaining([bridge, own]));
   });
 
   test('a missing file is told as such, a failing tool too', async () => {
