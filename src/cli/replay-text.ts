@@ -110,15 +110,16 @@ function partnerRow(partner: PartnerView): string[] {
 
 function printTrial({ policies, blocked, beside }: TrialView): void {
   printLine(`\n${paint('bold', 'These policies would have blocked')}`);
-  const rows = policies.flatMap(({ words, blocked: all, devices }) =>
+  const rows = policies.flatMap(({ words, untold, blocked: all, devices }) =>
     devices.length === 0
-      ? [[`  ${words}`, '', 'nothing', '']]
+      ? [[`  ${words}`, '', untold === undefined ? 'nothing' : 'not told', '']]
       : [
           [`  ${words}`, '', String(all.packets), bytes(all.bytes)],
           ...devices.map((device) => ['', device.label, String(device.packets), bytes(device.bytes)]),
         ],
   );
   printTable(['  POLICY', 'DEVICE', 'PACKETS', 'BYTES'], rows, '  nothing: there is no block among them');
+  for (const why of new Set(policies.flatMap(({ untold }) => untold ?? []))) printLine(`  not told: ${why}`);
   if (blocked.packets > 0)
     printLine(
       `  ${grouped(blocked.packets)} packets all in all, ${bytes(blocked.bytes)}; as captured: blocked devices try again`,

@@ -26,8 +26,8 @@ const unchecked: Clock = {
   ...systemClock,
   sleep: (ms, inner) => systemClock.sleep(ms > 5_000 ? 3_600_000 : ms, inner),
 };
-/** The check comes every 20 ms. */
-const hasty: Clock = { ...systemClock, sleep: (ms, inner) => systemClock.sleep(ms / 500, inner) };
+/** The check comes every 100 ms. */
+const hasty: Clock = { ...systemClock, sleep: (ms, inner) => systemClock.sleep(ms / 100, inner) };
 
 let world: World;
 beforeAll(async () => {
@@ -204,6 +204,37 @@ describe('what nobody tells', () => {
       await nothingPasses();
       expect(await shell(NOT_OURS)).toBe(left);
     }
+    // Each alone: whoever finds one puts all right.
+    for (const [i, disturbance] of [
+      `ipset del hedge-r0-4 ${ads.v4}`,
+      'ipset flush hedge-R-6',
+      `ipset add hedge-U-4 ${ads.v4}`,
+      'iptables-legacy -t mangle -D FORWARD -j HEDGEROW',
+      'ip6tables-legacy -t mangle -D HR-Od0 1',
+      'iptables-legacy -t mangle -R HR-Od0 2 -j RETURN',
+      'iptables-legacy -t mangle -I HEDGEROW 1 -j RETURN',
+    ].entries()) {
+      await shell(disturbance);
+      await doing(enforcer, disturbances.length + i + 1);
+    }
+    await nothingPasses();
+  });
+
+  test('where comparing elements is quick each look does', async () => {
+    const clock: Clock = { ...systemClock, monotonic: () => 0 };
+    const iptables = new Iptables(world.router, 'legacy');
+    const options = { exec: world.router, clock, log: silentLog, wan: ['wan0'] };
+    const backend = new IpsetBackend({ ...options, iptables, slots: createSlotMemory() });
+    for (const n of [1, 2]) {
+      await backend.set(one, signal);
+      expect(await backend.check(signal)).toEqual([]);
+      await shell(`ipset del hedge-r0-4 ${ads.v4}; ipset add hedge-r0-4 203.0.113.10${n}`);
+      expect(await backend.check(signal)).toEqual([
+        { what: 'set', name: 'hedge-r0-4', detail: 'other elements' },
+      ]);
+    }
+    await backend.clear(signal);
+    await backend.stop();
   });
 
   test('where no monitor is installed it is found by looking, and said so', async () => {

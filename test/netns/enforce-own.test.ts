@@ -23,7 +23,7 @@ const BACKENDS = ['ipset', 'nftables'] as const;
 const INSIDE = { v4: '192.168.1.1', v6: '2001:db8:1::1' };
 const OUTSIDE = { v4: '203.0.113.1', v6: '2001:db8:f::1' };
 const TRAFFIC = fileURLToPath(new URL('enforce-traffic.ts', import.meta.url));
-const PORTS: OwnPorts = { served: [22, 4411], members: [4411] };
+const PORTS: OwnPorts = { served: [22, 4411], members: [4411], tracked: true };
 
 let world: World;
 /** UDP that the far end gets from the router. */
@@ -131,7 +131,7 @@ describe.each(BACKENDS)('what the router itself sends and receives, beside %s', 
   test('a blocked address is cut both ways at once, over TCP, UDP and ICMP, with what is under way; nothing else is', async () => {
     const before = await foreign();
     const backend = await open(name);
-    expect(backend.describe().own).toEqual({ how: 'table' });
+    expect(backend.describe().own).toEqual({ how: 'table', tracked: true });
     await backend.set(blockSet([]), signal);
     expect(await world.run('router', 'nft', 'list', 'tables')).not.toContain('hedgerow_own');
     const reads = [
@@ -196,6 +196,12 @@ describe.each(BACKENDS)('what the router itself sends and receives, beside %s', 
     await backend.set(own([], { internet: true, exceptions: [video.v4] }), signal);
     const at = ssh.count();
     const asked = world.traffic('router', 'udp-send', OUTSIDE.v4, ads.v4, '53', '500');
+    // Of UDP from such a port what was asked for, and nothing else.
+    const clock = world.traffic('net', 'udp-answer', ads.v4, '123');
+    await clock.tells();
+    const answers = world.traffic('router', 'udp-ask', OUTSIDE.v4, ads.v4, '123', '200');
+    const uncalled = world.traffic('router', 'udp-count', '9002', ads.v4);
+    const caller = world.traffic('net', 'udp-send', `${ads.v4}@853`, OUTSIDE.v4, '9002', '200');
     const { v4, v6 } = OUTSIDE;
     expect(
       await Promise.all([
@@ -226,6 +232,9 @@ describe.each(BACKENDS)('what the router itself sends and receives, beside %s', 
       true,
     ]);
     await dns.reaches(dns.count() + 20);
+    await answers.reaches(20);
+    await caller.reaches(20);
+    expect(uncalled.count()).toBe(0);
     await ssh.reaches(at + 50_000);
     expect(Object.keys(await packetsOf(backend))).toEqual(['router internet']);
     // A neighbour that has to be found anew is found.
@@ -244,7 +253,7 @@ describe.each(BACKENDS)('what the router itself sends and receives, beside %s', 
     );
     expect(await reached(ads.v4, video.v4, ads.v6)).toEqual([video.v4, ads.v6]);
     expect(await connects('router', `${v4} ${ads.v4} 53`)).toBe('1');
-    await Promise.all([asked, ssh].map((one) => one.end()));
+    await Promise.all([asked, ssh, clock, answers, uncalled, caller].map((one) => one.end()));
   });
 
   test('restored at boot; what somebody else does to the table is told and put right', async () => {

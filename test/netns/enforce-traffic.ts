@@ -2,7 +2,9 @@
  * Traffic for the tests of enforcement. Prints a growing number (packets or bytes) every 20 ms and at its end, which is
  * the end of its standard input. Its connections end with it: what a block keeps from being acknowledged would be sent again
  * for minutes, and be counted by other tests.
- *   udp-send SOURCE TARGET PORT RATE   packets sent, RATE a second; `A,B C,D`: from A to C and from B to D in turn
+ *   udp-send SOURCE[@PORT] TARGET PORT RATE   packets sent, RATE a second; `A,B C,D`: from A to C and from B to D in turn
+ *   udp-ask SOURCE TARGET PORT RATE    the same, but answers that came
+ *   udp-answer ADDRESS PORT            questions answered
  *   udp-count PORT [REMOTE]            packets received; with REMOTE only its own
  *   tcp-serve PORT[,PORT]              sends without end to whoever connects; bytes sent
  *   tcp-try SOURCE[@PORT] TARGET PORT ...   tries each connection for a second, and prints 1 or 0 for each; ends by itself
@@ -17,26 +19,37 @@ const endings: (() => void)[] = [];
 const tell = (): void => void process.stdout.write(`${count}\n`);
 const family = (address: string) => (address.includes(':') ? 'udp6' : 'udp4');
 
-if (mode === 'udp-send') {
+if (mode === 'udp-send' || mode === 'udp-ask') {
   const [source = '', target = '', port = '', rate = '1000'] = args;
   const targets = target.split(',');
   const sockets = await Promise.all(
-    source.split(',').map(async (address) => {
+    source.split(',').map(async (from) => {
+      const [address = '', own = '0'] = from.split('@');
       const socket = createSocket(family(address));
       socket.on('error', () => undefined);
-      await new Promise<void>((resolve) => socket.bind({ address }, resolve));
+      if (mode === 'udp-ask') socket.on('message', () => (count += 1));
+      await new Promise<void>((resolve) => socket.bind({ address, port: Number(own) }, resolve));
       return socket;
     }),
   );
   const begun = performance.now();
+  let sent = 0;
   const timer = setInterval(() => {
     const due = ((performance.now() - begun) * Number(rate)) / 1000;
-    for (; count < due; count++) {
-      const way = count % sockets.length;
+    for (; sent < due; sent++) {
+      const way = sent % sockets.length;
       sockets[way]?.send('x', Number(port), targets[way]);
     }
+    if (mode === 'udp-send') count = sent;
   }, 1);
   endings.push(() => clearInterval(timer));
+} else if (mode === 'udp-answer') {
+  const socket = createSocket(family(args[0] ?? ''));
+  socket.on('message', (_, { port, address }) => {
+    count += 1;
+    socket.send('y', port, address);
+  });
+  socket.bind({ address: args[0], port: Number(args[1]) }, tell);
 } else if (mode === 'udp-count') {
   const socket = createSocket('udp6');
   socket.on('message', (_, from) => {

@@ -46,7 +46,7 @@ async function findingsOf(file: string | undefined, signal: AbortSignal): Promis
   const { exec, close } = await openExec({ config, clock, log: silentLog, ...own }, signal);
   try {
     if (exec.elsewhere === undefined) return examine(machine);
-    return [...(await examineRouter(exec, exec.elsewhere, signal)), ...examineDriver(machine)];
+    return [...(await examineRouter(exec, exec.elsewhere, config, signal)), ...examineDriver(machine)];
   } finally {
     await close();
   }

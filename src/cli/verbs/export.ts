@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs';
 import type { ExportView } from '../../control/views/export.ts';
+import { several } from '../../control/views/held-words.ts';
 import { ask, type Common } from '../ask.ts';
 import { printJson, printLine } from '../output.ts';
 
@@ -32,6 +33,6 @@ export const exportBook: CommandModule<object, Args> = {
     }
     replaceFile(args.file, text);
     if (args.json) printJson({ file: args.file, entries: entries.length, left: view.left });
-    else printLine(`${entries.length} entries written to ${args.file}`);
+    else printLine(`${several(entries.length, 'entry', 'entries')} written to ${args.file}`);
   },
 };

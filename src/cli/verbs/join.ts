@@ -1,6 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { keepProcessAlive, systemClock } from '../../clock.ts';
 import type { JoinedView } from '../../control/commands/home.ts';
+import { several } from '../../control/views/held-words.ts';
 import type { HomeView } from '../../control/views/home.ts';
 import type { StatusView } from '../../control/views/status.ts';
 import { HedgerowError } from '../../errors.ts';
@@ -63,7 +64,7 @@ async function watch(args: Args, id: string): Promise<void> {
       if (home.id === id && home.members.some(({ self }) => self)) {
         tell(
           args,
-          `${home.members.length} members${home.name === undefined ? '' : ` of "${harmless(home.name)}"`}`,
+          `${several(home.members.length, 'member')}${home.name === undefined ? '' : ` of "${harmless(home.name)}"`}`,
         );
         return;
       }

@@ -1,4 +1,5 @@
 import type { CommandModule } from 'yargs';
+import { heldWords, several } from '../../control/views/held-words.ts';
 import type { PolicyView } from '../../control/views/policies.ts';
 import { shortId } from '../../control/views/shown.ts';
 import { ask, type Common } from '../ask.ts';
@@ -20,7 +21,7 @@ export const policies: CommandModule<object, Common> = {
           policy.by,
           policy.router,
           policy.at.slice(0, 16).replace('T', ' '),
-          here(policy),
+          heldWords(policy),
           dropped(policy),
           others(policy),
         ]),
@@ -35,21 +36,10 @@ function pair({ kind, a, b }: PolicyView): string {
   return kind === 'ignore' ? `ignore ${a.label}` : `${kind} ${a.label} – ${b.label}`;
 }
 
-function here({ kind, here: { enforced, why, addresses, networks, wide } }: PolicyView): string {
-  if (!enforced) return why ?? 'not enforced';
-  const parts = [
-    addresses > 0 ? `${addresses} addresses` : '',
-    networks > 0 ? `${networks} networks` : '',
-    wide > 0 ? `all of it for ${wide} devices` : '',
-  ].filter((part) => part !== '');
-  const held = `${parts.join(', ')} ${kind === 'allow' ? 'excepted' : 'blocked'}`;
-  return why === undefined ? held : `${held}; ${why}`;
-}
-
 /** Nothing where this router cannot tell. */
 function dropped({ here: { dropped: counts } }: PolicyView): string {
   if (counts === undefined) return '';
-  return counts.packets === 0 ? '0' : `${counts.packets} packets, ${bytes(counts.bytes)}`;
+  return counts.packets === 0 ? '0' : `${several(counts.packets, 'packet')}, ${bytes(counts.bytes)}`;
 }
 
 function others({ alsoAffects, alsoAffectsMore }: PolicyView): string {

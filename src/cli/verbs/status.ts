@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs';
-import type { StatusView } from '../../control/views/status.ts';
+import { several } from '../../control/views/held-words.ts';
+import type { Reach, StatusView } from '../../control/views/status.ts';
 import { ask, type Common } from '../ask.ts';
 import { duration, harmless, paint, printJson, printLine } from '../output.ts';
 
@@ -21,8 +22,9 @@ export const status: CommandModule<object, Common> = {
     printLine(`  enforcing  ${enforcement.enforcing ? `with ${enforcement.detail}` : paint('red', 'no')}`);
     if (enforcement.enforcing && enforcement.noticing !== undefined)
       printLine(`  watches    changes of its rules by others: noticed ${harmless(enforcement.noticing)}`);
+    if (enforcement.enforcing) printLine(`  blocks     ${harmless(reachWords(view.reach))}`);
     printLine(
-      `  sees       ${view.devices} devices, ${view.flows} flows on ${observation.lan.join(', ') || 'no LAN'}`,
+      `  sees       ${several(view.devices, 'device')}, ${several(view.flows, 'flow')} on ${observation.lan.join(', ') || 'no LAN'}`,
     );
     if (observation.trackedByRule.length > 0)
       printLine(`  tracks     connections by a rule of its own: ${observation.trackedByRule.join(', ')}`);
@@ -32,8 +34,21 @@ export const status: CommandModule<object, Common> = {
     }
     if (!view.clock.trusted) printLine(`  clock      not trusted: ${harmless(view.clock.why)}`);
     if (view.changesRefused > 0)
-      printLine(`  refused    ${view.changesRefused} changes: too many in a short time`);
+      printLine(`  refused    ${several(view.changesRefused, 'change')}: too many in a short time`);
     printLine(`  memory     ${view.rssMb} MB`);
     for (const problem of view.problems) printLine(paint('yellow', `! ${harmless(problem)}`));
   },
 };
+
+/** What is judged on this router: forwarded, between devices of one network, and its own. */
+export function reachWords({ inside, notInside, notOwn }: Reach): string {
+  const between = [
+    inside.length === 0 ? '' : `what devices on ${inside.join(', ')} send to each other`,
+    notInside.length === 0 ? '' : `not what those on ${notInside.join(', ')} send to each other`,
+  ].filter((part) => part !== '');
+  const own =
+    notOwn === undefined
+      ? "this router's own traffic"
+      : `not this router's own traffic (${notOwn.split('\n')[0]})`;
+  return ['what is forwarded', ...between, own].join('; ');
+}

@@ -4,6 +4,7 @@ import { homeIdOf } from '../../policy/genesis.ts';
 import type { Record } from '../../policy/records.ts';
 import { decodeBundle, encodeBundle, type HomeFile } from '../../store/home-file.ts';
 import type { Parts } from '../parts.ts';
+import { several } from '../views/held-words.ts';
 import { isShown } from '../views/shown.ts';
 import { signerOf } from './signer.ts';
 
@@ -151,14 +152,14 @@ export function refuseToMove({ replica, key }: Parts, dropPolicies: boolean): vo
     .members()
     .filter(({ peer, depth }) => depth >= 0 && peer !== key.peer && replica.isMember(peer));
   if (others.length > 0) {
-    throw new UsageError(`this router is in a home with ${others.length} others already`, {
+    throw new UsageError(`this router is in a home with ${several(others.length, 'other')} already`, {
       hint: 'hedgerow leave first; a router belongs to one home',
     });
   }
   const policies = [...replica.live.values()].filter(({ record }) => isShown(record)).length;
   if (policies > 0 && !dropPolicies) {
     throw new UsageError(
-      `this router has ${policies} policies of its own, which the other home does not know`,
+      `this router has ${several(policies, 'policy', 'policies')} of its own, which the other home does not know`,
       {
         hint: 'make them again after joining and repeat this with --drop-policies (hedgerow policies lists them)',
       },

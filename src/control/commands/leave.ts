@@ -1,6 +1,7 @@
 import { HedgerowError, TemporaryError, UsageError } from '../../errors.ts';
 import { ANSWER_TIMEOUT_MS } from '../author.ts';
 import type { Parts } from '../parts.ts';
+import { several } from '../views/held-words.ts';
 import { isShown } from '../views/shown.ts';
 import { UNCONFIRMED } from './wide.ts';
 
@@ -44,7 +45,7 @@ export async function leave(parts: Parts, request: LeaveRequest): Promise<LeftVi
   if (!request.confirm) {
     throw new HedgerowError(
       UNCONFIRMED,
-      `this router leaves its home and stops enforcing its ${policies} policies; what it wrote stays with the others`,
+      `this router leaves its home and stops enforcing its ${several(policies, 'policy', 'policies')}; what it wrote stays with the others`,
       { hint: 'if it is meant so, repeat it with --yes (in a request: "confirm": true)', exitCode: 64 },
     );
   }

@@ -50,7 +50,7 @@ function lackOf(tool: Tool, machine: Machine): Lack {
     case 'nft':
       return asked === 'nftables' || blocks === undefined
         ? { level: 'fail', without: 'nftables cannot block' }
-        : { level: 'warn', without: 'two devices on one bridge cannot be kept apart' };
+        : lackOfNft(machine);
     default:
       if (blocks === 'nftables' || asked === 'nftables')
         return { level: 'ok', without: 'not needed, nftables blocks' };
@@ -61,14 +61,35 @@ function lackOf(tool: Tool, machine: Machine): Lack {
   }
 }
 
+/** What ipset leaves to nftables. */
+function lackOfNft(machine: Machine): Lack {
+  const lost = [
+    ...(isBridgeNfOn(machine) ? [] : ['two devices on one bridge cannot be kept apart']),
+    ...(machine.config.enforce.ownTraffic ? ['policies about this router itself are not in force'] : []),
+  ];
+  if (lost.length === 0) return { level: 'ok', without: 'not needed, ipset blocks' };
+  return { level: 'warn', without: lost.join(', and ') };
+}
+
+/** Whether the rules of iptables see what passes a bridge, in both families. */
+export function isBridgeNfOn({ sysctl }: Machine): boolean {
+  const on = (tool: string) => (sysctl(`net.bridge.bridge-nf-call-${tool}`) ?? '0') !== '0';
+  return on('iptables') && on('ip6tables');
+}
+
 /** The agent's own, else the one that was found by trying. */
 function backendInUse({ agent, backend }: Machine): string | undefined {
   if (agent.answers && agent.backend?.works === true) return agent.backend.name;
   return backend.tried ? backend.name : undefined;
 }
 
+/** To look again as root, who may try; nothing for root, who is told what he lacks beside his capabilities. */
+export function asRoot({ uid }: Machine['rights']): Mend | undefined {
+  return uid === 0 ? undefined : everywhere('sudo hedgerow doctor');
+}
+
 /** Which backend blocks, or would, and why this one. */
-export function backend({ backend: found, agent, config }: Machine): Finding {
+export function backend({ backend: found, agent, config, rights }: Machine): Finding {
   const asked = config.enforce.backend;
   if (agent.answers && agent.backend !== undefined) {
     const { works, detail } = agent.backend;
@@ -77,8 +98,7 @@ export function backend({ backend: found, agent, config }: Machine): Finding {
       ? ok('backend', `the agent blocks with ${detail}`)
       : warn('backend', `the agent blocks nothing: ${detail}`);
   }
-  if (!found.tried)
-    return warn('backend', 'not tried: it needs CAP_NET_ADMIN', everywhere('sudo hedgerow doctor'));
+  if (!found.tried) return warn('backend', 'not tried: it needs CAP_NET_ADMIN', asRoot(rights));
   if (found.name === 'dry-run') return warn('backend', 'enforce.backend is dry-run: nothing is blocked here');
   if (found.name !== undefined)
     return ok(

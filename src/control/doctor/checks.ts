@@ -1,4 +1,4 @@
-import { backend, lock, modules, tools } from './blocking.ts';
+import { asRoot, backend, isBridgeNfOn, lock, modules, tools } from './blocking.ts';
 import { everywhere, type Finding, fail, ok, packages, warn } from './finding.ts';
 import type { Machine } from './machine.ts';
 import { clocks, discovery, peers } from './overlay.ts';
@@ -73,12 +73,12 @@ function accounting({ sysctl }: Machine): Finding {
   );
 }
 
-function bridges({ sysctl, backend }: Machine): Finding {
+function bridges(machine: Machine): Finding {
+  const { backend } = machine;
   const sameSwitch = backend.tried && backend.name !== undefined ? backend.sameSwitch : undefined;
   if (sameSwitch?.how === 'table')
     return ok('bridges', 'what devices on one bridge send to each other is blocked, too (nftables)');
-  const on = (tool: string) => (sysctl(`net.bridge.bridge-nf-call-${tool}`) ?? '0') !== '0';
-  if (on('iptables') && on('ip6tables'))
+  if (isBridgeNfOn(machine))
     return ok('bridges', 'the rules see what devices on one bridge send to each other (bridge-nf)');
   const past = 'devices on one bridge reach each other past the rules';
   if (sameSwitch === undefined)
@@ -87,22 +87,34 @@ function bridges({ sysctl, backend }: Machine): Finding {
   return warn('bridges', `${past}${why}`, packages('nftables', 'nftables-json kmod-nft-bridge'));
 }
 
-/** Only where somebody asked for it. */
-function ownTraffic({ config, backend }: Machine): Finding[] {
+/** Only where somebody asked for it. What an agent says of itself is so; else what came of trying. */
+function ownTraffic({ config, backend, agent: said, rights }: Machine): Finding[] {
   if (!config.enforce.ownTraffic) return [];
-  const own = backend.tried && backend.name !== undefined ? backend.own : undefined;
-  if (own === undefined)
-    return [warn('own traffic', 'not tried: whether policies about this router itself can be in force')];
-  if (own.how === 'table')
-    return [ok('own traffic', 'policies about this router itself are in force, too (nftables)')];
-  return [
-    warn(
-      'own traffic',
-      `policies about this router itself are not in force: ${own.why.split('\n')[0]}`,
-      packages('nftables', 'nftables-json kmod-nft-core kmod-nft-fib'),
-    ),
-  ];
+  const name = 'own traffic';
+  const found = backend.tried && backend.name !== undefined ? backend.own : undefined;
+  const reach = said.answers ? said.reach : undefined;
+  const why = reach?.notOwn ?? (reach === undefined && found?.how === 'none' ? found.why : undefined);
+  if (why !== undefined) {
+    const message = `policies about this router itself are not in force: ${why.split('\n')[0]}`;
+    if (!why.includes('nftables'))
+      return [warn(name, message, why.startsWith('no interface') ? UPLINK : undefined)];
+    return [warn(name, message, packages('nftables', 'nftables-json kmod-nft-core kmod-nft-fib'))];
+  }
+  if (reach === undefined && found === undefined) {
+    const message = 'not tried: whether policies about this router itself can be in force';
+    return [warn(name, message, backend.tried ? undefined : asRoot(rights))];
+  }
+  const byPort =
+    found?.how === 'table' && !found.tracked
+      ? '; connections are not tracked, so UDP from the ports of DNS and time comes in whatever network is blocked'
+      : '';
+  return [ok(name, `policies about this router itself are in force, too (nftables)${byPort}`)];
 }
+
+/** To be named where none has a default route yet. */
+const UPLINK = everywhere(
+  'hedgerow config print | grep -A3 wan   # name it in wan.interfaces, or plug it in',
+);
 
 function clock({ clockSynchronised, agent: said }: Machine): Finding {
   if (said.answers && said.clock.trusted) return ok('clock', said.clock.why);

@@ -4,9 +4,11 @@ import type { Clock } from '../../clock.ts';
 import { pathsOf } from '../../config.ts';
 import type { Config } from '../../config-schema.ts';
 import { HedgerowError, messageOf } from '../../errors.ts';
+import { ownPorts } from '../../local/enforce/own-ports.ts';
 import { chooseBackend } from '../../local/enforce/probe.ts';
 import { createSlotMemory } from '../../local/enforce/slots.ts';
 import type { Exec } from '../../local/exec.ts';
+import { readInterfaces } from '../../local/observe/interfaces.ts';
 import { silentLog } from '../../log.ts';
 import { openControl } from '../client.ts';
 import { isOnlyHere } from '../needs-password.ts';
@@ -92,11 +94,14 @@ async function askAgent(socket: string): Promise<AgentSaid> {
 }
 
 /** One of before an update does not tell its rights. */
-function saidBy(status: Omit<StatusView, 'rights'> & Partial<StatusView>, peers: PeerRow[]): AgentSaid {
-  const { problems, clock, enforcement, rights } = status;
+function saidBy(
+  status: Omit<StatusView, 'rights' | 'reach'> & Partial<StatusView>,
+  peers: PeerRow[],
+): AgentSaid {
+  const { problems, clock, enforcement, rights, reach } = status;
   const { backend: name, detail, enforcing, halted } = enforcement;
   const backend = { name, detail, works: enforcing || halted !== undefined };
-  return { answers: true, problems, clock, peers, rights, backend };
+  return { answers: true, problems, clock, peers, rights, backend, reach };
 }
 
 async function toolsThere(exec: Exec, signal: AbortSignal): Promise<ReadonlySet<string>> {
@@ -112,13 +117,24 @@ async function tryBackends(
   signal: AbortSignal | undefined,
 ): Promise<Tried> {
   if (signal === undefined) return { tried: false };
-  const asked = config.enforce.ownTraffic ? { own: { served: [], members: [] } } : {};
-  // An interface need not be there for a table to be made that names it.
-  const options = { exec, clock, log: silentLog, slots: createSlotMemory(), wan: ['wan'], ...asked };
+  const asked = config.enforce.ownTraffic ? { own: await ownPorts(config, exec, signal) } : {};
+  const wan = await uplinks(config, exec, signal);
+  const options = { exec, clock, log: silentLog, slots: createSlotMemory(), wan, ...asked };
   const choice = await chooseBackend(config.enforce.backend, options, signal);
   if (choice.role === 'observer') return { tried: true, name: undefined, problem: choice.reason };
   await choice.backend.stop();
   return { tried: true, ...choice.backend.describe() };
+}
+
+/** As the agent finds them; none where nobody can tell. */
+async function uplinks({ lan, wan }: Config, exec: Exec, signal: AbortSignal): Promise<readonly string[]> {
+  try {
+    const named = { router: '', lan: lan.interfaces, wan: wan.interfaces };
+    return (await readInterfaces(exec, named, signal)).wan;
+  } catch (error) {
+    if (!(error instanceof HedgerowError)) throw error;
+    return [];
+  }
 }
 
 async function synchronised(exec: Exec, signal: AbortSignal): Promise<boolean | undefined> {

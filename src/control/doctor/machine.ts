@@ -2,6 +2,7 @@ import type { Config } from '../../config-schema.ts';
 import type { HowBridged, HowOwn } from '../../local/enforce/backend.ts';
 import type { Rights } from '../rights.ts';
 import type { PeerRow } from '../views/peers.ts';
+import type { Reach } from '../views/status.ts';
 
 /** What the agent says of another router; one of before an update says less. */
 export type PeerSaid = Pick<PeerRow, 'router' | 'state' | 'heardBy'> &
@@ -20,6 +21,8 @@ export type AgentSaid =
         | { readonly name: string; readonly detail: string; readonly works: boolean }
         | undefined;
       readonly rights: Rights | undefined;
+      /** What it judges; one of before an update does not tell. */
+      readonly reach?: Reach | undefined;
     };
 
 /** What came of trying the backends as the configuration says; nobody may try without rights. */

@@ -8,6 +8,9 @@ const AGAIN = {
   openwrt: '/etc/init.d/hedgerow restart',
 };
 
+/** Where root lacks something sudo gives nothing more. */
+const CONTAINER = everywhere('docker run --network host --cap-add NET_ADMIN --cap-add NET_RAW …');
+
 /** Each capability: the agent's where it tells, else those of whoever looks. */
 export function capabilities({ rights, agent }: Machine): Finding[] {
   const ofAgent = agent.answers ? agent.rights : undefined;
@@ -20,11 +23,9 @@ export function capabilities({ rights, agent }: Machine): Finding[] {
     if (!rights.lacks.includes(name)) return ok(name, rights.uid === 0 ? 'root has it' : 'you have it');
     // One of before an update has its own: what a person lacks who looks does not matter to it.
     if (agent.answers) return ok(name, 'you lack it; the agent has its own');
-    return warn(
-      name,
-      `you lack it: without it ${CAPABILITIES[name].without}`,
-      everywhere('sudo hedgerow doctor'),
-    );
+    const without = `without it ${CAPABILITIES[name].without}`;
+    if (rights.uid === 0) return warn(name, `root lacks it, as in a container: ${without}`, CONTAINER);
+    return warn(name, `you lack it: ${without}`, everywhere('sudo hedgerow doctor'));
   });
 }
 

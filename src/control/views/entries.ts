@@ -5,7 +5,7 @@ export interface Entries {
   /** Addresses blocked or excepted, each device for itself. */
   readonly addresses: number;
   readonly networks: number;
-  /** Devices for which the internet or all others are blocked. */
+  /** Devices for which the internet or all others are blocked; 1 for this router itself. */
   readonly wide: number;
 }
 

@@ -3,6 +3,7 @@ import type { ObserverHealth } from '../../local/observer.ts';
 import type { Parts } from '../parts.ts';
 import { CAPABILITIES, type Rights, rightsHeld } from '../rights.ts';
 import { haltedWords } from './halted.ts';
+import { several } from './held-words.ts';
 import { goneWords } from './home.ts';
 import { idleWords } from './idle.ts';
 import { overlayProblems } from './overlay-problems.ts';
@@ -24,6 +25,7 @@ export interface StatusView {
   readonly policies: number;
   readonly routers: { readonly members: number; readonly alive: number; readonly inStep: number };
   readonly enforcement: EnforcerHealth & { readonly detail: string };
+  readonly reach: Reach;
   readonly observation: ObserverHealth;
   readonly devices: number;
   readonly flows: number;
@@ -39,6 +41,15 @@ export interface StatusView {
     | undefined;
   /** What is wrong, in words; empty when all is well. */
   readonly problems: readonly string[];
+}
+
+/** What is blocked beyond what this router forwards, as far as policies ask for it. */
+export interface Reach {
+  /** Interfaces of the LAN whose devices are kept apart also where no router is between them, and the others. */
+  readonly inside: readonly string[];
+  readonly notInside: readonly string[];
+  /** Why what this router itself sends and receives is not judged; undefined where it is. */
+  readonly notOwn: string | undefined;
 }
 
 export function statusView(parts: Parts): StatusView {
@@ -66,6 +77,7 @@ export function statusView(parts: Parts): StatusView {
       inStep: self + others.filter(({ state, digestEqual }) => isThere(state) && digestEqual === true).length,
     },
     enforcement,
+    reach: reachOf(parts, enforcement, observation),
     observation,
     devices: cache.counters.devices.size,
     flows: parts.flows.size,
@@ -116,6 +128,21 @@ export function blockedInside(lan: readonly string[], sees: Parts['seesInside'] 
   return `it blocks only what devices on ${bridges.join(', ')} send to each other through it`;
 }
 
+/** What is judged now, of these interfaces of the LAN. */
+export function reachOf(
+  { seesInside = () => false, ownTraffic, config }: Pick<Parts, 'seesInside' | 'ownTraffic' | 'config'>,
+  { enforcing }: Pick<EnforcerHealth, 'enforcing'>,
+  { lan }: Pick<ObserverHealth, 'lan'>,
+): Reach {
+  const off = config.enforce.ownTraffic ? undefined : 'enforce.ownTraffic is off';
+  const inside = enforcing ? lan.filter((name) => seesInside(name)) : [];
+  return {
+    inside,
+    notInside: lan.filter((name) => !inside.includes(name)),
+    notOwn: enforcing ? (ownTraffic?.() ?? off) : 'nothing is enforced',
+  };
+}
+
 function problems(parts: Parts, enforcement: EnforcerHealth, observation: ObserverHealth): string[] {
   const found: string[] = [];
   const away = awayWords(parts);
@@ -156,7 +183,10 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
   }
   found.push(...overlayProblems(parts));
   const { unreadable } = parts.replica;
-  if (unreadable > 0) found.push(`${unreadable} policies cannot be read from the disk: hedgerow store check`);
+  if (unreadable > 0)
+    found.push(
+      `${several(unreadable, 'policy', 'policies')} cannot be read from the disk: hedgerow store check`,
+    );
   const store = parts.storeError();
   if (store !== undefined) found.push(`the store cannot be written: ${store}`);
   const { problem, putAside } = parts.history?.health() ?? {};

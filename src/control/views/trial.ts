@@ -1,6 +1,7 @@
 import type { Trial, TrialTotal } from '../../local/replay/trial.ts';
 import type { RecordId } from '../../policy/block-set.ts';
 import type { Live } from '../../policy/contents.ts';
+import type { Record } from '../../policy/records.ts';
 import type { Directory } from '../directory.ts';
 import { labels, recordWords } from './words.ts';
 
@@ -17,6 +18,8 @@ export interface TrialView {
     readonly id: RecordId;
     /** `block tv – ads.example for 2h`. */
     readonly words: string;
+    /** Why it could not be told what it would have blocked; undefined where it could. */
+    readonly untold: string | undefined;
     readonly blocked: Amount;
     readonly devices: readonly TrialDevice[];
   }[];
@@ -46,6 +49,7 @@ export function trialView(trial: Trial, policies: readonly Live[], directory: Di
         return {
           id,
           words: recordWords(record, label),
+          untold: isOwn(record) ? UNTOLD : undefined,
           blocked: devices.reduce<Amount>(
             (all, { packets, bytes }) => ({ packets: all.packets + packets, bytes: all.bytes + bytes }),
             { packets: 0, bytes: 0 },
@@ -56,6 +60,16 @@ export function trialView(trial: Trial, policies: readonly Live[], directory: Di
     blocked: { ...trial.blocked },
     beside: { ...trial.beside },
   };
+}
+
+/**
+ * No capture tells what a router sends itself from what it forwards: towards the internet both come from its address
+ * (NAPT, RFC 3022), and on the LAN its own is not seen.
+ */
+const UNTOLD = "a capture does not show a router's own traffic apart from what it forwards";
+
+function isOwn(record: Record): boolean {
+  return record.kind === 'block' && [record.a, record.b].some(({ kind }) => kind === 'router');
 }
 
 function deviceView({ device, packets, bytes, first, last }: TrialTotal, directory: Directory): TrialDevice {

@@ -27,11 +27,36 @@ export async function together(first: Promise<Outcome>, second: Promise<Outcome>
   };
 }
 
+/**
+ * Does one after the other, the second whatever became of the first: what is blocked in one place does not wait for another
+ * place that is broken. Throws what the first of them threw.
+ */
+export async function inTurn<A, B>(first: () => Promise<A>, second: () => Promise<B>): Promise<[A, B]> {
+  const [a] = await Promise.allSettled([first()]);
+  const [b] = await Promise.allSettled([second()]);
+  if (a.status === 'rejected') throw a.reason;
+  if (b.status === 'rejected') throw b.reason;
+  return [a.value, b.value];
+}
+
 /** A place where the kernel differs from what was last acknowledged. */
 export interface Drift {
   readonly what: 'jump' | 'chain' | 'set';
   readonly name: string;
   readonly detail: string;
+}
+
+/**
+ * What two looks found. Whoever finds something forgets what the kernel holds and would not find it again, so it is told
+ * also when the other could not look. Throws what that one threw where nothing was found.
+ */
+export async function foundBy(
+  looks: readonly (() => Promise<readonly Drift[]>)[],
+): Promise<readonly Drift[]> {
+  const found = await Promise.allSettled(looks.map((look) => look()));
+  const drift = found.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+  for (const one of found) if (one.status === 'rejected' && drift.length === 0) throw one.reason;
+  return drift;
 }
 
 /**
@@ -96,8 +121,13 @@ export type HowBridged =
   | { readonly how: 'table' | 'bridge-nf' }
   | { readonly how: 'none'; readonly why: string };
 
-/** What judges what this router itself sends and receives; none where nobody asked for it, or it is not possible. */
-export type HowOwn = { readonly how: 'table' } | { readonly how: 'none'; readonly why: string };
+/**
+ * What judges what this router itself sends and receives; none where nobody asked for it, or it is not possible. `tracked`: answers are
+ * told from what is unasked for by the kernel's connections, else by their port alone.
+ */
+export type HowOwn =
+  | { readonly how: 'table'; readonly tracked: boolean }
+  | { readonly how: 'none'; readonly why: string };
 
 /** What a backend says of itself, for people. */
 export interface Described {

@@ -9,7 +9,8 @@ const ADVICE: readonly (readonly [words: RegExp, advice: string])[] = [
     /xtables[. ]lock/i,
     'another program holds the lock of iptables, or the agent may not open /run/xtables.lock',
   ],
-  [/not permitted|permission denied/i, 'the agent needs CAP_NET_ADMIN'],
+  [/not permitted|permission denied/i, 'the agent needs CAP_NET_ADMIN, for iptables CAP_NET_RAW too'],
+  [/can't open socket to ipset/i, 'iptables needs CAP_NET_RAW to ask about sets'],
   [/is full|maxelem/i, 'there are too many addresses for the kernel: block fewer lists'],
   [/cannot allocate memory|no buffer space/i, 'the kernel has no memory for this: block fewer lists'],
   [

@@ -31,16 +31,18 @@ export function driftOf(mirror: Rulebook, look: Look): readonly Drift[] {
   return drift;
 }
 
-/**
- * Up to so many elements are compared at one check in six, once a minute (20,000: 0.7 s on a busy machine); more at one in
- * sixty.
- */
+/** Comparing the elements may take this much of the time between two checks, milliseconds in 10 s; 10,000 take half of it. */
+const OFTEN_MS = 100;
+/** What takes longer comes at one check in six at the least, once a minute; beyond so many elements at one in sixty. */
 const OFTEN_COMPARED = 50_000;
 
-/** At which check, in how many, the elements of the sets are compared and not their number alone. */
-export function thoroughEvery({ sets }: Rulebook): number {
+/**
+ * At which check, in how many, the elements of the sets are compared and not their number alone: the kernel tells nobody when
+ * one takes the place of another. A small router decides by how long it took the last time.
+ */
+export function thoroughEvery({ sets }: Rulebook, tookMs: number): number {
   const elements = sets.values().reduce((sum, set) => sum + set.elements.size, 0);
-  return elements <= OFTEN_COMPARED ? 6 : 60;
+  return Math.min(elements <= OFTEN_COMPARED ? 6 : 60, Math.max(1, Math.ceil(tookMs / OFTEN_MS)));
 }
 
 /** Where the elements of the kernel's sets differ from what they were left with; `held` is what it printed of each. */

@@ -239,12 +239,14 @@ export class Enforcer implements Service {
     this.#acknowledged = true;
     this.#inForce = blockSet;
     this.#blocks = blocksAnything(blockSet);
+    const failedBefore = this.#failuresInARow > 0;
     this.#failuresInARow = 0;
     this.#lastError = undefined;
     this.#drift.repaired();
     log.debug({ ...outcome }, 'enforced');
     onApplied(state, outcome);
-    if (outcome.did === 'unchanged') return;
+    // A run that failed may have put a part in force, of which this one has nothing to say any more.
+    if (outcome.did === 'unchanged' && !failedBefore) return;
     // The plan is made later, perhaps while the next change goes in: that one may be a trial.
     const applied = () => (this.#asked === blockSet ? undefined : blockSet);
     planFile?.keep(state, () => backend.plan(atBoot ?? applied()));

@@ -49,7 +49,8 @@ export class IpsetBackend implements Backend {
   #applied: Rulebook | undefined;
   /** Moves whenever a change begins or ends: a check that overlapped one proves nothing. */
   #epoch = 0;
-  #checks = 0;
+  /** Checks until one compares the elements of the sets. */
+  #untilThorough = 0;
 
   /** Throws ConfigError for an impossible interface name. */
   constructor(options: IpsetBackendOptions) {
@@ -103,12 +104,15 @@ export class IpsetBackend implements Backend {
   async check(signal: AbortSignal, thorough = false): Promise<readonly Drift[]> {
     const [epoch, mirror] = [this.#epoch, this.#mirror];
     if (mirror === undefined) return [];
-    this.#checks += 1;
+    this.#untilThorough -= 1;
     let drift = driftOf(mirror, await this.#look(signal));
-    if (drift.length === 0 && (thorough || this.#checks % thoroughEvery(mirror) === 0)) {
+    if (drift.length === 0 && (thorough || this.#untilThorough <= 0)) {
+      const { exec, clock } = this.#options;
+      const begun = clock.monotonic();
       // A set that has vanished meanwhile is a failure here, and drift at the next look.
-      const held = await listElements(this.#options.exec, [...mirror.sets.keys()], signal);
+      const held = await listElements(exec, [...mirror.sets.keys()], signal);
       drift = elementDriftOf(mirror, held);
+      this.#untilThorough = thoroughEvery(mirror, clock.monotonic() - begun);
     }
     if (epoch !== this.#epoch || mirror !== this.#mirror) return [];
     if (drift.length > 0) this.#mirror = undefined;

@@ -8,6 +8,7 @@ import {
   type Counter,
   type Described,
   type Drift,
+  foundBy,
   type Outcome,
   type Plan,
   together,
@@ -22,6 +23,8 @@ import { removeOwn } from './remains.ts';
 export interface ForOwn {
   /** A table of nftables; undefined where nobody asked for it or there can be none. */
   readonly table: NftBackend | undefined;
+  /** Connections are tracked, and the table asks for it. */
+  readonly tracked?: boolean;
   /** Why there is none, for people. */
   readonly why: string;
   readonly exec: Exec;
@@ -53,29 +56,24 @@ export class OwnTraffic implements Backend {
   }
 
   describe(): Described {
-    const { table, why } = this.#options;
+    const { table, tracked = false, why } = this.#options;
     return {
       ...this.#backend.describe(),
-      own: table === undefined ? { how: 'none', why } : { how: 'table' },
+      own: table === undefined ? { how: 'none', why } : { how: 'table', tracked },
     };
   }
 
   async set(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
-    const { table } = this.#options;
-    if (table !== undefined && want.own !== undefined)
-      return together(this.#backend.set(want, signal), this.#setBeside(table, want, want.own, signal));
-    const outcome = await this.#backend.set(want, signal);
-    const wasThere = this.#isThere;
-    if (wasThere !== false) await this.#removeRemains(signal);
-    // The plan for the next boot is another.
-    return wasThere === true && outcome.did === 'unchanged' ? { ...outcome, did: 'update' } : outcome;
+    return together(this.#backend.set(want, signal), this.#setBeside(want, signal));
   }
 
   async check(signal: AbortSignal, thorough?: boolean): Promise<readonly Drift[]> {
-    const drift = await this.#backend.check(signal, thorough);
-    if (this.#isThere !== true) return drift;
-    const beside = (await this.#options.table?.check(signal, thorough)) ?? [];
-    return [...drift, ...beside.map((one) => ({ ...one, name: `own ${one.name}` }))];
+    const backend = () => this.#backend.check(signal, thorough);
+    const { table } = this.#options;
+    if (this.#isThere !== true || table === undefined) return backend();
+    const beside = async () =>
+      (await table.check(signal, thorough)).map((one) => ({ ...one, name: `own ${one.name}` }));
+    return foundBy([backend, beside]);
   }
 
   async counters(signal: AbortSignal): Promise<readonly Counter[]> {
@@ -108,8 +106,15 @@ export class OwnTraffic implements Backend {
     await Promise.all([this.#backend.stop(), this.#options.table?.stop(), this.#cut.stop()]);
   }
 
-  async #setBeside(table: NftBackend, want: BlockSet, own: Owner, signal: AbortSignal): Promise<Outcome> {
-    const { home, guard } = want;
+  async #setBeside(want: BlockSet, signal: AbortSignal): Promise<Outcome> {
+    const { table } = this.#options;
+    const { own, home, guard } = want;
+    if (table === undefined || own === undefined) {
+      const wasThere = this.#isThere;
+      if (wasThere !== false) await this.#removeRemains(signal);
+      // Without it the plan for the next boot is another.
+      return { did: wasThere === true ? 'update' : 'unchanged', elements: 0, rules: 0, ms: 0 };
+    }
     const from = [own, home, guard];
     if (this.#handed?.from.every((one, i) => one === from[i]) !== true)
       this.#handed = { from, set: alone(want, own), cut: named(want, own) };

@@ -6,7 +6,7 @@ import { type Clock, Coalesce, type Timer } from '../../clock.ts';
 import { DataError, messageOf, UnavailableError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Exec } from '../exec.ts';
-import type { Fill, Plan } from './backend.ts';
+import { type Fill, inTurn, type Plan } from './backend.ts';
 import { letsPass } from './exceptions.ts';
 import { parseSetName } from './names.ts';
 import { TABLES } from './nft/names.ts';
@@ -154,6 +154,7 @@ export class PlanFile {
     this.#begin();
     await this.#writing;
     this.#timer?.clear();
+    this.#timer = undefined;
   }
 
   #begin(): void {
@@ -174,7 +175,8 @@ export class PlanFile {
     do {
       this.#again = false;
       if (this.#wanted === undefined) break;
-      const { state, plan } = this.#wanted;
+      const wanted = this.#wanted;
+      const { state, plan } = wanted;
       this.#wanted = undefined;
       const current = plan();
       if (current === undefined) continue;
@@ -216,15 +218,23 @@ async function replace(path: string, text: string): Promise<void> {
 /**
  * Puts the plan of a file in force without agent, store or network: at boot, before forwarding is on. Safe when rules
  * are in place already: what blocks only grows, and chains, exceptions, the home and the guard that are in force are left
- * alone, because the kernel is never older than the file; what is too much goes with the agent's first run. Throws DataError for a damaged file,
+ * alone, because the kernel is never older than the file; what is too much goes with the agent's first run. A part that fails is
+ * in the way of no other. Throws DataError for a damaged file,
  * UnavailableError for a missing file or tool, TemporaryError if a tool failed.
  */
 export async function restorePlan(path: string, exec: Exec, signal: AbortSignal): Promise<Plan> {
   const plan = await readPlan(path, signal);
-  if (plan.backend === 'nftables') await restoreNft(plan, exec, signal);
-  else await restoreIpset(plan, exec, signal);
-  if (plan.bridge !== undefined) await restoreNft({ table: plan.bridge }, exec, signal, TABLES.bridged);
-  if (plan.own !== undefined) await restoreNft({ table: plan.own }, exec, signal, TABLES.own);
+  const beside = async (of: 'bridged' | 'own', table: string | undefined) => {
+    if (table !== undefined) await restoreNft({ table }, exec, signal, TABLES[of]);
+  };
+  const routed = async () =>
+    plan.backend === 'nftables' ? restoreNft(plan, exec, signal) : restoreIpset(plan, exec, signal);
+  await inTurn(routed, () =>
+    inTurn(
+      () => beside('bridged', plan.bridge),
+      () => beside('own', plan.own),
+    ),
+  );
   return plan;
 }
 

@@ -125,10 +125,12 @@ async function openOwn(options: ChooseOptions, signal: AbortSignal): Promise<For
   const none = (why: string): ForOwn => ({ table: undefined, why, exec, clock, log });
   if (own === undefined) return none('enforce.ownTraffic is off');
   if (options.wan.length === 0) return none('no interface towards the internet is known');
-  const why = await probeOwn(exec, log, signal);
+  const tracked = own.tracked && (await probeOwn(exec, log, signal, true)) === undefined;
+  const why = tracked ? undefined : await probeOwn(exec, log, signal);
   if (why !== undefined) return none(`the router's own traffic needs nftables: ${why}`);
-  const table = new NftBackend({ ...options, why: 'the router itself', of: 'own', ports: own });
-  return { table, why: '', exec, clock, log };
+  const ports = { ...own, tracked };
+  const table = new NftBackend({ ...options, why: 'the router itself', of: 'own', ports });
+  return { table, tracked, why: '', exec, clock, log };
 }
 
 /** A set that is not there is no failure; without ipset, or with one that hangs, there is nothing to remove. */

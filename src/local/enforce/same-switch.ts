@@ -5,6 +5,7 @@ import {
   type Counter,
   type Described,
   type Drift,
+  foundBy,
   type HowBridged,
   type Outcome,
   type Plan,
@@ -78,13 +79,7 @@ export class SameSwitch implements Backend {
   }
 
   async check(signal: AbortSignal, thorough?: boolean): Promise<readonly Drift[]> {
-    const drift = await this.#backend.check(signal, thorough);
-    if (this.#table === undefined) {
-      this.#bridgeNf = await isBridgeNfOn(this.#options.exec, signal);
-      return drift;
-    }
-    const beside = await this.#table.check(signal, thorough);
-    return [...drift, ...beside.map((one) => ({ ...one, name: `bridge ${one.name}` }))];
+    return foundBy([() => this.#backend.check(signal, thorough), () => this.#checkBeside(signal, thorough)]);
   }
 
   async counters(signal: AbortSignal): Promise<readonly Counter[]> {
@@ -126,5 +121,14 @@ export class SameSwitch implements Backend {
 
   async #setBeside(table: NftBackend, want: BlockSet, signal: AbortSignal): Promise<Outcome> {
     return table.set(this.#bridged.next(want), signal);
+  }
+
+  async #checkBeside(signal: AbortSignal, thorough?: boolean): Promise<readonly Drift[]> {
+    if (this.#table === undefined) {
+      this.#bridgeNf = await isBridgeNfOn(this.#options.exec, signal);
+      return [];
+    }
+    const beside = await this.#table.check(signal, thorough);
+    return beside.map((one) => ({ ...one, name: `bridge ${one.name}` }));
   }
 }

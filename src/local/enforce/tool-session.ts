@@ -74,6 +74,10 @@ export class ToolSession {
     try {
       child.stdin.write(text);
       await answered;
+    } catch (error) {
+      // A child that was given up may still be at its last line: what comes next must not be overtaken by it.
+      if (this.#child !== child) await child.exited;
+      throw error;
     } finally {
       timer.clear();
       signal.removeEventListener('abort', onAbort);

@@ -121,8 +121,21 @@ test('what policies would have blocked, by policy and device', () => {
       devices: [],
       trial: {
         policies: [
-          { id: 'a', words: 'block tv – ads.example', blocked: amount(3, 1_500), devices: [device] },
-          { id: 'b', words: 'block tv – lan', blocked: amount(0, 0), devices: [] },
+          {
+            id: 'a',
+            words: 'block tv – ads.example',
+            untold: undefined,
+            blocked: amount(3, 1_500),
+            devices: [device],
+          },
+          { id: 'b', words: 'block tv – lan', untold: undefined, blocked: amount(0, 0), devices: [] },
+          {
+            id: 'c',
+            words: 'block attic – lan',
+            untold: 'no router is shown',
+            blocked: amount(0, 0),
+            devices: [],
+          },
         ],
         blocked: amount(3, 1_500),
         beside: amount(2, 80),
@@ -131,10 +144,12 @@ test('what policies would have blocked, by policy and device', () => {
     10,
   );
   expect(written).toContain(`These policies would have blocked
-  POLICY                  DEVICE  PACKETS  BYTES
-  block tv – ads.example          3        1.5 kB
-                          tv      3        1.5 kB
+  POLICY                  DEVICE  PACKETS   BYTES
+  block tv – ads.example          3         1.5 kB
+                          tv      3         1.5 kB
   block tv – lan                  nothing
+  block attic – lan               not told
+  not told: no router is shown
   3 packets all in all, 1.5 kB; as captured: blocked devices try again
   2 more went from device to device without a router between them`);
 });

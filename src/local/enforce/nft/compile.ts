@@ -6,6 +6,7 @@ import { unionOf } from '../union.ts';
 import { chainsOf, type Kinds, type Shape, sameShape } from './chains.ts';
 import { Filling, fillOwner, type Length } from './filling.ts';
 import { setName } from './names.ts';
+import { NO_PORTS } from './own.ts';
 import { setsOf } from './sets.ts';
 import type { SetPlan, Table } from './table.ts';
 
@@ -127,11 +128,7 @@ function kindsOf({ networks: blocked, exceptedNetworks, internet, lan }: Owner):
 }
 
 function shapeOf(
-  {
-    wan,
-    of = 'routed',
-    ports = { served: [], members: [] },
-  }: Partial<Pick<Shape, 'of' | 'ports'>> & Pick<Shape, 'wan'>,
+  { wan, of = 'routed', ports = NO_PORTS }: Partial<Pick<Shape, 'of' | 'ports'>> & Pick<Shape, 'wan'>,
   most: { readonly address: number; readonly mac: number },
   kinds: ReadonlySet<Kinds>,
   owned: readonly Part[],

@@ -24,7 +24,11 @@ export interface OwnPorts {
   readonly served: readonly number[];
   /** TCP ports at which the other routers are reached: those of the overlay. */
   readonly members: readonly number[];
+  /** Connections are tracked: UDP that begins one is no answer to anything that this router has asked. */
+  readonly tracked: boolean;
 }
+
+export const NO_PORTS: OwnPorts = { served: [], members: [], tracked: false };
 
 /**
  * The chains above `in` and `out` of the router itself. They look at interfaces towards the internet alone: who
@@ -53,12 +57,17 @@ export function ownBase({ wan, ports }: Shape, chains: Map<string, ChainPlan>, p
 
 /**
  * What passes although the whole internet or a network is blocked; an address that is blocked by itself has been asked for
- * before. What answers over TCP never opens: its first packet has SYN alone.
+ * before. What answers over TCP never opens: its first packet has SYN alone. Of UDP what begins a connection is left out where that can be
+ * told; what the kernel does not track, or cannot tell, passes, for an answer too few is worse than a packet too many.
  */
 export function passesWide(way: 'o' | 'i', { ports }: Pick<Shape, 'ports'>): string[] {
   const tcp = listed([53, 853, ...ports.members]);
   if (way === 'o') return [`udp dport { ${NEEDED} } return`, `tcp dport { ${tcp} } return`];
-  return [`udp sport { ${NEEDED} } return`, `tcp sport { ${tcp} } tcp flags & (syn | ack) != syn return`];
+  const answers = ports.tracked ? ' ct state != new' : '';
+  return [
+    `udp sport { ${NEEDED} }${answers} return`,
+    `tcp sport { ${tcp} } tcp flags & (syn | ack) != syn return`,
+  ];
 }
 
 function listed(ports: readonly number[]): string {

@@ -59,9 +59,17 @@ const MAKE_OWN = [
   `add rule ${OWN_PROBE} here ip6 saddr & :: ^ ::1 . ip6 daddr @pairs counter drop`,
 ];
 
-/** The same of what the router itself sends and receives. */
-export async function probeOwn(exec: Exec, log: Log, signal: AbortSignal): Promise<string | undefined> {
-  return whyNot(OWN_PROBE, MAKE_OWN, exec, log, signal);
+/** Asks for connections, which not every kernel with nftables can. */
+const MAKE_TRACKED = [...MAKE_OWN, `add rule ${OWN_PROBE} here udp sport { 53 } ct state != new return`];
+
+/** The same of what the router itself sends and receives; with `tracked`, where its connections are to be asked for. */
+export async function probeOwn(
+  exec: Exec,
+  log: Log,
+  signal: AbortSignal,
+  tracked = false,
+): Promise<string | undefined> {
+  return whyNot(OWN_PROBE, tracked ? MAKE_TRACKED : MAKE_OWN, exec, log, signal);
 }
 
 /**

@@ -125,6 +125,22 @@ describe('the doctor', () => {
       ['warn ipset', 'warn backend', 'fail agent'],
     ],
     ['no nft where ipset blocks', { tools: without('nft') }, ['warn nft']],
+    [
+      'no nft where ipset blocks and bridge-nf shows the rules what passes a bridge',
+      {
+        tools: without('nft'),
+        sysctl: (name) => SETTINGS[name] ?? (name.startsWith('net.bridge.') ? '1' : undefined),
+      },
+      [],
+    ],
+    [
+      'no uplink where policies about the router itself are to be in force',
+      {
+        ...configured('{enforce: {ownTraffic: true}}'),
+        ...quiet({ ...TRIED, own: { how: 'none', why: 'no interface towards the internet is known' } }),
+      },
+      ['warn own traffic', 'fail agent'],
+    ],
     ['no tcpdump, no sysctl', { tools: without('tcpdump', 'sysctl') }, ['warn tcpdump', 'warn sysctl']],
     ['no rights, but an agent', { ...noCaps, backend: { tried: false } }, []],
     [
@@ -323,5 +339,46 @@ describe('the doctor', () => {
       expect(mend?.debian, name).toBeTruthy();
       expect(mend?.openwrt, name).toBeTruthy();
     }
+  });
+
+  it('tells of policies about the router itself what the agent says, else what came of trying', () => {
+    const asked = configured('{enforce: {ownTraffic: true}}');
+    const said = (changes: Partial<Machine>) =>
+      examine(machine({ ...asked, ...changes })).find(({ name }) => name === 'own traffic');
+    const reach = { inside: [], notInside: [], notOwn: 'no interface towards the internet is known' };
+    const table: Machine['backend'] = { ...TRIED, own: { how: 'table', tracked: true } };
+    // It has tried with the interfaces of when it began.
+    const agent = { ...answering, reach };
+    expect(said({ backend: table, agent })).toMatchObject({
+      level: 'warn',
+      message: expect.stringMatching(/not in force: no interface/),
+      mend: { debian: expect.stringContaining('wan.interfaces') },
+    });
+    expect(
+      said({ backend: { tried: false }, agent: { ...agent, reach: { ...reach, notOwn: undefined } } })?.level,
+    ).toBe('ok');
+    expect(said(quiet(table))?.message).toBe(
+      'policies about this router itself are in force, too (nftables)',
+    );
+    expect(said(quiet({ ...TRIED, own: { how: 'table', tracked: false } }))?.message).toContain(
+      'not tracked',
+    );
+    expect(said({ ...quiet({ tried: false }), ...noCaps })).toMatchObject({
+      level: 'warn',
+      mend: { debian: 'sudo hedgerow doctor' },
+    });
+    expect(said({ ...configured(''), ...quiet(table) })).toBeUndefined();
+    const nft = examine(machine({ ...asked, tools: without('nft') })).find(({ name }) => name === 'nft');
+    expect(nft?.message).toContain('kept apart, and policies about this router itself are not in force');
+  });
+
+  it('tells root in a container what sudo does not help with', () => {
+    const rights = { uid: 0, lacks: ['CAP_NET_ADMIN'] } as const;
+    const findings = examine(machine({ ...quiet({ tried: false }), rights }));
+    expect(findings.find(({ name }) => name === 'backend')?.mend).toBeUndefined();
+    expect(findings.find(({ name }) => name === 'CAP_NET_ADMIN')).toMatchObject({
+      message: expect.stringContaining('root lacks it'),
+      mend: { debian: expect.stringContaining('--cap-add NET_ADMIN') },
+    });
   });
 });

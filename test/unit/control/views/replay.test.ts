@@ -135,6 +135,18 @@ test('a domain is blocked from when its name is known; between devices of one se
   expect(trial?.beside.packets).toBe(2);
 });
 
+test('of a router itself it is said that no capture tells', async () => {
+  const attic = `router:${'ab'.repeat(32)}`;
+  const { trial } = await shown(asPcap(), [
+    { kind: 'block', a: attic, b: 'ads.example', terms: {} },
+    { kind: 'block', a: TV, b: 'ads.example', terms: {} },
+  ]);
+  expect(trial?.policies.map(({ untold, blocked }) => [untold, blocked.packets])).toEqual([
+    ["a capture does not show a router's own traffic apart from what it forwards", 0],
+    [undefined, truth.blocked.packets],
+  ]);
+});
+
 test('every word of the policy counts: everyone, exceptions, times by the clock of the capture', async () => {
   const at = (second: number) => Date.UTC(1970, 0, 1, 0, 16, 40 + second);
   const block = async (...entries: Entry[]) => (await shown(asPcap(), entries)).trial?.blocked.packets;

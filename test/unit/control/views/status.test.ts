@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { blockedInside, statusView } from '../../../../src/control/views/status.ts';
+import { reachWords } from '../../../../src/cli/verbs/status.ts';
+import { parseConfig } from '../../../../src/config-file.ts';
+import { blockedInside, reachOf, statusView } from '../../../../src/control/views/status.ts';
 import type { EnforcerHealth, UnderWay } from '../../../../src/local/enforce/enforcer.ts';
 import { emptyBlockSet } from '../../../../src/policy/block-set.ts';
 import { fakeParts } from '../../../support/parts.ts';
@@ -18,7 +20,7 @@ test('a bridge that forwards nothing blocks between the devices on it, if anythi
 });
 
 describe('what is told of enforcement', () => {
-  const lastDrift = { what: 'jump', name: 'HEDGEROW', secondsAgo: 3 } as const;
+  const lastDrift = { what: 'jump', name: 'HEDGEROW', detail: 'gone', secondsAgo: 3 } as const;
   const hangs: UnderWay = { seconds: 4, before: emptyBlockSet };
 
   test.each<[string, Partial<EnforcerHealth>, UnderWay | undefined, RegExp[]]>([
@@ -40,5 +42,32 @@ describe('what is told of enforcement', () => {
       }),
     });
     expect(problems).toEqual(told.map((one) => expect.stringMatching(one)));
+  });
+});
+
+test('it says what is judged beyond what is forwarded, and what is not', () => {
+  const config = parseConfig('', 'a test');
+  const asked = parseConfig('enforce: {ownTraffic: true}\n', 'a test');
+  const seesInside = (name: string): boolean => name.startsWith('br');
+  const lan = ['br0', 'eth1'];
+  const said = (parts: Parameters<typeof reachOf>[0], enforcing = true) =>
+    reachWords(reachOf(parts, { enforcing }, { lan }));
+  const inside =
+    'what is forwarded; what devices on br0 send to each other; not what those on eth1 send to each other; ';
+  expect(said({ config, seesInside })).toBe(
+    `${inside}not this router's own traffic (enforce.ownTraffic is off)`,
+  );
+  expect(said({ config: asked, seesInside, ownTraffic: () => undefined })).toBe(
+    `${inside}this router's own traffic`,
+  );
+  expect(said({ config: asked, ownTraffic: () => "the router's own traffic needs nftables: no\nline" })).toBe(
+    "what is forwarded; not what those on br0, eth1 send to each other; not this router's own traffic (the router's own traffic needs nftables: no)",
+  );
+  expect(
+    reachOf({ config: asked, seesInside, ownTraffic: () => undefined }, { enforcing: false }, { lan }),
+  ).toEqual({
+    inside: [],
+    notInside: lan,
+    notOwn: 'nothing is enforced',
   });
 });

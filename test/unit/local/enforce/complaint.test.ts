@@ -8,6 +8,7 @@ test.each([
   [4, 'Another app is currently holding the xtables lock; still 9s 0us time ahead', 'another program'],
   [4, "Fatal: can't open lock file /run/xtables.lock: Permission denied", '/run/xtables.lock'],
   [1, 'ipset v7.17: Cannot open session to kernel.', 'modules'],
+  [1, "iptables-nft-restore v1.8.9 (nf_tables): Can't open socket to ipset.", 'CAP_NET_RAW'],
   [127, 'sh: nft: not found', 'installed'],
   [-1, `${'y\n'.repeat(1_000)}Command timed out after 15000 milliseconds: ipset list -t`, 'hangs'],
   [3, '', 'exit code 3'],

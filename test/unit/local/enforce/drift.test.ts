@@ -34,11 +34,11 @@ test('one more, one less, and another one in the place of one are told', () => {
   expect(elementDriftOf(rulebook, new Map()).length).toBeGreaterThan(0);
 });
 
-test('many elements are compared more seldom', () => {
-  expect(thoroughEvery(rulebook)).toBe(6);
+test('elements are compared at each check where that is quick, else more seldom', () => {
+  expect([0, 100, 101, 550, 60_000].map((ms) => thoroughEvery(rulebook, ms))).toEqual([1, 1, 2, 6, 6]);
   const elements = new Set(Array.from({ length: 50_001 }, (_, n) => `${n}`));
   const sets = new Map([['hedge-R-4', { letter: 'R', family: 4, index: undefined, elements } as const]]);
-  expect(thoroughEvery({ ...rulebook, sets })).toBe(60);
+  expect([1_000, 60_000].map((ms) => thoroughEvery({ ...rulebook, sets }, ms))).toEqual([10, 60]);
 });
 
 const listed = (name: string, type: string, header: string): string =>

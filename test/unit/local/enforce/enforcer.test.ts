@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Counter, Outcome, Plan } from '../../../../src/local/enforce/backend.ts';
 import { DriftWatch, NFT_MONITOR } from '../../../../src/local/enforce/drift-watch.ts';
 import { Enforcer } from '../../../../src/local/enforce/enforcer.ts';
@@ -118,6 +118,28 @@ describe('the plan for the next boot', () => {
     // The first time the backend holds just that.
     expect(asked).toEqual([undefined, blocked]);
     slow.waiting.shift()?.();
+    await one.stop();
+  });
+
+  test('is made after a run that failed had put a part in force, though the next has nothing to add', async () => {
+    const { one, plans } = planned(backend);
+    await one.start(signal);
+    one.notify();
+    await settle();
+    plans.made = undefined;
+    const set = backend.set.bind(backend);
+    const failing = vi.spyOn(backend, 'set').mockImplementationOnce(async (want, inner) => {
+      await set(want, inner);
+      throw new Error('nft: no');
+    });
+    desired = { state: 'two', blockSet: trial };
+    one.notify();
+    await settle();
+    expect(plans.made).toBeUndefined();
+    await clock.advance(500);
+    expect(failing).toHaveBeenCalledTimes(2);
+    expect(backend.outcomes.map(({ did }) => did)).toEqual(['resync', 'update', 'unchanged']);
+    expect(plans.made).toBeDefined();
     await one.stop();
   });
 

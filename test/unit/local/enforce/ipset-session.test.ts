@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { ipsetSession } from '../../../../src/local/enforce/ipset-session.ts';
 import type { ToolSession } from '../../../../src/local/enforce/tool-session.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
-import { ScriptedExec, settle } from './scripted-exec.ts';
+import { ScriptedChild, ScriptedExec, settle } from './scripted-exec.ts';
 
 const { signal } = new AbortController();
 let exec: ScriptedExec;
@@ -78,4 +78,19 @@ test('an abort ends the child: nobody knows what it has done', async () => {
   expect((await child().exited).why).toBe('aborted');
   await session.stop();
   await session.stop();
+});
+
+test('a child that was given up has ended before that is told: its last line overtakes nothing', async () => {
+  const lingering = new ScriptedChild('ipset -');
+  exec.open = () => lingering;
+  let told = false;
+  const done = session.run([], signal).catch(() => {
+    told = true;
+  });
+  await clock.advance(10_100);
+  await settle();
+  expect(told).toBe(false);
+  lingering.end(-1, 'signal SIGTERM');
+  await done;
+  expect(told).toBe(true);
 });

@@ -12,6 +12,13 @@ const DROPBEAR = "config dropbear\n\toption Port '2022'\n\toption RootPasswordAu
 test('the ports at which sshd and dropbear listen', () => {
   expect(sshPorts(SSHD + DROPBEAR)).toEqual([2222, 22, 2200, 2201, 2022]);
   expect(sshPorts('Port 0\nPort 65536\nPort 99999')).toEqual([]);
+  // As sshd takes them, too; and of systemd's socket, where it listens for sshd.
+  expect(sshPorts('Port 2222 # at night\nport=2223\nPort = "2224"\nListenAddress=0.0.0.0:2225\n')).toEqual([
+    2222, 2223, 2224, 2225,
+  ]);
+  expect(
+    sshPorts('[Socket]\nListenStream=\nListenStream=2226\nListenStream=[::]:2227\nListenStream=/run/s\n'),
+  ).toEqual([2226, 2227]);
 });
 
 test('rubbish gives ports or nothing', () => {
@@ -47,7 +54,20 @@ test('with those of the overlay, the page and the session that commands are run 
     'a test',
   );
   const found = await ownPorts(config, new ScriptedExec(() => ({ stdout: 'Port 2222\n' })), signal);
-  expect(found).toEqual({ served: [22, 2222, 2022, 4411, 4411, 4480], members: [4411, 4411] });
+  expect(found).toEqual({
+    served: [22, 2222, 2022, 4411, 4411, 4480],
+    members: [4411, 4411],
+    tracked: false,
+  });
   const none = await ownPorts(config, new ScriptedExec(() => ({ code: 1 })), signal);
   expect(none.served).toContain(22);
+});
+
+test('connections are tracked where the kernel can, and nobody said that it must not', async () => {
+  const tracking = new ScriptedExec((argv) =>
+    argv.includes('nf_conntrack_max') ? { stdout: '\n# connections are tracked\n' } : {},
+  );
+  expect(await ownPorts(parseConfig('', 'a test'), tracking, signal)).toMatchObject({ tracked: true });
+  const not = parseConfig('observe: {track: false}\n', 'a test');
+  expect(await ownPorts(not, tracking, signal)).toMatchObject({ tracked: false });
 });

@@ -29,7 +29,7 @@ function machine() {
   const clock = new FakeClock();
   const inner = new FakeBackend();
   const common = { exec, clock, log: silentLog };
-  const ports = { served: [22, 4411], members: [4411] };
+  const ports = { served: [22, 4411], members: [4411], tracked: false };
   const table = new NftBackend({ ...common, wan: ['wan1', 'ppp+'], why: 'a test', of: 'own', ports });
   const own = new OwnTraffic(inner, { ...common, table, why: '' });
   const without = new OwnTraffic(inner, { ...common, table: undefined, why: 'enforce.ownTraffic is off' });
@@ -70,6 +70,19 @@ describe('with a table for the router itself', () => {
     expect((await own.set(DEVICES, signal)).did).toBe('update');
     expect(state.there).toBe(false);
     expect((await own.set(DEVICES, signal)).did).toBe('unchanged');
+    await own.stop();
+  });
+
+  test('it does not wait for what is forwarded, nor is drift lost when one of the two cannot be looked at', async () => {
+    const { state, inner, own } = machine();
+    inner.fail(new Error('ipset: no'));
+    await expect(own.set(asked([ADS]), signal)).rejects.toThrow('ipset: no');
+    expect(state.there).toBe(true);
+    inner.fail(undefined);
+    await own.set(asked([ADS]), signal);
+    inner.disturb();
+    state.broken = true;
+    expect((await own.check(signal)).map(({ name }) => name)).toEqual(['HEDGEROW']);
     await own.stop();
   });
 

@@ -262,6 +262,19 @@ destroy hedge-tmp-H-4
     expect(filled(emptied)).toBe(sets);
   });
 
+  test('a part that fails is in the way of no other, and is told', async () => {
+    const file = new PlanFile({ path, clock, log: silentLog });
+    const [bridge, own] = ['add table bridge hedgerow\n', 'add table inet hedgerow_own\n'];
+    file.keep('two', () => ({ ...plan(''), bridge, own }));
+    await file.flush();
+    const exec = new ScriptedExec((argv) => {
+      if (argv.startsWith('nft')) return argv.includes('list') ? { stdout: '{"nftables": []}' } : {};
+      return { code: 1, stderr: 'ipset: no' };
+    });
+    await expect(restorePlan(path, exec, signal)).rejects.toThrow('ipset: no');
+    expect(exec.ran.map(({ input }) => input)).toEqual(expect.arrayContaining([bridge, own]));
+  });
+
   test('a missing file is told as such, a failing tool too', async () => {
     await expect(restorePlan(join(directory, 'none'), kernel(''), signal)).rejects.toMatchObject({
       name: 'UnavailableError',

@@ -93,6 +93,21 @@ describe('with a table for bridges', () => {
     expect((await withTable.set(PAIR, signal)).did).toBe('resync');
   });
 
+  test('what one holds does not wait for the other, and what one finds is told though the other cannot look', async () => {
+    const { state, inner, withTable } = machine();
+    inner.fail(new Error('ipset: no'));
+    await expect(withTable.set(PAIR, signal)).rejects.toThrow('ipset: no');
+    expect(state.there).toBe(true);
+    inner.fail(undefined);
+    await withTable.set(PAIR, signal);
+    inner.disturb();
+    state.broken = true;
+    // The backend holds itself to be in doubt from here on, and would not find it again.
+    expect((await withTable.check(signal)).map(({ name }) => name)).toEqual(['HEDGEROW']);
+    await withTable.set(PAIR, signal);
+    await expect(withTable.check(signal)).rejects.toMatchObject({ name: 'TemporaryError' });
+  });
+
   test('drift, clearing and the plan take it in', async () => {
     const { exec, state, inner, withTable } = machine();
     await withTable.set(PAIR, signal);
