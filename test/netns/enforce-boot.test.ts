@@ -7,7 +7,8 @@ import type { Backend } from '../../src/local/enforce/backend.ts';
 import { IpsetBackend } from '../../src/local/enforce/ipset-backend.ts';
 import { Iptables } from '../../src/local/enforce/iptables.ts';
 import { NftBackend } from '../../src/local/enforce/nft/nft-backend.ts';
-import { PlanFile, restorePlan } from '../../src/local/enforce/plan-file.ts';
+import { PlanFile } from '../../src/local/enforce/plan-file.ts';
+import { restorePlan } from '../../src/local/enforce/plan-restore.ts';
 import { createSlotMemory } from '../../src/local/enforce/slots.ts';
 import type { Exec } from '../../src/local/exec.ts';
 import { silentLog } from '../../src/log.ts';
@@ -81,7 +82,7 @@ const BLOCKED = [false, false, false, true];
 async function planOf(backend: Backend, name: string): Promise<string> {
   const path = join(directory, name);
   const file = new PlanFile({ path, clock: systemClock, log: silentLog });
-  file.keep('one', () => backend.plan());
+  file.keep('one', backend.plan());
   await file.flush();
   expect(file.failures).toBe(0);
   return path;

@@ -134,6 +134,10 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
     found.push('no LAN was found: this router forwards nothing that Hedgerow can see');
   if (!tracking && why !== undefined && forwardsNothing === undefined) found.push(`no flows: ${why}`);
   else if (tracking && why !== undefined) found.push(why);
+  if (enforcement.planProblem !== undefined)
+    found.push(
+      `a power cut could lift the newest blocks until the agent runs again: ${enforcement.planProblem}`,
+    );
   const drift = driftWords(enforcement);
   if (drift !== undefined) found.push(drift);
   for (const source of observation.sources) {

@@ -9,7 +9,7 @@ import {
   type Described,
   type Drift,
   type Outcome,
-  type Plan,
+  type Planned,
   together,
 } from './backend.ts';
 import { ConntrackCut } from './conntrack-cut.ts';
@@ -106,7 +106,7 @@ export class OwnTraffic implements Backend {
     return { monitors: [NFT_MONITOR, ...told.monitors], butNot };
   }
 
-  plan(of?: BlockSet): Plan | undefined {
+  plan(of?: BlockSet): Planned | undefined {
     const plan = this.#backend.plan(of);
     if (plan === undefined || this.#isThere !== true || (of !== undefined && of.own === undefined))
       return plan;

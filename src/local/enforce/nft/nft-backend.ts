@@ -3,7 +3,14 @@ import { ConfigError, messageOf, TemporaryError } from '../../../errors.ts';
 import type { Log } from '../../../log.ts';
 import type { BlockSet } from '../../../policy/block-set.ts';
 import type { Exec } from '../../exec.ts';
-import { type Backend, type Counter, type Drift, INTERFACE, type NftPlan, type Outcome } from '../backend.ts';
+import {
+  type Backend,
+  type Counter,
+  type Drift,
+  INTERFACE,
+  type Outcome,
+  type PlannedTable,
+} from '../backend.ts';
 import { ConntrackCut } from '../conntrack-cut.ts';
 import { NFT_MONITOR, type Told } from '../drift-watch.ts';
 import type { ToolSession } from '../tool-session.ts';
@@ -146,11 +153,11 @@ export class NftBackend implements Backend {
     this.#epoch += 1;
   }
 
-  plan(of?: BlockSet): NftPlan | undefined {
+  plan(of?: BlockSet): PlannedTable | undefined {
     const last = this.#applied;
     if (last === undefined) return undefined;
     const { table } = of === undefined ? last : this.#compile(of);
-    return { backend: 'nftables', table: `${whole(table, undefined, this.#table).join('\n')}\n` };
+    return { backend: 'nftables', table };
   }
 
   async stop(): Promise<void> {

@@ -112,7 +112,8 @@ function addChain(table: string, name: string, { hook }: ChainPlan): string {
   return `add chain ${table} ${name}${hook === undefined ? '' : ` { ${hook} }`}`;
 }
 
-function elementLines(
+/** Commands about elements of one set, so many in each that the tool copes. */
+export function elementLines(
   verb: 'add' | 'delete',
   set: string,
   elements: readonly string[],
@@ -164,7 +165,8 @@ function isSteady(changed: readonly ChangedSet[]): boolean {
   return !together(blocks, passes) && !together(known, byMac) && !crossed(everyone, asked);
 }
 
-function changedSets(now: Table, want: Table) {
+/** Sets that come, that go, and elements that do; a set that goes loses all of its own. */
+export function changedSets(now: Table, want: Table) {
   const made = [...want.sets].filter(([name]) => !now.sets.has(name));
   const gone = [...now.sets].filter(([name]) => !want.sets.has(name));
   const changed: ChangedSet[] = [];
