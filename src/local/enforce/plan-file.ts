@@ -1,5 +1,5 @@
 import { type Clock, Coalesce, type Timer } from '../../clock.ts';
-import { messageOf } from '../../errors.ts';
+import { DataError, messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Planned } from './backend.ts';
 import { changeOf } from './plan-change.ts';
@@ -35,6 +35,11 @@ interface Wanted {
   readonly planned: Planned;
 }
 
+interface Ready {
+  readonly whole: WholePlan;
+  readonly planned: Planned;
+}
+
 /**
  * Keeps the last applied plan on the disk: a checksummed file, and beside it one to which what changed since is added (docs/adr/0028).
  * A write that fails is logged, counted, told and tried again: enforcement does not depend on it.
@@ -49,7 +54,7 @@ export class PlanFile {
   #changes: ChangesFile | undefined;
   /** All of it is being written, or has been and is to take the place of what is there. */
   #writing: Promise<void> | undefined;
-  #ready: { readonly whole: WholePlan; readonly planned: Planned } | undefined;
+  #ready: Ready | undefined;
   #working: Promise<void> | undefined;
   #timer: Timer | undefined;
   readonly #soon: Coalesce;
@@ -165,7 +170,7 @@ export class PlanFile {
       this.#waiting = [];
       this.#wanted = undefined;
       try {
-        if (this.#ready !== undefined) await this.#exchange(wanted);
+        if (this.#ready !== undefined) await this.#exchange(this.#ready, wanted);
         else if (wanted !== undefined) goesOn = await this.#add(wanted);
         if (goesOn) {
           this.#slowSince = undefined;
@@ -207,20 +212,21 @@ export class PlanFile {
   }
 
   /** Puts the plan that was written whole in the place of the one before, with what changed meanwhile. */
-  async #exchange(wanted: Wanted | undefined): Promise<void> {
-    const [ready, newest] = [this.#ready, wanted ?? this.#kept];
-    this.#ready = undefined;
-    if (ready === undefined || newest === undefined) return;
-    const change = changeOf(ready.planned, newest.planned);
-    if (change === undefined) {
-      this.#wanted ??= newest;
-      return;
+  async #exchange({ whole, planned }: Ready, wanted: Wanted | undefined): Promise<void> {
+    const newest = wanted ?? this.#kept;
+    const change = newest && changeOf(planned, newest.planned);
+    try {
+      // Only another backend's plan has nothing in common with it.
+      if (newest === undefined || change === undefined) throw new DataError('the plan is of another backend');
+      const before = this.#changes;
+      this.#changes = await ChangesFile.begin(whole, Object.keys(change).length > 0 ? change : undefined);
+      this.#soon.cancel();
+      this.#keep(newest);
+      await before?.close();
+    } finally {
+      // Not before: until then no other may be written where it lies.
+      this.#ready = undefined;
     }
-    const before = this.#changes;
-    this.#changes = await ChangesFile.begin(ready.whole, Object.keys(change).length > 0 ? change : undefined);
-    this.#soon.cancel();
-    this.#keep(newest);
-    await before?.close();
   }
 
   #keep(wanted: Wanted): void {
