@@ -10,7 +10,7 @@ import { Random } from '../sim/random.ts';
 
 const KEEPER = fileURLToPath(new URL('plan-keeper.ts', import.meta.url));
 const ROUNDS = 2;
-const COPIES = 20;
+const COPIES = 14;
 const { signal } = new AbortController();
 const dice = new Random(20_261_122);
 

@@ -115,7 +115,7 @@ test('a plan and its changes are the newest plan, and cut anywhere the plan of t
         expect(meaning(plan)).toEqual(meaning(planOf(plans[changes.length] ?? first)));
       }
     }),
-    { numRuns: 30 },
+    { numRuns: 20 },
   );
 });
 
