@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Backend } from '../src/local/enforce/backend.ts';
-import { encodePlan, restorePlan } from '../src/local/enforce/plan-file.ts';
+import { encodePlan } from '../src/local/enforce/plan-format.ts';
+import { restorePlan } from '../src/local/enforce/plan-restore.ts';
+import { planOf } from '../src/local/enforce/plan-text.ts';
 import { createExec } from '../src/local/exec.ts';
 import type { BlockSet } from '../src/policy/block-set.ts';
 import { blockSetOf, DEVICES, idOf, wanted, withRemotes } from './enforce-sets.ts';
@@ -149,7 +151,7 @@ async function measure(backend: Backend, folder: string): Promise<EnforceRun> {
   const plan = backend.plan();
   if (plan === undefined) throw new RangeError('no plan');
   const path = join(folder, 'plan');
-  await writeFile(path, encodePlan(plan));
+  await writeFile(path, encodePlan(planOf(plan)));
   const restored = await several(
     () => restorePlan(path, exec, signal),
     () => backend.clear(signal),

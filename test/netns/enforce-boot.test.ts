@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -7,11 +7,13 @@ import type { Backend } from '../../src/local/enforce/backend.ts';
 import { IpsetBackend } from '../../src/local/enforce/ipset-backend.ts';
 import { Iptables } from '../../src/local/enforce/iptables.ts';
 import { NftBackend } from '../../src/local/enforce/nft/nft-backend.ts';
-import { PlanFile, restorePlan } from '../../src/local/enforce/plan-file.ts';
+import { PlanFile } from '../../src/local/enforce/plan-file.ts';
+import { restorePlan } from '../../src/local/enforce/plan-restore.ts';
 import { createSlotMemory } from '../../src/local/enforce/slots.ts';
 import type { Exec } from '../../src/local/exec.ts';
 import { silentLog } from '../../src/log.ts';
 import { world as names } from '../contract/backend.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { blockSet, owner } from '../unit/local/enforce/block-sets.ts';
 import { createWorld, type World } from './enforce-world.ts';
 
@@ -81,7 +83,7 @@ const BLOCKED = [false, false, false, true];
 async function planOf(backend: Backend, name: string): Promise<string> {
   const path = join(directory, name);
   const file = new PlanFile({ path, clock: systemClock, log: silentLog });
-  file.keep('one', () => backend.plan());
+  file.keep('one', backend.plan());
   await file.flush();
   expect(file.failures).toBe(0);
   return path;
@@ -142,6 +144,39 @@ describe.each(['ipset', 'nftables'] as const)('%s: a restore of a large plan', (
     }
   });
 });
+
+test.each(['ipset', 'nftables'] as const)(
+  '%s: what the files hold after each change is what the kernel held then',
+  async (kind) => {
+    const agent = open(kind);
+    const folder = await mkdtemp(join(directory, `changes-${kind}-`));
+    // However slow the disk is, it is waited for.
+    const file = new PlanFile({ path: join(folder, 'plan'), clock: new FakeClock(), log: silentLog });
+    const second = owner('2', [other.v4, other.v6], [ads.v4], [other.mac], { lan: true });
+    const wants = [
+      blockSet([blocking()]),
+      blockSet([blocking('203.0.113.99', '2001:db8:ffff::99')]),
+      blockSet([blocking('203.0.113.99'), second], { everyone: [video.v6], known: [tv.newV4] }),
+      blockSet([second]),
+      blockSet([blocking()]),
+    ];
+    const then: string[] = [];
+    for (const [n, want] of wants.entries()) {
+      await agent.set(want, signal);
+      await file.keep(`${n}`, agent.plan());
+      await cp(folder, `${folder}-${n}`, { recursive: true });
+      then.push(await held(kind));
+    }
+    await file.flush();
+    for (const [n, before] of then.entries()) {
+      await world.reset();
+      const { changes, torn } = await restorePlan(join(`${folder}-${n}`, 'plan'), world.router, signal);
+      expect([changes, torn]).toEqual([n, undefined]);
+      expect(await held(kind), `${n}`).toBe(before);
+    }
+    expect(await reached()).toEqual(BLOCKED);
+  },
+);
 
 test('sets that have grown, or that began with room for many, are the same sets to a resync', async () => {
   const agent = open('ipset');

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Backend } from '../../src/local/enforce/backend.ts';
-import { PlanFile, restorePlan } from '../../src/local/enforce/plan-file.ts';
+import { PlanFile } from '../../src/local/enforce/plan-file.ts';
+import { restorePlan } from '../../src/local/enforce/plan-restore.ts';
 import { chooseBackend } from '../../src/local/enforce/probe.ts';
 import { createSlotMemory } from '../../src/local/enforce/slots.ts';
 import { createExec, type Exec } from '../../src/local/exec.ts';
@@ -245,7 +246,7 @@ describe.each(BACKENDS)('two devices of one bridge, %s', (name) => {
       const file = new PlanFile({ path, clock: systemClock, log: silentLog });
       const backend = await open(name);
       await backend.set(PAIR, signal);
-      file.keep('one', () => backend.plan());
+      file.keep('one', backend.plan());
       await file.flush();
       await backend.clear(signal);
       expect(await world.ping('tv', tv.v4, other.v4)).toBe(true);

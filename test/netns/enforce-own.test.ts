@@ -6,7 +6,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Backend } from '../../src/local/enforce/backend.ts';
 import type { OwnPorts } from '../../src/local/enforce/nft/own.ts';
-import { PlanFile, restorePlan } from '../../src/local/enforce/plan-file.ts';
+import { PlanFile } from '../../src/local/enforce/plan-file.ts';
+import { restorePlan } from '../../src/local/enforce/plan-restore.ts';
 import { chooseBackend } from '../../src/local/enforce/probe.ts';
 import { createSlotMemory } from '../../src/local/enforce/slots.ts';
 import { createExec, type Exec } from '../../src/local/exec.ts';
@@ -263,7 +264,7 @@ describe.each(BACKENDS)('what the router itself sends and receives, beside %s', 
       const file = new PlanFile({ path, clock: systemClock, log: silentLog });
       const backend = await open(name);
       await backend.set(own([ads.v4, ads.v6]), signal);
-      file.keep('one', () => backend.plan());
+      file.keep('one', backend.plan());
       await file.flush();
       // A trial is not in it.
       expect(backend.plan(blockSet([]))?.own).toBeUndefined();

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { IpsetBackend } from '../../src/local/enforce/ipset-backend.ts';
 import { Iptables } from '../../src/local/enforce/iptables.ts';
-import { PlanFile, restorePlan } from '../../src/local/enforce/plan-file.ts';
+import { PlanFile } from '../../src/local/enforce/plan-file.ts';
+import { restorePlan } from '../../src/local/enforce/plan-restore.ts';
 import { createSlotMemory, type SlotMemory } from '../../src/local/enforce/slots.ts';
 import { silentLog } from '../../src/log.ts';
 import type { BlockSet } from '../../src/policy/block-set.ts';
@@ -195,7 +196,7 @@ test('a plan with wide owners blocks the same in an empty kernel, and brings no 
       }),
       signal,
     );
-    file.keep('one', () => backend.plan());
+    file.keep('one', backend.plan());
     await file.flush();
     const reach = async (): Promise<boolean[]> => [
       await world.ping('tv', tv.v4, ads.v4),

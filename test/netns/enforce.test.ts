@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { Enforcer } from '../../src/local/enforce/enforcer.ts';
 import type { IpsetBackend } from '../../src/local/enforce/ipset-backend.ts';
-import { PlanFile, restorePlan } from '../../src/local/enforce/plan-file.ts';
+import { PlanFile } from '../../src/local/enforce/plan-file.ts';
+import { restorePlan } from '../../src/local/enforce/plan-restore.ts';
 import { chooseBackend } from '../../src/local/enforce/probe.ts';
 import { createSlotMemory, type SlotMemory } from '../../src/local/enforce/slots.ts';
 import { createExec, type Exec } from '../../src/local/exec.ts';
@@ -277,7 +278,7 @@ describe('the plan file', () => {
     const file = new PlanFile({ path, clock: systemClock, log: silentLog });
     const backend = await open();
     await backend.set(blockSet([TV]), signal);
-    file.keep('one', () => backend.plan());
+    file.keep('one', backend.plan());
     await file.flush();
     await restorePlan(path, world.router, signal);
     expect(await backend.check(signal)).toEqual([]);

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { Enforcer } from '../../src/local/enforce/enforcer.ts';
-import { PlanFile, restorePlan } from '../../src/local/enforce/plan-file.ts';
+import { PlanFile } from '../../src/local/enforce/plan-file.ts';
+import { restorePlan } from '../../src/local/enforce/plan-restore.ts';
 import { chooseBackend } from '../../src/local/enforce/probe.ts';
 import { createExec, type Exec } from '../../src/local/exec.ts';
 import { silentLog } from '../../src/log.ts';
@@ -156,7 +157,7 @@ test('a plan file puts the last table in force without an agent, and leaves one 
     const file = new PlanFile({ path, clock: systemClock, log: silentLog });
     const backend = await open();
     await backend.set(blockSet([TV]), signal);
-    file.keep('one', () => backend.plan());
+    file.keep('one', backend.plan());
     await file.flush();
     const listed = () => run('nft', '-a', 'list', 'table', 'inet', 'hedgerow');
     const before = await listed();

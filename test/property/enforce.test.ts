@@ -7,7 +7,7 @@ import { driftOf } from '../../src/local/enforce/drift.ts';
 import { isRead } from '../../src/local/enforce/exceptions.ts';
 import { parseSetName } from '../../src/local/enforce/names.ts';
 import { diff } from '../../src/local/enforce/plan.ts';
-import { decodePlan } from '../../src/local/enforce/plan-file.ts';
+import { decodePlan } from '../../src/local/enforce/plan-format.ts';
 import { narrow, parseElements, parseSizes, widen } from '../../src/local/enforce/resync.ts';
 import { compile, emptyRulebook, type Rulebook } from '../../src/local/enforce/rulebook.ts';
 import { assignSlots } from '../../src/local/enforce/slots.ts';

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { IpsetPlan } from '../../src/local/enforce/backend.ts';
 import { chainsOf } from '../../src/local/enforce/chains.ts';
 import { restoreText } from '../../src/local/enforce/chains-text.ts';
-import { decodePlan, encodePlan } from '../../src/local/enforce/plan-file.ts';
+import { decodePlan, encodePlan } from '../../src/local/enforce/plan-format.ts';
 import { restoreIpset } from '../../src/local/enforce/restore-ipset.ts';
 import { fillOf } from '../../src/local/enforce/resync.ts';
 import { compile, FAMILIES } from '../../src/local/enforce/rulebook.ts';

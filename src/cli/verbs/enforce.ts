@@ -43,7 +43,7 @@ export const enforce: CommandModule<object, Args> = {
 async function withoutAgent({ config: file, dryRun }: Args): Promise<HaltView> {
   const [{ momentOf, readHalt }, { restorePlan }, { withExec }, { loadConfig }] = await Promise.all([
     import('../../local/enforce/halts.ts'),
-    import('../../local/enforce/plan-file.ts'),
+    import('../../local/enforce/plan-restore.ts'),
     import('../../local/exec-open.ts'),
     import('../../config-file.ts'),
   ]);

@@ -18,7 +18,7 @@ export const restore: CommandModule<object, Common & { dryRun: boolean }> = {
       .example('$0 restore --dry-run', 'is the plan whole?') as never,
   handler: async (args) => {
     const [{ readPlan, restorePlan }, { momentOf, readHalt }, { withExec }] = await Promise.all([
-      import('../../local/enforce/plan-file.ts'),
+      import('../../local/enforce/plan-restore.ts'),
       import('../../local/enforce/halts.ts'),
       import('../../local/exec-open.ts'),
     ]);
@@ -33,17 +33,21 @@ export const restore: CommandModule<object, Common & { dryRun: boolean }> = {
     }
     const signal = AbortSignal.timeout(DEADLINE_MS);
     const { dryRun } = args;
-    const plan = dryRun
+    const { plan, torn } = dryRun
       ? await readPlan(paths.plan, signal)
       : await withExec({ config, clock: systemClock }, signal, (exec) =>
           restorePlan(paths.plan, exec, signal),
         );
     const { backend } = plan;
     const variant = plan.backend === 'ipset' ? plan.variant : undefined;
-    if (args.json) printJson({ dryRun, restored: !dryRun, backend, variant });
+    if (args.json) printJson({ dryRun, restored: !dryRun, backend, variant, torn });
     else {
       const means = variant === undefined ? backend : `${backend}, iptables-${variant}`;
       printLine(`what was blocked ${dryRun ? 'would be' : 'is'} blocked again (${means})`);
+      if (torn !== undefined)
+        printLine(
+          `not what was changed last: ${harmless(torn)}; the agent puts that in force when it starts`,
+        );
     }
   },
 };

@@ -1,5 +1,7 @@
 import type { Address, BlockSet, NodeId, Prefix } from '../../policy/block-set.ts';
 import type { Told } from './drift-watch.ts';
+import type { Table } from './nft/table.ts';
+import type { Rulebook } from './rulebook.ts';
 
 /** What one `set()` did. */
 export interface Outcome {
@@ -114,6 +116,28 @@ export interface NftPlan extends PlanBeside {
 }
 
 /**
+ * What a plan is made of. It never changes and costs nothing to hand out; what of it is written is made later, or only what
+ * differs from an earlier one (plan-text.ts, plan-change.ts).
+ */
+export type Planned = PlannedSets | PlannedTable;
+
+interface PlannedBeside {
+  readonly bridge?: Table | undefined;
+  readonly own?: Table | undefined;
+}
+
+export interface PlannedSets extends PlannedBeside {
+  readonly backend: 'ipset';
+  readonly variant: IptablesVariant;
+  readonly rulebook: Rulebook;
+}
+
+export interface PlannedTable extends PlannedBeside {
+  readonly backend: 'nftables';
+  readonly table: Table;
+}
+
+/**
  * What judges packets between two devices of one bridge of this router, which are never routed: a table of their own, or the
  * chains of what is routed (bridge-nf shows them there), or nothing, with the reason.
  */
@@ -165,7 +189,7 @@ export interface Backend {
    * The last acknowledged state, or what would put this block set in force instead; undefined before the first and for
    * backends without a kernel.
    */
-  plan(of?: BlockSet): Plan | undefined;
+  plan(of?: BlockSet): Planned | undefined;
   /** What tells of changes by somebody else; a backend without a kernel has nothing to be told. */
   told?(): Told;
   /** Ends children. What is blocked stays blocked. */

@@ -22,12 +22,12 @@ export interface EnforcerOptions {
   readonly backend: Backend;
   /** Called right before each run: always the newest snapshot. */
   readonly desired: () => Desired;
-  /** The kernel has acknowledged this state. */
+  /** The kernel has acknowledged this state, and the plan on the disk has it (or the disk has failed or been slow). */
   readonly onApplied: (state: string, outcome: Outcome) => void;
   readonly clock: Clock;
   readonly log: Log;
   /** Where the last applied plan is kept for `restore`; without it none is kept. */
-  readonly planFile?: Pick<PlanFile, 'keep' | 'make' | 'flush' | 'problem'>;
+  readonly planFile?: Pick<PlanFile, 'keep' | 'pending' | 'flush' | 'problem'>;
   /** Tells of changes by somebody else as they happen; without it they are found at the next check. */
   readonly watch?: DriftWatch;
   /** Whether a person has halted enforcement: then nothing of ours is in the kernel. Asked right before each run. */
@@ -51,7 +51,7 @@ export interface EnforcerHealth {
   readonly noticing?: string | undefined;
   /** A person has halted enforcement on this router. */
   readonly halted?: Halted | undefined;
-  /** Why what is in force could not be kept for the next boot. */
+  /** Why what is blocked now might not be blocked between a power cut and the agent's start. */
   readonly planProblem?: string | undefined;
 }
 
@@ -244,18 +244,17 @@ export class Enforcer implements Service {
     this.#lastError = undefined;
     this.#drift.repaired();
     log.debug({ ...outcome }, 'enforced');
-    onApplied(state, outcome);
-    // A run that failed may have put a part in force, of which this one has nothing to say any more.
-    if (outcome.did === 'unchanged' && !failedBefore) return;
-    // The plan is made later, perhaps while the next change goes in: that one may be a trial.
-    const applied = () => (this.#asked === blockSet ? undefined : blockSet);
-    planFile?.keep(state, () => backend.plan(atBoot ?? applied()));
+    // It is told once it outlasts a power cut too; the next change does not wait for that. A run that failed may have put a part in
+    // force, of which this one has nothing to say any more.
+    const isNews = outcome.did !== 'unchanged' || failedBefore;
+    const kept = isNews ? planFile?.keep(state, backend.plan(atBoot)) : planFile?.pending();
+    if (kept === undefined) onApplied(state, outcome);
+    else void kept.then(() => onApplied(state, outcome));
   }
 
   /** The plan stays as it was: it is what goes on. */
   async #release(signal: AbortSignal): Promise<void> {
     if (!this.#released) {
-      this.#options.planFile?.make();
       await this.#bounded(SET_TIMEOUT_MS, signal, (inner) => this.#options.backend.clear(inner));
     }
     this.#released = true;

@@ -3,9 +3,7 @@ import { ConfigError, messageOf, TemporaryError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { BlockSet } from '../../policy/block-set.ts';
 import type { Exec } from '../exec.ts';
-import { type Backend, type Counter, type Drift, INTERFACE, type Outcome, type Plan } from './backend.ts';
-import { chainsOf } from './chains.ts';
-import { restoreText } from './chains-text.ts';
+import { type Backend, type Counter, type Drift, INTERFACE, type Outcome, type Planned } from './backend.ts';
 import { ConntrackCut } from './conntrack-cut.ts';
 import { CounterBook, parseRuleCounts } from './counters.ts';
 import { driftOf, elementDriftOf, thoroughEvery } from './drift.ts';
@@ -16,7 +14,7 @@ import { ipsetSession } from './ipset-session.ts';
 import type { Iptables } from './iptables.ts';
 import { IptablesSession } from './iptables-session.ts';
 import { type Change, diff, type Step } from './plan.ts';
-import { fillOf, type Look, madeOtherwise, narrow, removal, widen } from './resync.ts';
+import { type Look, madeOtherwise, narrow, removal, widen } from './resync.ts';
 import { compile, type Rulebook } from './rulebook.ts';
 import { assignSlots, type SlotMemory } from './slots.ts';
 import { withSpares } from './spares.ts';
@@ -140,23 +138,14 @@ export class IpsetBackend implements Backend {
     this.#epoch += 1;
   }
 
-  plan(of?: BlockSet): Plan | undefined {
+  plan(of?: BlockSet): Planned | undefined {
     if (this.#applied === undefined) return undefined;
     const { slots, wan, iptables } = this.#options;
     const rulebook =
       of === undefined
         ? this.#applied
         : compile(of, assignSlots(slots.load(), of.owners.keys()), { wan, last: this.#applied });
-    const { shape } = rulebook;
-    return {
-      backend: 'ipset',
-      variant: iptables.variant,
-      sets: { v4: fillOf(rulebook, 4), v6: fillOf(rulebook, 6) },
-      chains: {
-        v4: restoreText({ chains: chainsOf(shape, 4), gone: [] }),
-        v6: restoreText({ chains: chainsOf(shape, 6), gone: [] }),
-      },
-    };
+    return { backend: 'ipset', variant: iptables.variant, rulebook };
   }
 
   async stop(): Promise<void> {

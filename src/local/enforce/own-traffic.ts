@@ -10,7 +10,7 @@ import {
   type Drift,
   foundBy,
   type Outcome,
-  type Plan,
+  type Planned,
   together,
 } from './backend.ts';
 import { ConntrackCut } from './conntrack-cut.ts';
@@ -94,7 +94,7 @@ export class OwnTraffic implements Backend {
     return { monitors: [NFT_MONITOR, ...told.monitors], butNot };
   }
 
-  plan(of?: BlockSet): Plan | undefined {
+  plan(of?: BlockSet): Planned | undefined {
     const plan = this.#backend.plan(of);
     if (plan === undefined || this.#isThere !== true || (of !== undefined && of.own === undefined))
       return plan;

@@ -1,91 +1,28 @@
-import { createHash } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import * as z from 'zod';
 import { type Clock, Coalesce, type Timer } from '../../clock.ts';
-import { DataError, messageOf, UnavailableError } from '../../errors.ts';
+import { DataError, messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { Exec } from '../exec.ts';
-import { type Fill, inTurn, type Plan } from './backend.ts';
-import { letsPass } from './exceptions.ts';
-import { parseSetName } from './names.ts';
-import { TABLES } from './nft/names.ts';
-import { restoreNft } from './nft/restore.ts';
-import { restoreIpset } from './restore-ipset.ts';
+import type { Planned } from './backend.ts';
+import { changeOf } from './plan-change.ts';
+import { ChangesFile, type WholePlan, writeWhole } from './plan-disk.ts';
+import { encodePlan } from './plan-format.ts';
+import { planOf } from './plan-text.ts';
 
-const HEAD = /^hedgerow-plan\/([12]) ([0-9a-f]{64})\n/;
-const VERSION = 2;
-const fill = z.strictObject({ passing: z.string(), blocking: z.string(), known: z.string() });
-const beside = { bridge: z.string().optional(), own: z.string().optional() };
-const ipset = {
-  backend: z.literal('ipset'),
-  variant: z.enum(['legacy', 'nft', 'plain']),
-  chains: z.strictObject({ v4: z.string(), v6: z.string() }),
-  ...beside,
-};
-const nftables = z.strictObject({
-  backend: z.literal('nftables'),
-  table: z.string(),
-  ...beside,
-});
-const planSchema = z.discriminatedUnion('backend', [
-  z.strictObject({ ...ipset, sets: z.strictObject({ v4: fill, v6: fill }) }),
-  nftables,
-]);
-/** As it was written before the lines for `ipset restore` were in parts; it is read still, for an upgrade ends with a reboot. */
-const firstSchema = z.discriminatedUnion('backend', [
-  z.strictObject({ ...ipset, sets: z.string().transform(sortedOut) }),
-  nftables,
-]);
-
-/**
- * A plan is made and written this long after the last change, and after the first one at most this long, milliseconds: whoever asked
- * for a change has the answer by then, and does not share the disk with it.
- */
+/** A plan is written whole this long after the last change, and after the first one at most this long, milliseconds. */
 const QUIET_MS = 100;
 const MAX_WAIT_MS = 1_000;
-/** Changes of addresses alone are written at most this often, to spare flash memory. */
+/** Changes of addresses alone are written at most this often, to spare flash memory; so is what failed, tried again. */
 const ADDRESSES_EVERY_MS = 60_000;
-/** A write that failed is tried again after this long, if no change comes before: the disk may have room by then. */
-const RETRY_MS = 60_000;
-
-/** The text of a plan file: a line with the format and the SHA-256 of the rest, then JSON. */
-export function encodePlan(plan: Plan): string {
-  const body = JSON.stringify(plan);
-  return `hedgerow-plan/${VERSION} ${createHash('sha256').update(body).digest('hex')}\n${body}`;
-}
-
-/** The plan in a file's text, or what is wrong with it. */
-export function decodePlan(text: string): { plan: Plan } | { wrong: string } {
-  const head = HEAD.exec(text);
-  if (head === null)
-    return { wrong: text.startsWith('hedgerow-plan/') ? 'unknown version' : 'not a plan file' };
-  const body = text.slice(head[0].length);
-  if (createHash('sha256').update(body).digest('hex') !== head[2])
-    return { wrong: 'the checksum does not match' };
-  try {
-    const schema = head[1] === '1' ? firstSchema : planSchema;
-    const parsed = schema.safeParse(JSON.parse(body));
-    return parsed.success ? { plan: parsed.data } : { wrong: 'not a plan' };
-  } catch {
-    return { wrong: 'not JSON' };
-  }
-}
-
-/** The parts of the lines that the first format had in one text. */
-function sortedOut(sets: string): { v4: Fill; v6: Fill } {
-  const parts = {
-    v4: { passing: '', blocking: '', known: '' },
-    v6: { passing: '', blocking: '', known: '' },
-  };
-  for (const line of sets.split('\n')) {
-    const name = line.split(' ', 2)[1] ?? '';
-    const { letter, family = 4 } = parseSetName(name) ?? {};
-    const part = letter === 'K' ? 'known' : letter === 'H' || letsPass(name) ? 'passing' : 'blocking';
-    if (line !== '') parts[`v${family}`][part] += `${line}\n`;
-  }
-  return parts;
-}
+/** The answer to a change waits for the disk so long at most, and then no more until the disk has answered, milliseconds. */
+const PATIENCE_MS = 250;
+/** Of a disk that has not answered for so long people are told, milliseconds. */
+const TOLD_MS = 5_000;
+/** When the agent stops. */
+const STOP_MS = 3_000;
+/** Changes that come to more than this, and to more than a quarter of the plan, are written into the plan, bytes. */
+const CHANGES_BYTES = 65_536;
+const CHANGES_PART = 1 / 4;
+/** So many times as much are never written before the plan itself is. */
+const CHANGES_MOST = 16;
 
 export interface PlanFileOptions {
   readonly path: string;
@@ -93,30 +30,43 @@ export interface PlanFileOptions {
   readonly log: Log;
 }
 
+interface Wanted {
+  readonly state: string;
+  readonly planned: Planned;
+}
+
+interface Ready {
+  readonly whole: WholePlan;
+  readonly planned: Planned;
+}
+
 /**
- * Keeps the last applied plan in one checksummed file, replaced atomically. A write that fails is logged, counted, told and
- * tried again: enforcement does not depend on it, but the next boot does.
+ * Keeps the last applied plan on the disk: a checksummed file, and beside it one to which what changed since is added (docs/adr/0028).
+ * A write that fails is logged, counted, told and tried again: enforcement does not depend on it.
  */
 export class PlanFile {
   readonly #options: PlanFileOptions;
-  #state: string | undefined;
-  #writtenAt = Number.NEGATIVE_INFINITY;
-  #wanted: { state: string; plan: () => Plan | undefined } | undefined;
+  /** What is to be on the disk, and is not yet. */
+  #wanted: Wanted | undefined;
+  /** What is on the disk. */
+  #kept: Wanted | undefined;
+  #keptAt = Number.NEGATIVE_INFINITY;
+  #changes: ChangesFile | undefined;
+  /** All of it is being written, or has been and is to take the place of what is there. */
+  #writing: Promise<void> | undefined;
+  #ready: Ready | undefined;
+  #working: Promise<void> | undefined;
   #timer: Timer | undefined;
   readonly #soon: Coalesce;
-  #writing: Promise<void> | undefined;
-  /** What waits became due during a write. */
-  #again = false;
+  #waiting: (() => void)[] = [];
+  #slowSince: number | undefined;
   #failures = 0;
   #problem: string | undefined;
 
   constructor(options: PlanFileOptions) {
     this.#options = options;
-    this.#soon = new Coalesce(() => this.#begin(), {
-      clock: options.clock,
-      quietMs: QUIET_MS,
-      maxMs: MAX_WAIT_MS,
-    });
+    const { clock } = options;
+    this.#soon = new Coalesce(() => this.#begin(), { clock, quietMs: QUIET_MS, maxMs: MAX_WAIT_MS });
   }
 
   /** Writes that failed. */
@@ -124,134 +74,192 @@ export class PlanFile {
     return this.#failures;
   }
 
-  /** Why the newest plan is not on the disk; undefined when it is, or waits for its turn. */
+  /** Why what is blocked now might not be after a power cut; undefined when nothing is wrong. */
   get problem(): string | undefined {
-    return this.#problem;
+    const slow = this.#slowSince !== undefined && this.#options.clock.monotonic() - this.#slowSince > TOLD_MS;
+    return this.#problem ?? (slow ? 'the disk does not answer' : undefined);
   }
 
   /**
-   * A change was acknowledged. One of the policy (another state) is written a moment later, one of addresses (the same
-   * state) at most once a minute. Returns at once; of several that wait the newest is made and written.
+   * A change was acknowledged. One of the policy (another state) is written at once, one of addresses (the same state) at
+   * most once a minute. Resolves when it is on the disk, or could not be written, or that takes too long; undefined
+   * where nobody has to wait.
    */
-  keep(state: string, plan: () => Plan | undefined): void {
-    this.#wanted = { state, plan };
+  keep(state: string, planned: Planned | undefined): Promise<void> | undefined {
+    if (planned === undefined) return undefined;
+    this.#wanted = { state, planned };
     const { clock } = this.#options;
-    const due = state === this.#state ? this.#writtenAt + ADDRESSES_EVERY_MS - clock.monotonic() : 0;
-    if (due <= 0) this.#soon.notify();
-    else this.#timer ??= clock.after(due, () => this.#begin());
+    const due = state === this.#kept?.state ? this.#keptAt + ADDRESSES_EVERY_MS - clock.monotonic() : 0;
+    if (due > 0) {
+      this.#later(due);
+      return this.pending();
+    }
+    this.#work();
+    return this.#patience();
   }
 
-  /** The backend is about to forget what it applied: a plan that waits is made now, and written in its turn. */
-  make(): void {
-    if (this.#wanted === undefined) return;
-    const { state, plan } = this.#wanted;
-    const made = plan();
-    this.#wanted = { state, plan: () => made };
+  /** What {@link keep} gave, if that is not over yet. */
+  pending(): Promise<void> | undefined {
+    return this.#waiting.length === 0 ? undefined : this.#patience();
   }
 
-  /** Writes what waits and resolves when it is on the disk. */
+  /** Writes what waits, and all of it into the plan file, where a former version of this program finds it too. */
   async flush(): Promise<void> {
-    this.#begin();
-    await this.#writing;
-    this.#timer?.clear();
-    this.#timer = undefined;
+    const end = Promise.withResolvers<void>();
+    const timer = this.#options.clock.after(STOP_MS, end.resolve);
+    await Promise.race([this.#flush(), end.promise]);
+    timer.clear();
   }
 
-  #begin(): void {
+  async #flush(): Promise<void> {
+    this.#soon.cancel();
+    this.#work();
+    await this.#idle();
+    if ((this.#changes?.count ?? 0) > 0) this.#begin();
+    await this.#idle();
     this.#soon.cancel();
     this.#timer?.clear();
     this.#timer = undefined;
-    if (this.#wanted === undefined) return;
-    this.#again = this.#writing !== undefined;
-    if (this.#again) return;
-    // Cleared from outside: where there is no plan after all it ends before it is kept here.
-    this.#writing = this.#writeAll().finally(() => {
-      this.#writing = undefined;
-      if (this.#again) this.#begin();
+    const changes = this.#changes;
+    this.#changes = undefined;
+    await changes?.close();
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#working !== undefined || this.#writing !== undefined)
+      await Promise.all([this.#working, this.#writing]);
+  }
+
+  #patience(): Promise<void> | undefined {
+    if (this.#slowSince !== undefined) return undefined;
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      const timer = clock.after(PATIENCE_MS, () => {
+        this.#slowSince = clock.monotonic();
+        this.#release(this.#waiting.splice(0));
+      });
+      this.#waiting.push(() => {
+        timer.clear();
+        resolve();
+      });
     });
   }
 
-  async #writeAll(): Promise<void> {
-    do {
-      this.#again = false;
-      if (this.#wanted === undefined) break;
-      const wanted = this.#wanted;
-      const { state, plan } = wanted;
+  #release(waiting: readonly (() => void)[]): void {
+    for (const done of waiting) done();
+  }
+
+  #later(ms: number): void {
+    this.#timer ??= this.#options.clock.after(ms, () => {
+      this.#timer = undefined;
+      this.#work();
+    });
+  }
+
+  #work(): void {
+    this.#working ??= this.#run();
+  }
+
+  /** One write at a time, each of what is newest then. */
+  async #run(): Promise<void> {
+    // Whoever gave what is to be written is to wait for it first.
+    await Promise.resolve();
+    let goesOn = true;
+    while (goesOn && (this.#ready !== undefined || this.#wanted !== undefined)) {
+      const [waiting, wanted] = [this.#waiting, this.#wanted];
+      this.#waiting = [];
       this.#wanted = undefined;
-      const current = plan();
-      if (current === undefined) continue;
       try {
-        await replace(this.#options.path, encodePlan(current));
-        this.#state = state;
-        this.#writtenAt = this.#options.clock.monotonic();
-        this.#problem = undefined;
+        if (this.#ready !== undefined) await this.#exchange(this.#ready, wanted);
+        else if (wanted !== undefined) goesOn = await this.#add(wanted);
+        if (goesOn) {
+          this.#slowSince = undefined;
+          this.#problem = undefined;
+          this.#release(waiting);
+        } else {
+          // All of it has to be written first, beside other work.
+          this.#wanted ??= wanted;
+          this.#waiting.unshift(...waiting);
+          this.#begin();
+          goesOn = this.#ready !== undefined;
+        }
       } catch (error) {
-        this.#failures += 1;
-        this.#problem = messageOf(error);
-        this.#options.log.warn({ error: this.#problem }, 'the plan file could not be written');
-        this.#wanted ??= { state, plan: () => current };
-        this.#timer ??= this.#options.clock.after(RETRY_MS, () => this.#begin());
+        this.#wanted ??= wanted;
+        this.#failed(error);
+        this.#release(waiting);
+        goesOn = false;
       }
-    } while (this.#again);
+    }
+    // In the very turn in which nothing is left to do: whatever comes later begins it again.
+    this.#working = undefined;
   }
-}
 
-/** The old file or the new one, never a part of one, also after a power cut. */
-async function replace(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`;
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
+  /** Adds what is different now to the changes. False if that is too much, or there is nothing that it could be added to. */
+  async #add(wanted: Wanted): Promise<boolean> {
+    const [kept, changes] = [this.#kept, this.#changes];
+    if (kept === undefined || changes === undefined) return false;
+    const change = changeOf(kept.planned, wanted.planned);
+    const { size } = changes;
+    const most = Math.max(CHANGES_BYTES, size.plan * CHANGES_PART);
+    if (change === undefined || size.changes > most * CHANGES_MOST) return false;
+    if (Object.keys(change).length > 0) {
+      const [there] = await Promise.all([changes.isThere(), changes.add(change)]);
+      if (!there) return false;
+    }
+    this.#keep(wanted);
+    if (changes.size.changes > most) this.#soon.notify();
+    return true;
   }
-  await rename(temporary, path);
-  const directory = await open(dirname(path), 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
 
-/**
- * Puts the plan of a file in force without agent, store or network: at boot, before forwarding is on. Safe when rules
- * are in place already: what blocks only grows, and chains, exceptions, the home and the guard that are in force are left
- * alone, because the kernel is never older than the file; what is too much goes with the agent's first run. A part that fails is
- * in the way of no other. Throws DataError for a damaged file,
- * UnavailableError for a missing file or tool, TemporaryError if a tool failed.
- */
-export async function restorePlan(path: string, exec: Exec, signal: AbortSignal): Promise<Plan> {
-  const plan = await readPlan(path, signal);
-  const beside = async (of: 'bridged' | 'own', table: string | undefined) => {
-    if (table !== undefined) await restoreNft({ table }, exec, signal, TABLES[of]);
-  };
-  const routed = async () =>
-    plan.backend === 'nftables' ? restoreNft(plan, exec, signal) : restoreIpset(plan, exec, signal);
-  await inTurn(routed, () =>
-    inTurn(
-      () => beside('bridged', plan.bridge),
-      () => beside('own', plan.own),
-    ),
-  );
-  return plan;
-}
-
-/** The plan of a file. Throws DataError for a damaged file, UnavailableError for a missing one. */
-export async function readPlan(path: string, signal: AbortSignal): Promise<Plan> {
-  const text = await readFile(path, { encoding: 'utf8', signal }).catch((cause: unknown) => {
-    signal.throwIfAborted();
-    throw new UnavailableError(`there is no plan to restore: ${messageOf(cause)}`, {
-      cause,
-      hint: 'the agent writes it after its first block',
-    });
-  });
-  const decoded = decodePlan(text);
-  if ('wrong' in decoded) {
-    throw new DataError(`the plan file is damaged: ${decoded.wrong}`, {
-      hint: 'start the agent: it writes a new one',
-    });
+  /** Puts the plan that was written whole in the place of the one before, with what changed meanwhile. */
+  async #exchange({ whole, planned }: Ready, wanted: Wanted | undefined): Promise<void> {
+    const newest = wanted ?? this.#kept;
+    const change = newest && changeOf(planned, newest.planned);
+    try {
+      // Only another backend's plan has nothing in common with it.
+      if (newest === undefined || change === undefined) throw new DataError('the plan is of another backend');
+      const before = this.#changes;
+      this.#changes = await ChangesFile.begin(whole, Object.keys(change).length > 0 ? change : undefined);
+      this.#soon.cancel();
+      this.#keep(newest);
+      await before?.close();
+    } finally {
+      // Not before: until then no other may be written where it lies.
+      this.#ready = undefined;
+    }
   }
-  return decoded.plan;
+
+  #keep(wanted: Wanted): void {
+    this.#kept = wanted;
+    this.#keptAt = this.#options.clock.monotonic();
+  }
+
+  /** All of it is written beside the plan that is there, which takes long; changes go on to be added to that one. */
+  #begin(): void {
+    const newest = this.#wanted ?? this.#kept;
+    if (this.#writing !== undefined || this.#ready !== undefined || newest === undefined) return;
+    this.#soon.cancel();
+    const { path } = this.#options;
+    const { planned } = newest;
+    this.#writing = writeWhole(path, encodePlan(planOf(planned))).then(
+      (whole) => {
+        this.#ready = { whole, planned };
+        this.#writing = undefined;
+        this.#work();
+      },
+      (error: unknown) => {
+        this.#writing = undefined;
+        this.#failed(error);
+        this.#release(this.#waiting.splice(0));
+      },
+    );
+  }
+
+  #failed(error: unknown): void {
+    this.#failures += 1;
+    this.#slowSince = undefined;
+    this.#problem = messageOf(error);
+    this.#later(ADDRESSES_EVERY_MS);
+    this.#options.log.warn({ error: this.#problem }, 'the plan for the next boot could not be written');
+  }
 }

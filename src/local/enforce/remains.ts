@@ -2,7 +2,7 @@ import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { BlockSet } from '../../policy/block-set.ts';
 import type { Exec } from '../exec.ts';
-import type { Backend, Counter, Described, Drift, Outcome, Plan } from './backend.ts';
+import type { Backend, Counter, Described, Drift, Outcome, Planned } from './backend.ts';
 import type { Told } from './drift-watch.ts';
 import { listSizes, restoreSets } from './ipset.ts';
 import { Iptables, VARIANTS } from './iptables.ts';
@@ -113,7 +113,7 @@ export class Successor implements Backend {
     await this.#removeFormer(signal);
   }
 
-  plan(of?: BlockSet): Plan | undefined {
+  plan(of?: BlockSet): Planned | undefined {
     return this.#backend.plan(of);
   }
 

@@ -8,7 +8,7 @@ import {
   foundBy,
   type HowBridged,
   type Outcome,
-  type Plan,
+  type Planned,
   together,
 } from './backend.ts';
 import { isBridgeNfOn } from './bridge-nf.ts';
@@ -51,6 +51,8 @@ export class SameSwitch implements Backend {
   readonly #table: NftBackend | undefined;
   readonly #options: ForBridges;
   readonly #bridged = new Bridged();
+  /** The same of what is planned for the next boot where that is something else. */
+  readonly #planned = new Bridged();
   #bridgeNf: boolean | undefined;
 
   constructor(backend: Backend, options: ForBridges) {
@@ -109,9 +111,9 @@ export class SameSwitch implements Backend {
     return { monitors, butNot: told.monitors.length === 0 ? `iptables and ${told.butNot}` : told.butNot };
   }
 
-  plan(of?: BlockSet): Plan | undefined {
+  plan(of?: BlockSet): Planned | undefined {
     const plan = this.#backend.plan(of);
-    const beside = this.#table?.plan(of && new Bridged().next(of));
+    const beside = this.#table?.plan(of && this.#planned.next(of));
     return plan === undefined || beside === undefined ? plan : { ...plan, bridge: beside.table };
   }
 

@@ -3,7 +3,14 @@ import { ConfigError, messageOf, TemporaryError } from '../../../errors.ts';
 import type { Log } from '../../../log.ts';
 import type { BlockSet } from '../../../policy/block-set.ts';
 import type { Exec } from '../../exec.ts';
-import { type Backend, type Counter, type Drift, INTERFACE, type NftPlan, type Outcome } from '../backend.ts';
+import {
+  type Backend,
+  type Counter,
+  type Drift,
+  INTERFACE,
+  type Outcome,
+  type PlannedTable,
+} from '../backend.ts';
 import { ConntrackCut } from '../conntrack-cut.ts';
 import { NFT_MONITOR, type Told } from '../drift-watch.ts';
 import type { ToolSession } from '../tool-session.ts';
@@ -13,7 +20,7 @@ import { type Baseline, driftOf } from './drift.ts';
 import { type Judged, nextOf, TABLES } from './names.ts';
 import { foundIn, listSet, listTable, readOrThrow, removeTable, transact } from './nft.ts';
 import type { OwnPorts } from './own.ts';
-import { diff, removal, ruleCount, type Transaction, whole } from './plan.ts';
+import { diff, removal, ruleCount, sized, type Transaction, whole } from './plan.ts';
 import { type Found, isAtWork } from './read.ts';
 import { nftSession } from './session.ts';
 import { inPieces, putNew } from './staged.ts';
@@ -146,11 +153,11 @@ export class NftBackend implements Backend {
     this.#epoch += 1;
   }
 
-  plan(of?: BlockSet): NftPlan | undefined {
+  plan(of?: BlockSet): PlannedTable | undefined {
     const last = this.#applied;
     if (last === undefined) return undefined;
     const { table } = of === undefined ? last : this.#compile(of);
-    return { backend: 'nftables', table: `${whole(table, undefined, this.#table, true).join('\n')}\n` };
+    return { backend: 'nftables', table };
   }
 
   async stop(): Promise<void> {
@@ -211,7 +218,7 @@ export class NftBackend implements Backend {
     // Where none is at work a copy that was left may be all that blocks: it stays to the end.
     if (isAtWork(foundIn(before, this.#table))) {
       if (foundIn(before, next) !== undefined) await transact(exec, removal(next), signal);
-      await putNew(exec, whole(want, undefined, next, true), signal);
+      await putNew(exec, sized(whole(want, undefined, next)), signal);
     }
     const there = await this.#look(true, signal);
     const hits = await this.#hitsOf(this.#table, there, signal, this.#hits, true);

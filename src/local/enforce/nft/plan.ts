@@ -81,23 +81,17 @@ export function diff(
   return inSteps(blocksMore, blocksLess);
 }
 
-/**
- * The whole table, in place of whatever has its name. `counted` are elements of counting sets, as they were counted so
- * far. A `final` one takes no further elements: a set that never grows is filled by the kernel in two thirds of the time.
- */
+/** The whole table, in place of whatever has its name. `counted` are elements of counting sets, as they were counted so far. */
 export function whole(
   want: Table,
   counted: ReadonlyMap<string, readonly string[]> = new Map(),
   table = TABLE,
-  final = false,
 ): Transaction {
   const sets = [...want.sets];
   return [
     ...removal(table),
     `add table ${table}`,
-    ...sets.map(
-      ([name, set]) => `add ${set.kind} ${table} ${name} { ${set.declared}${final ? sizeAs(set) : ''} }`,
-    ),
+    ...sets.map(([name, set]) => `add ${set.kind} ${table} ${name} { ${set.declared} }`),
     ...[...want.chains].map(([name, chain]) => addChain(table, name, chain)),
     ...sets.flatMap(([name, set]) =>
       elementLines('add', name, [...elementsOf(set), ...(counted.get(name) ?? [])], table),
@@ -108,10 +102,27 @@ export function whole(
   ];
 }
 
-/** Intervals have ends as well as beginnings, and what counts grows by itself. */
-function sizeAs(set: SetPlan): string {
-  const size = set.declared.includes('flags') ? 0 : sizeOf(set);
-  return size === 0 ? '' : ` size ${size};`;
+/**
+ * The same table, its sets made with the size that they come to: one that never grows is filled by the kernel in two thirds of the
+ * time, and takes no further element. Not intervals, which have ends as well as beginnings, nor what counts and grows by itself.
+ */
+export function sized(commands: Transaction): Transaction {
+  const sizes = new Map<string, number>();
+  for (const command of commands) {
+    if (!command.startsWith('add element ')) continue;
+    const name = nameIn(command);
+    sizes.set(name, (sizes.get(name) ?? 0) + command.split(', ').length);
+  }
+  return commands.map((command) => {
+    const size = sizes.get(nameIn(command));
+    const grows = size === undefined || !/^add (?:set|map) /.test(command) || command.includes(' flags ');
+    return grows ? command : command.replace(/ \}$/, ` size ${size}; }`);
+  });
+}
+
+/** Of what: the word behind the verb, the kind, the family and the table. */
+function nameIn(command: string): string {
+  return command.split(' ', 5)[4] ?? '';
 }
 
 /** Takes a table away, also if there is none: deleting what is not there is a failure. */
@@ -131,7 +142,8 @@ function addChain(table: string, name: string, { hook }: ChainPlan): string {
   return `add chain ${table} ${name}${hook === undefined ? '' : ` { ${hook} }`}`;
 }
 
-function elementLines(
+/** Commands about elements of one set, so many in each that the tool copes. */
+export function elementLines(
   verb: 'add' | 'delete',
   set: string,
   elements: readonly string[],
@@ -196,7 +208,8 @@ function isSteady(changed: readonly ChangedSet[]): boolean {
   return !together(blocks, passes) && !together(known, byMac) && !crossed(everyone, asked);
 }
 
-function changedSets(now: Table, want: Table) {
+/** Sets that come, that go, and elements that do; a set that goes loses all of its own. */
+export function changedSets(now: Table, want: Table) {
   const made = [...want.sets].filter(([name]) => !now.sets.has(name));
   const gone = [...now.sets].filter(([name]) => !want.sets.has(name));
   const changed: ChangedSet[] = [];

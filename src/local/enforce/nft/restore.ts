@@ -4,6 +4,7 @@ import type { NftPlan } from '../backend.ts';
 import { BASE, TABLE, TABLES } from './names.ts';
 import { listTable, transact } from './nft.ts';
 import { OWN_BASES } from './own.ts';
+import { sized } from './plan.ts';
 import { parseListing } from './read.ts';
 import { putNew } from './staged.ts';
 
@@ -23,5 +24,5 @@ export async function restoreNft(
   const base = table === TABLES.own ? OWN_BASES.out : BASE;
   if ((found?.chains.get(base)?.rules.length ?? 0) > 0) return;
   const commands = plan.table.trimEnd().split('\n');
-  await (found?.there ? transact(exec, commands, signal) : putNew(exec, commands, signal, true));
+  await (found?.there ? transact(exec, commands, signal) : putNew(exec, sized(commands), signal, true));
 }

@@ -1,9 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Counter, Outcome, Plan } from '../../../../src/local/enforce/backend.ts';
+import type { Counter, Outcome } from '../../../../src/local/enforce/backend.ts';
 import { DriftWatch, NFT_MONITOR } from '../../../../src/local/enforce/drift-watch.ts';
 import { Enforcer } from '../../../../src/local/enforce/enforcer.ts';
 import { FakeBackend } from '../../../../src/local/enforce/fake-backend.ts';
-import type { Halted } from '../../../../src/local/enforce/halts.ts';
 import { silentLog } from '../../../../src/log.ts';
 import { type BlockSet, emptyBlockSet, ROUTER } from '../../../../src/policy/block-set.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
@@ -27,7 +26,7 @@ class SlowBackend extends FakeBackend {
 
 let clock: FakeClock;
 let backend: FakeBackend;
-let desired: { state: string; blockSet: BlockSet };
+let desired: { state: string; blockSet: BlockSet; atBoot?: BlockSet };
 let applied: string[];
 function enforcer(over: FakeBackend = backend): Enforcer {
   return new Enforcer({
@@ -45,18 +44,21 @@ beforeEach(() => {
   applied = [];
 });
 
-/** What the enforcer has kept of plans, made only when the test asks for it. */
+/** What the enforcer has handed over of plans; the disk answers when the test says so. */
 class Plans {
-  made: (() => Plan | undefined) | undefined;
-  readonly calls: string[] = [];
-  readonly problem = undefined;
-  keep(_state: string, plan: () => Plan | undefined): void {
-    this.made = plan;
+  readonly kept: string[] = [];
+  readonly waiting: (() => void)[] = [];
+  problem: string | undefined;
+  keep(state: string): Promise<void> | undefined {
+    this.kept.push(state);
+    return new Promise((resolve) => void this.waiting.push(resolve));
   }
-  make(): void {
-    this.calls.push('make');
+  pending(): Promise<void> | undefined {
+    return this.waiting.length === 0 ? undefined : new Promise((resolve) => void this.waiting.push(resolve));
   }
-  async flush(): Promise<void> {}
+  async flush(): Promise<void> {
+    for (const done of this.waiting.splice(0)) done();
+  }
 }
 
 test('what the kernel has not acknowledged is told as under way, with what is in force meanwhile', async () => {
@@ -85,48 +87,39 @@ test('what the kernel has not acknowledged is told as under way, with what is in
 
 describe('the plan for the next boot', () => {
   const trial = blockSet([owner('1', ['192.168.1.20'], ['203.0.113.7'], [], { internet: true })]);
-  const asked: (BlockSet | undefined)[] = [];
-  const planned = (over: FakeBackend, halted: () => Halted | undefined = () => undefined) => {
+  const planned = () => {
     const plans = new Plans();
-    over.plan = (of?: BlockSet) => void asked.push(of);
+    const asked: (BlockSet | undefined)[] = [];
+    backend.plan = (of?: BlockSet) => void asked.push(of);
     const one = new Enforcer({
-      backend: over,
+      backend,
       desired: () => desired,
-      onApplied: () => undefined,
+      onApplied: (state) => applied.push(state),
       clock,
       log: silentLog,
       planFile: plans,
-      halted,
     });
-    return { one, plans };
+    return { one, plans, asked };
   };
-  beforeEach(() => asked.splice(0));
 
-  test('is what was acknowledged, also when it is made while a trial goes in', async () => {
-    const slow = new SlowBackend();
-    const { one, plans } = planned(slow);
+  test('is what was acknowledged, but of a trial what lasts', async () => {
+    const { one, asked } = planned();
     await one.start(signal);
     one.notify();
     await settle();
-    slow.waiting.shift()?.();
-    await settle();
-    plans.made?.();
-    desired = { state: 'two', blockSet: trial };
+    desired = { state: 'two', blockSet: trial, atBoot: blocked };
     one.notify();
     await settle();
-    plans.made?.();
     // The first time the backend holds just that.
     expect(asked).toEqual([undefined, blocked]);
-    slow.waiting.shift()?.();
     await one.stop();
   });
 
-  test('is made after a run that failed had put a part in force, though the next has nothing to add', async () => {
-    const { one, plans } = planned(backend);
+  test('is kept after a run that failed had put a part in force, though the next has nothing to add', async () => {
+    const { one, plans } = planned();
     await one.start(signal);
     one.notify();
     await settle();
-    plans.made = undefined;
     const set = backend.set.bind(backend);
     const failing = vi.spyOn(backend, 'set').mockImplementationOnce(async (want, inner) => {
       await set(want, inner);
@@ -135,25 +128,35 @@ describe('the plan for the next boot', () => {
     desired = { state: 'two', blockSet: trial };
     one.notify();
     await settle();
-    expect(plans.made).toBeUndefined();
+    expect(plans.kept).toEqual(['one']);
     await clock.advance(500);
     expect(failing).toHaveBeenCalledTimes(2);
     expect(backend.outcomes.map(({ did }) => did)).toEqual(['resync', 'update', 'unchanged']);
-    expect(plans.made).toBeDefined();
+    expect(plans.kept).toEqual(['one', 'two']);
     await one.stop();
   });
 
-  test('is made before the backend forgets everything', async () => {
-    let halted: Halted | undefined;
-    const { one, plans } = planned(backend, () => halted);
-    backend.clear = async () => void plans.calls.push('clear');
+  test('is on the disk before it is told that a change is in force; the next change does not wait for that', async () => {
+    const { one, plans } = planned();
     await one.start(signal);
     one.notify();
     await settle();
-    halted = { kind: 'suspended', by: 'anna', at: 0, secondsLeft: 1 };
+    desired = { state: 'two', blockSet: trial };
     one.notify();
     await settle();
-    expect(plans.calls).toEqual(['make', 'clear']);
+    expect(backend.outcomes).toHaveLength(2);
+    expect(plans.kept).toEqual(['one', 'two']);
+    expect(applied).toEqual([]);
+    // What changes nothing is told after what it came after.
+    desired = { state: 'three', blockSet: trial };
+    one.notify();
+    await settle();
+    expect(applied).toEqual([]);
+    await plans.flush();
+    await settle();
+    expect(applied).toEqual(['one', 'two', 'three']);
+    plans.problem = 'the disk is full';
+    expect(one.health().planProblem).toBe('the disk is full');
     await one.stop();
   });
 });

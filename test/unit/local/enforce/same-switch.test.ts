@@ -2,12 +2,14 @@ import { describe, expect, test, vi } from 'vitest';
 import {
   type Backend,
   type Counter,
-  type IpsetPlan,
   type Outcome,
+  type PlannedSets,
   together,
 } from '../../../../src/local/enforce/backend.ts';
 import { FakeBackend } from '../../../../src/local/enforce/fake-backend.ts';
 import { NftBackend } from '../../../../src/local/enforce/nft/nft-backend.ts';
+import { planOf } from '../../../../src/local/enforce/plan-text.ts';
+import { emptyRulebook } from '../../../../src/local/enforce/rulebook.ts';
 import { SameSwitch, seesInside } from '../../../../src/local/enforce/same-switch.ts';
 import { silentLog } from '../../../../src/log.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
@@ -119,15 +121,11 @@ describe('with a table for bridges', () => {
     ]);
     await withTable.set(PAIR, signal);
     expect(withTable.plan()).toBeUndefined();
-    const fill = { passing: '', blocking: '', known: '' };
-    const plan: IpsetPlan = {
-      ...{ backend: 'ipset', variant: 'plain', sets: { v4: fill, v6: fill }, chains: { v4: '', v6: '' } },
-    };
+    const plan: PlannedSets = { backend: 'ipset', variant: 'plain', rulebook: emptyRulebook };
     Object.assign(inner, { plan: () => plan });
-    expect(withTable.plan()).toEqual({
-      ...plan,
-      bridge: expect.stringMatching(/^add table bridge hedgerow\n/),
-    });
+    const planned = withTable.plan();
+    expect(planned).toMatchObject(plan);
+    expect(planned && planOf(planned).bridge).toMatch(/^add table bridge hedgerow\n/);
     await withTable.clear(signal);
     expect(exec.ran.at(-1)?.input).toBe('add table bridge hedgerow\ndelete table bridge hedgerow\n');
   });
