@@ -60,11 +60,11 @@ function open(kind: Kind, exec: Exec = world.router): Backend {
   return backend;
 }
 
-/** What our tables and sets hold, whatever order the kernel has it in. */
+/** What our tables and sets hold, whatever order the kernel has it in, and however much room there is in them. */
 async function held(kind: Kind): Promise<string> {
   const script =
     kind === 'nftables'
-      ? 'nft list table inet hedgerow | tr ",{}" "\\n\\n\\n" | sed "s/^[ \\t]*//; s/[ \\t]*$//"'
+      ? 'nft list table inet hedgerow | tr ",{}" "\\n\\n\\n" | sed "s/^[ \\t]*//; s/[ \\t]*$//; /^size /d"'
       : `ipset save | grep -v hedge-ack | sed "s/ hashsize [0-9]*//; s/ initval [^ ]*//; s/ packets .*//"
          for tool in iptables ip6tables; do $tool-${kind === 'ipset' ? 'legacy' : 'nft'}-save -t mangle | grep -v '^[:#]'; done`;
   const text = await world.run('router', 'sh', '-ec', script);

@@ -317,7 +317,7 @@ describe('home join', () => {
     expect(() => joinHome(parts, join)).toThrow(
       expect.objectContaining({
         name: 'UsageError',
-        message: expect.stringContaining('1 policies'),
+        message: expect.stringContaining('1 policy of its own'),
         hint: expect.stringContaining('--drop-policies'),
       }),
     );
