@@ -14,7 +14,7 @@ const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000 };
 
 /**
  * Tests that wait on sockets, brokers, the kernel and other processes run beside each other, after those that do not: first
- * those of p2p, which use little and measure time, then those that use more. Those with a house of agents, which take both
+ * those of p2p, as many as there are cores, since some of them measure time; then those that wait more than they work. Those with a house of agents, which take both
  * cores, run one file at a time, after all others.
  */
 const real = (name: string, groupOrder: number, workers: number, include = `test/${name}/**/*.test.ts`) => ({
@@ -44,7 +44,7 @@ export default defineConfig({
           ...PATIENCE,
         },
       },
-      real('p2p', 1, WAITING),
+      real('p2p', 1, WORKERS),
       real('doors', 2, WAITING),
       real('mqtt', 2, WAITING),
       real('durability', 2, WAITING),
