@@ -86,10 +86,10 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
       blockSet: decider.blockSet(),
       atBoot: decider.withoutTrials(),
     }),
-    onApplied: (state) => {
+    onApplied: (state, at) => {
       const [version = '0', digest = ''] = state.split(' ');
       const said = applied.applied(Number(version), digest);
-      kernel.applied(Number(version));
+      kernel.applied(Number(version), at);
       const { enforcing, halted } = enforcer.health();
       if (enforcing) onApplied(said);
       else if (halted !== undefined) onApplied(NOTHING);

@@ -109,7 +109,7 @@ export class Author {
     });
     const local = kernel
       .reached(kernel.admitted, ANSWER_TIMEOUT_MS)
-      .then((applied) => ({ peer: self, applied, ms: elapsed() }));
+      .then((at) => ({ peer: self, applied: at !== undefined, ms: (at ?? clock.monotonic()) - began }));
     const announceNodes = this.#options.describe();
     await this.#durable();
     announceNodes();

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 
 interface Waiter {
   readonly version: number;
-  done(applied: boolean): void;
+  done(at: number | undefined): void;
 }
 
 /** Tells whoever waits when this router's own kernel has caught up. Versions count the admitted ops. */
@@ -21,24 +21,27 @@ export class KernelGate {
     return this.#admitted();
   }
 
-  /** Resolves with true when this version is applied, with false after the time-out (milliseconds). */
-  reached(version: number, timeoutMs: number): Promise<boolean> {
+  /**
+   * Resolves when this version is applied, with the moment at which the kernel had it (monotonic milliseconds), and with undefined
+   * after the time-out (milliseconds).
+   */
+  reached(version: number, timeoutMs: number): Promise<number | undefined> {
     return new Promise((resolve) => {
-      const timer = this.#clock.after(timeoutMs, () => waiter.done(false));
+      const timer = this.#clock.after(timeoutMs, () => waiter.done(undefined));
       const waiter: Waiter = {
         version,
-        done: (applied) => {
+        done: (at) => {
           timer.clear();
           this.#waiting.delete(waiter);
-          resolve(applied);
+          resolve(at);
         },
       };
       this.#waiting.add(waiter);
     });
   }
 
-  /** The kernel acknowledged everything up to this version. */
-  applied(version: number): void {
-    for (const waiter of [...this.#waiting]) if (waiter.version <= version) waiter.done(true);
+  /** The kernel acknowledged everything up to this version, at this moment (monotonic milliseconds). */
+  applied(version: number, at: number): void {
+    for (const waiter of [...this.#waiting]) if (waiter.version <= version) waiter.done(at);
   }
 }

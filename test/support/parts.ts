@@ -102,7 +102,7 @@ export function fakeParts(
   };
   const gate = new KernelGate(clock, () => home.version);
   const home = replica((op) => {
-    if (kernel.applies) queueMicrotask(() => gate.applied(home.version));
+    if (kernel.applies) queueMicrotask(() => gate.applied(home.version, clock.monotonic()));
     onAdmitted(op);
   });
   const registers = new Registers({ home: home.home, crypto, isMember: (peer) => home.isMember(peer) });

@@ -3,7 +3,7 @@ import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { type BlockSet, emptyBlockSet, type Owner } from '../../policy/block-set.ts';
 import type { Service } from '../../service.ts';
-import type { Backend, Counter, Outcome } from './backend.ts';
+import type { Backend, Counter } from './backend.ts';
 import { bounded } from './bounded.ts';
 import { DriftRecord, type LastDrift } from './drift-record.ts';
 import type { DriftWatch } from './drift-watch.ts';
@@ -22,8 +22,11 @@ export interface EnforcerOptions {
   readonly backend: Backend;
   /** Called right before each run: always the newest snapshot. */
   readonly desired: () => Desired;
-  /** The kernel has acknowledged this state, and the plan on the disk has it (or the disk has failed or been slow). */
-  readonly onApplied: (state: string, outcome: Outcome) => void;
+  /**
+   * The kernel has acknowledged this state, at this moment (monotonic milliseconds), and the plan on the disk has it (or the disk has
+   * failed or been slow).
+   */
+  readonly onApplied: (state: string, at: number) => void;
   readonly clock: Clock;
   readonly log: Log;
   /** Where the last applied plan is kept for `restore`; without it none is kept. */
@@ -225,17 +228,18 @@ export class Enforcer implements Service {
   }
 
   async #once(signal: AbortSignal): Promise<void> {
-    const { backend, desired, onApplied, planFile, log } = this.#options;
+    const { backend, desired, onApplied, planFile, clock, log } = this.#options;
     const { state, blockSet, atBoot } = desired();
     if (this.#options.halted?.() !== undefined) {
       await this.#release(signal);
-      onApplied(state, { did: 'unchanged', elements: 0, rules: 0, ms: 0 });
+      onApplied(state, clock.monotonic());
       return;
     }
     this.#released = false;
     this.#asked = blockSet;
-    this.#askedAt = this.#options.clock.monotonic();
+    this.#askedAt = clock.monotonic();
     const outcome = await this.#bounded(SET_TIMEOUT_MS, signal, (inner) => backend.set(blockSet, inner));
+    const at = clock.monotonic();
     this.#acknowledged = true;
     this.#inForce = blockSet;
     this.#blocks = blocksAnything(blockSet);
@@ -248,8 +252,8 @@ export class Enforcer implements Service {
     // force, of which this one has nothing to say any more.
     const isNews = outcome.did !== 'unchanged' || failedBefore;
     const kept = isNews ? planFile?.keep(state, backend.plan(atBoot)) : planFile?.pending();
-    if (kept === undefined) onApplied(state, outcome);
-    else void kept.then(() => onApplied(state, outcome));
+    if (kept === undefined) onApplied(state, at);
+    else void kept.then(() => onApplied(state, at));
   }
 
   /** The plan stays as it was: it is what goes on. */

@@ -22,6 +22,11 @@ export class Union implements ReadonlySet<string> {
     return false;
   }
 
+  /** True if it holds nothing: known without looking at all. */
+  get isEmpty(): boolean {
+    return this.parts.size === 0;
+  }
+
   /** Gets ready to be asked so many times: a question costs a look into every part, and making one set of them a look at all elements. */
   expect(questions: number): this {
     if (questions * (this.parts.size - 1) > sum(this.parts)) this.#all();

@@ -95,7 +95,7 @@ it('what is known of the nodes is told right before the change, once all of it i
     replica,
     clock,
     ...{ key: key(0), run: run(8), limits: { policies: 10, changesPerHour: 60, burst: 10 } },
-    kernel: { admitted: 1, reached: async () => true } as unknown as KernelGate,
+    kernel: { admitted: 1, reached: async () => 0 } as unknown as KernelGate,
     reachable: () => [],
     waitApplied: async () => new Map(),
     describe: () => {

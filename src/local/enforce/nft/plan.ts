@@ -1,6 +1,6 @@
 import { lacking } from '../union.ts';
 import { TABLE } from './names.ts';
-import { type ChainPlan, elementsOf, type SetPlan, sizeOf, type Table } from './table.ts';
+import { type ChainPlan, elementsOf, isEmpty, type SetPlan, type Table } from './table.ts';
 
 /** More elements than this in one command cost the tool memory (200,000: 212 MB). */
 const ELEMENTS_A_COMMAND = 500;
@@ -176,7 +176,7 @@ function roleOf(name: string): Role {
 const LEADS_TO_DROPS = /^(?:r|s|d|sm|b|wb)[46]/;
 
 function blocksNothing({ sets }: Table): boolean {
-  return sets.entries().every(([name, set]) => !LEADS_TO_DROPS.test(name) || sizeOf(set) === 0);
+  return sets.entries().every(([name, set]) => !LEADS_TO_DROPS.test(name) || isEmpty(set));
 }
 
 function sameButElements(now: Table, want: Table, rules: number): boolean {

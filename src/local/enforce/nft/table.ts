@@ -1,3 +1,5 @@
+import { Union } from '../union.ts';
+
 /** A kernel set or map: what it is, and what it should hold, in parts that change by themselves. */
 export interface SetPlan {
   /** `set` or `map`, as the commands that make and delete it call it. */
@@ -23,6 +25,11 @@ export interface Table {
 /** Every element of a set. */
 export function* elementsOf(set: SetPlan): Generator<string> {
   for (const part of set.parts.values()) yield* part;
+}
+
+/** Known without looking at all of a large set. */
+export function isEmpty(set: SetPlan): boolean {
+  return set.parts.values().every((part) => (part instanceof Union ? part.isEmpty : part.size === 0));
 }
 
 export function sizeOf(set: SetPlan): number {

@@ -33,6 +33,13 @@ test('parts that two unions have in common are not gone through, and asked for w
   }
 });
 
+test('whether a union is empty is known without going through it', () => {
+  const part = new Watched(['a', 'b']);
+  expect(new Union([part]).isEmpty).toBe(false);
+  expect(new Union([new Set(), new Set()]).isEmpty).toBe(true);
+  expect([part.walks, part.questions]).toEqual([0, 0]);
+});
+
 test('a union of the same parts is not looked into', () => {
   const part = new Watched(['a', 'b']);
   expect(lacking(new Union([part]), new Union([part])).size).toBe(0);
