@@ -21,7 +21,11 @@ export const propagation: Bench<'pairs' | 'devices' | 'again' | 'leaks' | 'gap'>
       describe: 'further pairs of a device that has one blocked: block and unblock each',
       default: 200,
     },
-    devices: { describe: 'devices that are blocked for the first time ever', default: 20 },
+    devices: {
+      describe:
+        'devices that are blocked for the first time ever: so many right after the start, and as many at the end',
+      default: 20,
+    },
     again: { describe: 'blocks and unblocks of a device that has no other', default: 50 },
     leaks: { describe: 'blocks of a running stream', default: 10 },
     gap: { describe: 'pause between two commands, ms', default: 20 },
@@ -29,7 +33,7 @@ export const propagation: Bench<'pairs' | 'devices' | 'again' | 'leaks' | 'gap'>
   async run(options, context) {
     return await withDisk(async (folder) => {
       const disk = await syncedWrites(folder);
-      const house = await raise(topologyOf(folder, options.devices), {
+      const house = await raise(topologyOf(folder, 2 * options.devices), {
         name: `bench-propagation-${process.pid}`,
         signal: context.signal,
       });
@@ -54,25 +58,29 @@ async function measure(house: House, options: Options, context: Context, disk: F
   const pause = () => sleep(options.gap, undefined, { signal });
   const idle = await timed(50, () => commander.call('peers'));
   const series: Record<string, Change[]> = {
-    'first block of a device': [],
-    'its last unblock': [],
+    'first block of a device, right after the start': [],
+    'its last unblock, right after the start': [],
     'block of a device without others': [],
     'unblock of its only one': [],
     'further block': [],
     'further unblock': [],
+    'first block of a device': [],
+    'its last unblock': [],
   };
   const note = async (name: string, change: Promise<Change>) => {
     series[name]?.push(await change);
     await pause();
   };
 
-  for (let n = 1; n <= options.devices; n++) {
-    await note('first block of a device', commander.block(`d${n}`, address(0)));
-  }
-  for (let n = 1; n <= options.devices; n++) {
-    await note('its last unblock', commander.unblock(`d${n}`, address(0)));
-  }
-  tell(`${options.devices} devices blocked for the first time`);
+  const { devices } = options;
+  const firsts = async (from: number, when: string) => {
+    const names = Array.from({ length: devices }, (_, n) => `d${from + n}`);
+    for (const name of names) await note(`first block of a device${when}`, commander.block(name, address(0)));
+    for (const name of names) await note(`its last unblock${when}`, commander.unblock(name, address(0)));
+    tell(`${devices} devices blocked for the first time${when}`);
+  };
+  // The first changes of a process run code that is not compiled yet, on three routers that share two cores.
+  await firsts(1, ', right after the start');
   for (let n = 0; n < options.again; n++) {
     await note('block of a device without others', commander.block('tv', address(0)));
     await note('unblock of its only one', commander.unblock('tv', address(0)));
@@ -84,6 +92,7 @@ async function measure(house: House, options: Options, context: Context, disk: F
     await note('further unblock', commander.unblock('console', address(n)));
   }
   tell(`${options.pairs} further pairs`);
+  await firsts(devices + 1, '');
   const leaks = await leakCheck(house, { commander, router: FROM, device: 'tv' }, options.leaks, context);
   commander.close();
 
