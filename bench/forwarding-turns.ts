@@ -25,7 +25,7 @@ const LEAD_S = 0.05;
 const COUNTED_S = 0.25;
 /** The kernel lets real-time processes have 95 % of a core in each second (sched(7)), and takes the rest at once. */
 const REST_S = 0.04;
-const TURN_MS = (LEAD_S + COUNTED_S + REST_S) * 1000;
+const TURN_MS = Math.ceil((LEAD_S + COUNTED_S + REST_S) * 1000);
 const START_MS = 20_000;
 
 /**
