@@ -10,7 +10,7 @@ import { changedTable, type TableChange, tableChange } from './nft/table-change.
 import { chainsStep, createLine } from './plan.ts';
 import { tableText } from './plan-text.ts';
 import type { Rulebook } from './rulebook.ts';
-import { type Shape, sameSlot } from './shape.ts';
+import { sameShape } from './shape.ts';
 import { lacking } from './union.ts';
 
 const tableChanges = z.strictObject({ frame: z.string().optional(), elements: z.string() });
@@ -104,17 +104,6 @@ function rulebookChange(now: Rulebook, want: Rulebook): Pick<PlanChange, 'sets' 
 }
 
 const NONE: ReadonlySet<string> = new Set();
-
-function sameShape(a: Shape, b: Shape): boolean {
-  if (a === b) return true;
-  if (a.wan.join(' ') !== b.wan.join(' ') || a.slots.size !== b.slots.size) return false;
-  const [theirs, ours] = [[...a.slots], [...b.slots]];
-  // In the same order too: it is that of the rules.
-  return theirs.every(([slot, one], n) => {
-    const [other, mine] = ours[n] ?? [];
-    return slot === other && mine !== undefined && sameSlot(one, mine);
-  });
-}
 
 function besideOf(now: Table | undefined, want: Table | undefined, name: string): BesideChange {
   if (now === want) return undefined;
