@@ -90,9 +90,14 @@ const ONE_HOME: readonly { what: RegExp; homes: readonly string[]; because: stri
     because: 'tests advance one clock',
   },
   {
-    what: /import (?!type )[^;]*from '(libp2p|@libp2p\/(tcp|noise|yamux|identify|pnet)|@chainsafe\/libp2p-gossipsub)'/,
+    what: /import (?!type )[^;]*from '(libp2p|@libp2p\/(tcp|noise|yamux|identify)|@chainsafe\/libp2p-gossipsub)'/,
     homes: ['p2p/overlay.ts'],
     because: 'one place constructs libp2p',
+  },
+  {
+    what: /from '@libp2p\/pnet'/,
+    homes: ['p2p/psk/private-network.ts'],
+    because: 'it has to be loaded without WebAssembly',
   },
   { what: /from 'classic-level'/, homes: ['store/level.ts'], because: 'one place opens a database' },
   {

@@ -2,19 +2,19 @@ import { type GossipSub, gossipsub, type Message, TopicValidatorResult } from '@
 import { type Identify, identify } from '@libp2p/identify';
 import type { Connection, Libp2p, MultiaddrConnection, PeerId, Stream } from '@libp2p/interface';
 import { noise } from '@libp2p/noise';
-import { preSharedKey } from '@libp2p/pnet';
 import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p, type Libp2pOptions } from 'libp2p';
 import { TemporaryError, UnavailableError } from '../errors.ts';
-import { type PeerKey, toHex } from '../policy/crypto.ts';
+import type { PeerKey } from '../policy/crypto.ts';
 import type { PeerAddress } from './addresses.ts';
 import { createGater } from './gater.ts';
 import { gossipId } from './gossip-id.ts';
 import { hangUp } from './hang-up.ts';
 import { libp2pKeyOf, parsePeerId, peerIdOf, peerKeyOf } from './identity.ts';
 import type { SigningKey } from './keys.ts';
+import { privateNetwork } from './psk/private-network.ts';
 
 /** How a libp2p transport is made; tests pass libp2p's memory transport. */
 export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number];
@@ -93,7 +93,7 @@ export class Overlay {
         announceFilter: (addresses) => this.#announced(addresses),
       },
       transports: [transport ?? tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
-      connectionProtector: preSharedKey({ psk: pskFile(psk) }),
+      connectionProtector: privateNetwork(psk),
       connectionEncrypters: [noise()],
       streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } })],
       connectionGater: createGater({
@@ -305,9 +305,4 @@ function gossipOptions(
     maxInboundDataLength: MAX_GOSSIP_RPC_BYTES,
     fastMsgIdFn: gossipId,
   };
-}
-
-/** The file format that libp2p's private networks share a key in (specs/pnet/Private-Networks-PSK-V1.md). */
-function pskFile(psk: Uint8Array): Uint8Array {
-  return new TextEncoder().encode(`/key/swarm/psk/1.0.0/\n/base16/\n${toHex(psk)}`);
 }

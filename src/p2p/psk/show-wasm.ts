@@ -1,0 +1,3 @@
+import { hidden } from './hide-wasm.ts';
+
+Reflect.set(globalThis, 'WebAssembly', hidden);
