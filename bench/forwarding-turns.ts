@@ -45,7 +45,7 @@ interface Turn {
 }
 
 /** Turns of each stream in a round, and how long one goes on. */
-export const [TURNS, TURN_S] = [16, 0.03];
+export const [TURNS, TURN_S] = [8, 0.03];
 /** Until a round's processes stand ready, and for each turn, with slow rules; milliseconds. */
 const [ROUND_MS, TURN_MS] = [20_000, 500];
 /** Between two looks whether all has arrived; it is also what real-time processes leave to others (sched(7): 5 % of each second). */
@@ -128,13 +128,13 @@ ${serve(stream, n)}
     sleep 0.05
   done
   ((i < 200)) || { echo 'nothing arrives through ${stream.router}' >&2; exit 1; }
-  pids[${n}]=$(pgrep -g "\${senders[${n}]}\${servers[${n}]:+,\${servers[${n}]}}")
+  sending[${n}]=$(pgrep -g \${senders[${n}]})
   kill -STOP -- -\${senders[${n}]}; settle ${n}
 }`;
   return `set -m
 counters=(${streams.map(statistics).join(' ')})
 units=(${streams.map(({ unit }) => `rx_${unit}`).join(' ')})
-senders=() servers=() pids=()
+senders=() servers=() sending=()
 finish() {
   kill -KILL -- "\${senders[@]/#/-}" \${servers[@]/#/-} && wait
 } 2> /dev/null
@@ -144,14 +144,14 @@ look() {
   read -r packets < \${counters[$1]}/rx_packets
 }
 spent() {
-  local file one; ns=0
-  for pid in \${pids[$1]}; do
+  local pid file one; ns=0
+  for pid in \${sending[$1]} \${servers[$1]}; do
     for file in /proc/$pid/task/*/schedstat; do read -r one _ < $file && ((ns += one)); done
   done
 }
 stopped() {
   local pid line
-  for pid in $(pgrep -g \${senders[$1]}); do
+  for pid in \${sending[$1]}; do
     read -r line < /proc/$pid/stat
     [[ $line == *') T '* ]] || return 1
   done
@@ -166,7 +166,7 @@ settle() {
 }
 turn() {
   local begun ended first last all
-  settle $1; spent $1; all=($bytes $packets $ns)
+  look $1; spent $1; all=($bytes $packets $ns)
   begun=\${EPOCHREALTIME/./}; kill -CONT -- -\${senders[$1]}
   read -r first < \${counters[$1]}/\${units[$1]}
   sleep ${TURN_S}

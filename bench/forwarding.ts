@@ -45,7 +45,7 @@ export const forwarding: Bench<keyof Options> = {
   options: {
     rounds: {
       describe: `times that the senders of a cell are started anew; each sends ${TURNS} times ${TURN_S * 1000} ms then`,
-      default: 10,
+      default: 8,
     },
     smallest: { describe: 'of 10, 100, 1,000 and 5,000 pairs, from so many', default: 10 },
     largest: { describe: 'up to so many', default: 5_000 },
@@ -55,7 +55,7 @@ export const forwarding: Bench<keyof Options> = {
       default: 3,
     },
   },
-  quick: { rounds: 3, smallest: 1_000, largest: 1_000, cells: 1 },
+  quick: { smallest: 1_000, largest: 1_000, cells: 1 },
   async run(options, context) {
     const house = await raise(topology(), {
       name: `bench-forwarding-${process.pid}`,
