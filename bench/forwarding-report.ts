@@ -131,7 +131,7 @@ function level(usual: readonly Measured[]): Interval[] {
 }
 
 function lowest(what: string, least: number, cells: readonly Interval[]): Target[] {
-  const [worst] = cells.toSorted((x, y) => x.at - y.at);
+  const [worst] = cells.toSorted((x, y) => x.low - y.low);
   if (worst === undefined) return [];
   return [{ what, want: `≥ ${least}`, got: text(worst), met: allWithin(cells, { least }) }];
 }
@@ -141,7 +141,7 @@ function control(usual: readonly Measured[]): Target[] {
     const cells = ratios(
       usual.filter((one) => one.what === CONTROL && one.protocol === protocol.toLowerCase()),
     );
-    const [worst] = cells.toSorted((x, y) => Math.abs(y.at - 1) - Math.abs(x.at - 1));
+    const [worst] = cells.toSorted((x, y) => farOff(y) - farOff(x));
     if (worst === undefined) return [];
     return [
       {
@@ -154,6 +154,10 @@ function control(usual: readonly Measured[]): Target[] {
   });
 }
 
-/** An interval as it is printed. */
-const text = ({ at, low, high }: Interval, places = 3): string =>
-  `${at.toFixed(places)} (${low.toFixed(places)} to ${high.toFixed(places)})`;
+const farOff = ({ low, high }: Interval) => Math.max(1 - low, high - 1);
+
+/** An interval as it is printed; without one where too few rounds were asked for. */
+export const text = ({ at, low, high }: Interval, places = 3): string =>
+  Number.isFinite(low)
+    ? `${at.toFixed(places)} (${low.toFixed(places)} to ${high.toFixed(places)})`
+    : at.toFixed(places);

@@ -15,7 +15,7 @@ import {
   topology,
   urgent,
 } from './forwarding-house.ts';
-import { CONTROL, type Measured, report } from './forwarding-report.ts';
+import { CONTROL, type Measured, report, text } from './forwarding-report.ts';
 import { backendOn, execOn, type Kind, putSpin, spinShape } from './forwarding-rules.ts';
 import { inTurns, TURN_S, TURNS } from './forwarding-turns.ts';
 
@@ -44,7 +44,7 @@ export const forwarding: Bench<keyof Options> = {
   describe: 'packets and bytes a second that pass beside N blocked pairs, over no rules at all',
   options: {
     rounds: {
-      describe: `times that the senders of a cell are started anew; each sends ${TURNS} times ${TURN_S * 1000} ms then`,
+      describe: `times (5 and more, to tell an interval) that the senders of a cell are started anew; each sends ${TURNS} times ${TURN_S * 1000} ms then`,
       default: 8,
     },
     smallest: { describe: 'of 10, 100, 1,000 and 5,000 pairs, from so many', default: 10 },
@@ -143,9 +143,7 @@ class Cells {
     const turns = await inTurns(this.#house, { control, stream, first }, this.#options.rounds, signal);
     this.#measured.push({ what, pairs, ...sends, ...turns });
     const { protocol, family, sender } = sends;
-    const { at, low, high } = turns.processor;
-    tell(
-      `${pairs} pairs, ${what}, ${protocol} over IPv${family}${sender === 'owner' ? '' : `, ${sender}`}: ${at.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`,
-    );
+    const whose = sender === 'owner' ? '' : `, ${sender}`;
+    tell(`${pairs} pairs, ${what}, ${protocol} over IPv${family}${whose}: ${text(turns.processor)}`);
   }
 }

@@ -8,12 +8,14 @@ export interface Interval {
   readonly high: number;
 }
 
+/** Fewer measurements tell nothing about how they scatter. */
+const FEWEST = 5;
 /** Of so many, so many are outside at either end. */
 const [DRAWN, OUTSIDE] = [2_000, 50];
 
 /**
  * The bootstrap's percentiles (Efron, 1979): what would have been found, had each group been drawn from itself.
- * The same values always give the same interval.
+ * The same values always give the same interval; fewer than five give one without ends.
  * @param groups measurements of one thing each, none of them empty
  * @param of what is made of their middles
  */
@@ -21,12 +23,14 @@ export function interval(
   groups: readonly (readonly number[])[],
   of: (middles: readonly number[]) => number = ([only = 0]) => only,
 ): Interval {
+  const at = of(groups.map(middle));
+  if (groups.some(({ length }) => length < FEWEST)) return { at, low: -Infinity, high: Infinity };
   const random = new Random(1);
   const again = (group: readonly number[]) => group.map(() => group[random.below(group.length)] ?? 0);
   const drawn = Array.from({ length: DRAWN }, () => of(groups.map((group) => middle(again(group)))));
   drawn.sort((x, y) => x - y);
   return {
-    at: of(groups.map(middle)),
+    at,
     low: drawn[OUTSIDE] ?? 0,
     high: drawn[DRAWN - 1 - OUTSIDE] ?? 0,
   };

@@ -144,7 +144,7 @@ async function runOf(
       if (did !== 'resync') throw new Error(`no resync: ${did}`);
       took.push(ms);
       await backend.stop();
-      if ((n + 1) % 500 === 0) tell(`${kind}: ${n + 1} resyncs`);
+      if ((n + 1) % 100 === 0) tell(`${kind}: ${n + 1} resyncs`);
     }
     const after = await memory();
     const left = await standing(world);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { allWithin, interval, mean, middle } from '../../../bench/interval.ts';
 import { Random } from '../../sim/random.ts';
 
-const values = fc.array(fc.double({ min: 0.1, max: 10, noNaN: true }), { minLength: 1, maxLength: 20 });
+const values = fc.array(fc.double({ min: 0.1, max: 10, noNaN: true }), { minLength: 5, maxLength: 20 });
 
 describe('interval', () => {
   it('holds the middle, inside what was measured, and is the same each time', () => {
@@ -33,8 +33,18 @@ describe('interval', () => {
   });
 
   it('is of what is made of several groups', () => {
-    expect(interval([[2, 2, 2], [4]], mean)).toEqual({ at: 3, low: 3, high: 3 });
-    expect(interval([[1, 2, 3], [2]], ([a = 0, b = 0]) => a / b).at).toBe(1);
+    const [twos, fours, odd] = [
+      [2, 2, 2, 2, 2],
+      [4, 4, 4, 4, 4],
+      [1, 2, 3, 2, 2],
+    ] as const;
+    expect(interval([twos, fours], mean)).toEqual({ at: 3, low: 3, high: 3 });
+    expect(interval([odd, twos], ([a = 0, b = 0]) => a / b).at).toBe(1);
+  });
+
+  it('has no ends when too little was measured', () => {
+    expect(interval([[1, 1, 1, 1]])).toEqual({ at: 1, low: -Infinity, high: Infinity });
+    expect(allWithin([interval([[1]])], { least: 0.9, most: 1.1 })).toBeNull();
   });
 });
 
