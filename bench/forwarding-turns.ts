@@ -47,7 +47,7 @@ interface Turn {
 /** Turns of each stream in a round, and how long one goes on. */
 export const [TURNS, TURN_S] = [8, 0.03];
 /** Until a round's processes stand ready, and for each turn, with slow rules; milliseconds. */
-const [ROUND_MS, TURN_MS] = [20_000, 500];
+const [ROUND_MS, TURN_MS] = [20_000, 2_000];
 /** Between two looks whether all has arrived; it is also what real-time processes leave to others (sched(7): 5 % of each second). */
 const REST_S = 0.005;
 

@@ -133,22 +133,25 @@ async function runOf(
     await first.set(blocks, signal);
     await first.stop();
     const passed = await counting(world);
-    const halt = await stream(world);
     const stood = await standing(world);
+    const halt = await stream(world);
     let before = await memory();
-    for (let n = 0; n < count; n++) {
-      if (n === settling(count)) before = await memory();
-      // A new backend knows nothing of the kernel: its first set is a resync.
-      const backend = open();
-      const { did, ms } = await backend.set(blocks, signal);
-      if (did !== 'resync') throw new Error(`no resync: ${did}`);
-      took.push(ms);
-      await backend.stop();
-      if ((n + 1) % 100 === 0) tell(`${kind}: ${n + 1} resyncs`);
+    try {
+      for (let n = 0; n < count; n++) {
+        if (n === settling(count)) before = await memory();
+        // A new backend knows nothing of the kernel: its first set is a resync.
+        const backend = open();
+        const { did, ms } = await backend.set(blocks, signal);
+        if (did !== 'resync') throw new Error(`no resync: ${did}`);
+        took.push(ms);
+        await backend.stop();
+        if ((n + 1) % 100 === 0) tell(`${kind}: ${n + 1} resyncs`);
+      }
+    } finally {
+      await halt();
     }
     const after = await memory();
     const left = await standing(world);
-    await halt();
     await sleep(100);
     return { backend: kind, took, before, after, stood, left, ...(await passed()) };
   } finally {
