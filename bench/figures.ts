@@ -20,7 +20,8 @@ export interface Target {
   readonly what: string;
   readonly want: string;
   readonly got: string;
-  readonly met: boolean;
+  /** null where what was measured does not tell. */
+  readonly met: boolean | null;
 }
 
 /** What a bench found. `figures` is all of it for a program to read; the tables show the same to a person. */
@@ -102,6 +103,11 @@ export function targetTable(targets: readonly Target[]): Table {
   return {
     title: 'Targets',
     columns: ['what', 'target', 'measured', 'met'],
-    rows: targets.map(({ what, want, got, met }) => [what, want, got, met ? 'yes' : 'NO']),
+    rows: targets.map(({ what, want, got, met }) => [
+      what,
+      want,
+      got,
+      met === null ? 'not to be told' : met ? 'yes' : 'NO',
+    ]),
   };
 }

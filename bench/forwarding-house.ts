@@ -1,5 +1,5 @@
 /** A house without agents whose routers do nothing but forward, a device behind each, and what it can be told to send. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { cpus } from 'node:os';
 import { LabError } from '../lab/error.ts';
 import type { House } from '../lab/house-api.ts';
 import { checkTopology, legOf, NET, routerAddress, type Topology, ZONE } from '../lab/topology.ts';
@@ -24,7 +24,8 @@ export interface Sends {
 export const lanOf = (router: RouterName): number => ROUTERS.indexOf(router) + 1;
 const deviceOf = (router: RouterName) => `at${lanOf(router)}`;
 const SERVER_PORT = 5200;
-const PRIORITY = 10;
+/** Who measures comes before who receives, and that before who sends. */
+const PRIORITIES = { send: 10, receive: 11, measure: 12 } as const;
 
 /** Device 0 of the block sets (place) is behind each router. */
 export const topology = (): Topology =>
@@ -69,33 +70,40 @@ export async function prepare(house: House, signal: AbortSignal): Promise<void> 
       await house.must(`at${number}`, ['ip', 'addr', 'add', address, 'dev', 'eth0', ...nodad(address)], {
         signal,
       });
-    house
-      .spawn(NET, [...(await urgent(house)), 'iperf3', '-s', '-p', `${SERVER_PORT + number}`])
-      .stdout.resume();
   }
-  await sleep(500, undefined, { signal });
 }
 
 const nodad = (address: string) => (address.includes(':') ? ['nodad'] : []);
 
 /** As a real-time process (sched(7)), where that is allowed: nobody else's work is between two packets then. */
-export async function urgent(house: House): Promise<string[]> {
-  const fifo = ['chrt', '-f', `${PRIORITY}`];
+export async function urgent(house: House, who: keyof typeof PRIORITIES): Promise<string[]> {
+  const fifo = ['chrt', '-f', `${PRIORITIES[who]}`];
   const { code } = await house.exec(NET, [...fifo, 'true']);
   return code === 0 ? fifo : [];
 }
+
+/** A core for who sends, with all that the kernel does for a packet until it has arrived, and another for who receives, if there is one. */
+const onCore = (core: number): string[] => ['taskset', '-c', `${Math.min(core, cpus().length - 1)}`];
 
 /** What the device behind a router sends. */
 export async function streamOf(house: House, router: RouterName, sends: Sends): Promise<Stream> {
   const device = deviceOf(router);
   const base = { device, router };
-  const first = await urgent(house);
+  const first = [...onCore(0), ...(await urgent(house, 'send'))];
   const number = lanOf(router);
   const { mac, ipv4, ipv6, to4, to6 } = flowOf(number, sends.sender);
   const [from, to] = sends.family === 4 ? [ipv4, to4] : [ipv6, to6];
   if (sends.protocol === 'tcp') {
-    const argv = [...first, 'iperf3', '-c', to, '-B', from, '-p', `${SERVER_PORT + number}`, '-t', '600'];
-    return { ...base, unit: 'bytes', argv };
+    const port = SERVER_PORT + number;
+    const urgently = [...onCore(1), ...(await urgent(house, 'receive'))];
+    // BBR sends at the rate that it believes in, and not at what the processor allows.
+    const sending = ['-c', to, '-B', from, '-C', 'cubic', '-t', '600'];
+    return {
+      ...base,
+      unit: 'bytes',
+      argv: [...first, 'iperf3', '-p', `${port}`, ...sending],
+      server: { argv: [...urgently, 'iperf3', '-s', '-p', `${port}`], port },
+    };
   }
   const gateway = (await house.must(router, ['cat', '/sys/class/net/br-lan/address'])).trim();
   return {

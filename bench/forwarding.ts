@@ -15,9 +15,9 @@ import {
   topology,
   urgent,
 } from './forwarding-house.ts';
-import { type Measured, report } from './forwarding-report.ts';
+import { CONTROL, type Measured, report, text } from './forwarding-report.ts';
 import { backendOn, execOn, type Kind, putSpin, spinShape } from './forwarding-rules.ts';
-import { inTurns } from './forwarding-turns.ts';
+import { inTurns, TURN_S, TURNS } from './forwarding-turns.ts';
 
 const SIZES = [10, 100, 1_000, 5_000];
 /** The size at which the promises are, and at which what is rare is measured too. */
@@ -37,15 +37,15 @@ const BACKENDS: readonly (readonly [RouterName, Kind])[] = [
   ['nftables', 'nftables'],
 ];
 
-type Options = Readonly<Record<'turns' | 'smallest' | 'largest' | 'cells', number>>;
+type Options = Readonly<Record<'rounds' | 'smallest' | 'largest' | 'cells', number>>;
 
 export const forwarding: Bench<keyof Options> = {
   name: 'forwarding',
   describe: 'packets and bytes a second that pass beside N blocked pairs, over no rules at all',
   options: {
-    turns: {
-      describe: 'turns of a quarter of a second of each cell, of which the median counts',
-      default: 10,
+    rounds: {
+      describe: `times (5 and more, to tell an interval) that the senders of a cell are started anew; each sends ${TURNS} times ${TURN_S * 1000} ms then`,
+      default: 8,
     },
     smallest: { describe: 'of 10, 100, 1,000 and 5,000 pairs, from so many', default: 10 },
     largest: { describe: 'up to so many', default: 5_000 },
@@ -55,7 +55,7 @@ export const forwarding: Bench<keyof Options> = {
       default: 3,
     },
   },
-  quick: { turns: 3, smallest: 1_000, largest: 1_000, cells: 1 },
+  quick: { smallest: 1_000, largest: 1_000, cells: 1 },
   async run(options, context) {
     const house = await raise(topology(), {
       name: `bench-forwarding-${process.pid}`,
@@ -63,7 +63,7 @@ export const forwarding: Bench<keyof Options> = {
     });
     try {
       await prepare(house, context.signal);
-      const realTime = (await urgent(house)).length > 0;
+      const realTime = (await urgent(house, 'measure')).length > 0;
       if (!realTime) context.tell('no real-time priority here (sched(7)): figures will scatter');
       context.tell(`a house of ${ROUTERS.length} routers stands`);
       const measured = await new Cells(house, options, context).all();
@@ -103,7 +103,7 @@ class Cells {
 
   async #size(pairs: number): Promise<void> {
     const { signal } = this.#context;
-    await this.#both('bare2', 'no rules, once more', pairs);
+    await this.#both('bare2', CONTROL, pairs);
     const { cells } = this.#options;
     for (const [name, beside] of BESIDE.filter(([one]) => cells > 1 || ENDS.includes(one)))
       for (const [router, kind] of BACKENDS) {
@@ -139,11 +139,11 @@ class Cells {
     const { signal, tell } = this.#context;
     const control = await streamOf(this.#house, 'bare', sends);
     const stream = await streamOf(this.#house, router, sends);
-    const turns = await inTurns(this.#house, control, stream, this.#options.turns, signal);
+    const first = await urgent(this.#house, 'measure');
+    const turns = await inTurns(this.#house, { control, stream, first }, this.#options.rounds, signal);
     this.#measured.push({ what, pairs, ...sends, ...turns });
     const { protocol, family, sender } = sends;
-    tell(
-      `${pairs} pairs, ${what}, ${protocol} over IPv${family}${sender === 'owner' ? '' : `, ${sender}`}: ${turns.ratio.toFixed(3)}`,
-    );
+    const whose = sender === 'owner' ? '' : `, ${sender}`;
+    tell(`${pairs} pairs, ${what}, ${protocol} over IPv${family}${whose}: ${text(turns.processor)}`);
   }
 }

@@ -1,5 +1,5 @@
 /** Resyncs in a row against the real kernel, with a blocked stream running: what leaks, and what grows. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../src/clock.ts';
 import type { Backend } from '../src/local/enforce/backend.ts';
@@ -29,6 +29,18 @@ interface Grown {
   readonly vmalloc: number;
 }
 
+/** What a resync may leave behind. */
+interface Left {
+  /** Lines of what the router's kernel holds of sets, rules and tables. */
+  readonly lines: number;
+  /** Processes in the router's namespace. */
+  readonly processes: number;
+  /** What this process has open. */
+  readonly descriptors: number;
+}
+
+const LEFT = ['lines', 'processes', 'descriptors'] as const;
+
 interface Run {
   readonly backend: string;
   readonly took: readonly number[];
@@ -36,14 +48,16 @@ interface Run {
   readonly passed: number;
   readonly before: Grown;
   readonly after: Grown;
+  readonly stood: Left;
+  readonly left: Left;
 }
 
 export const resyncs: Bench<'count' | 'owners'> = {
   name: 'resyncs',
-  describe: 'resyncs in a row under a blocked stream: packets that pass, memory that grows',
+  describe: 'resyncs in a row under a blocked stream: packets that pass, what grows and what is left behind',
   options: {
-    count: { describe: 'resyncs of each backend', default: 20_000 },
-    owners: { describe: 'blocked devices, with two pairs each', default: 20 },
+    count: { describe: 'resyncs of each backend', default: 2_000 },
+    owners: { describe: 'blocked devices, with two pairs each, beside the one that sends', default: 20 },
   },
   quick: { count: 200 },
   async run({ count, owners }, context): Promise<Findings> {
@@ -65,8 +79,11 @@ export const resyncs: Bench<'count' | 'owners'> = {
             'RSS MB',
             'slab MB',
             'vmalloc MB',
+            'lines in the kernel',
+            'processes',
+            'descriptors',
           ],
-          rows: runs.map(({ backend, took, came, passed, before, after }) => [
+          rows: runs.map(({ backend, took, came, passed, before, after, stood, left }) => [
             backend,
             ...cells(figure(took)),
             came,
@@ -74,13 +91,15 @@ export const resyncs: Bench<'count' | 'owners'> = {
             ...(['rss', 'slab', 'vmalloc'] as const).map(
               (key) => `${round(before[key])} → ${round(after[key])}`,
             ),
+            ...LEFT.map((key) => `${stood[key]} → ${left[key]}`),
           ]),
         },
       ],
-      targets: runs.flatMap(({ backend, passed, before, after }) => [
+      targets: runs.flatMap(({ backend, passed, before, after, stood, left }) => [
         atMost(`${backend}: packets of the blocked stream that passed`, passed, 0, ''),
         atMost(`${backend}: growth of this process`, after.rss - before.rss, 20, 'MB'),
         atMost(`${backend}: growth of the kernel’s slab`, after.slab - before.slab, 20, 'MB'),
+        ...LEFT.map((key) => atMost(`${backend}: ${key} left behind`, left[key] - stood[key], 0, '')),
       ]),
     };
   },
@@ -114,22 +133,27 @@ async function runOf(
     await first.set(blocks, signal);
     await first.stop();
     const passed = await counting(world);
+    const stood = await standing(world);
     const halt = await stream(world);
     let before = await memory();
-    for (let n = 0; n < count; n++) {
-      if (n === settling(count)) before = await memory();
-      // A new backend knows nothing of the kernel: its first set is a resync.
-      const backend = open();
-      const { did, ms } = await backend.set(blocks, signal);
-      if (did !== 'resync') throw new Error(`no resync: ${did}`);
-      took.push(ms);
-      await backend.stop();
-      if ((n + 1) % 500 === 0) tell(`${kind}: ${n + 1} resyncs`);
+    try {
+      for (let n = 0; n < count; n++) {
+        if (n === settling(count)) before = await memory();
+        // A new backend knows nothing of the kernel: its first set is a resync.
+        const backend = open();
+        const { did, ms } = await backend.set(blocks, signal);
+        if (did !== 'resync') throw new Error(`no resync: ${did}`);
+        took.push(ms);
+        await backend.stop();
+        if ((n + 1) % 100 === 0) tell(`${kind}: ${n + 1} resyncs`);
+      }
+    } finally {
+      await halt();
     }
     const after = await memory();
-    await halt();
+    const left = await standing(world);
     await sleep(100);
-    return { backend: kind, took, before, after, ...(await passed()) };
+    return { backend: kind, took, before, after, stood, left, ...(await passed()) };
   } finally {
     await world.close();
   }
@@ -140,8 +164,9 @@ async function stream(world: World): Promise<() => Promise<void>> {
     `{ eth(da=02:aa:00:00:00:01, sa=${tv.mac}), ${ip}, sa=${source}, da=${target}), udp(sp=4000, dp=9000), fill(0x41, 8) }`;
   const packets = `${packet('ipv4(ttl=64', tv.v4, ads.v4)} ${packet('ipv6(hoplimit=64', tv.v6, ads.v6)}`;
   const argv = `trafgen '${packets}' -o eth0 -P 1 -q -b ${RATE}pps`;
-  const pid = await world.run('tv', 'sh', '-c', `${argv} >/dev/null 2>&1 & echo $!`);
-  return async () => void (await world.run('tv', 'kill', pid.trim()));
+  // What sends is a child of trafgen and outlives it: a process group of their own is ended whole.
+  const pid = await world.run('tv', 'sh', '-c', `setsid ${argv} >/dev/null 2>&1 & echo $!`);
+  return async () => void (await world.run('tv', 'kill', '-KILL', '--', `-${pid.trim()}`));
 }
 
 /** Counts what comes to the router and what leaves it again. */
@@ -166,4 +191,21 @@ async function memory(): Promise<Grown> {
   const mb = (key: string): number =>
     (Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) * 1024) / 1e6;
   return { rss: process.memoryUsage.rss() / 1e6, slab: mb('SUnreclaim'), vmalloc: mb('VmallocUsed') };
+}
+
+async function standing(world: World): Promise<Left> {
+  const said = await world.run(
+    'router',
+    'sh',
+    '-ec',
+    'ipset save; iptables-legacy-save; ip6tables-legacy-save; nft --stateless list ruleset',
+  );
+  const processes = await world.run('router', 'ip', 'netns', 'pids', world.namespace('router'));
+  const count = (text: string) => text.split('\n').filter((line) => /^[^#]/.test(line)).length;
+  return {
+    lines: count(said),
+    // Who asks is one of them.
+    processes: count(processes),
+    descriptors: (await readdir('/proc/self/fd')).length,
+  };
 }
