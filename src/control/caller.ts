@@ -67,6 +67,7 @@ export class Caller implements Subscriber {
     this.#connection = connection;
     this.#options = options;
     connection.state = 'idle';
+    connection.dismiss = (why) => this.dismiss(why);
     socket.setEncoding('utf8');
     socket.on('close', () => {
       this.#deadline?.clear();
@@ -81,6 +82,12 @@ export class Caller implements Subscriber {
 
   get busy(): boolean {
     return this.#socket.writableLength > 0;
+  }
+
+  dismiss(why: string): void {
+    this.#letGo(why);
+    // Nobody waits until it has read what was said.
+    if (this.busy) this.#socket.destroy();
   }
 
   tell(text: string): void {
