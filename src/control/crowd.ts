@@ -6,19 +6,22 @@ export interface Holder {
   readonly since: number;
 }
 
-/** States in which nothing is under way that would be lost: whoever is there comes again, and finds everything as it was. */
-const AT_REST: ReadonlySet<string> = new Set(['waiting', 'handshake', 'login', 'idle']);
+/** In these nothing is under way that would be lost, or half of a question: whoever is there comes again, and finds all as it was. */
+const AT_REST: ReadonlySet<string> = new Set(['waiting', 'handshake', 'login', 'idle', 'receiving']);
 /** Whoever is told what changes, and reads it, keeps the place: else two that come again would push each other out for ever. */
 const FOLLOWING = 'following';
 const SLOW = 'slow';
 /** Whoever does not read keeps the place for so long, milliseconds. */
 const SLOW_MS = 5_000;
-/** And whoever asks, is answered, or says half of a question: a command takes two seconds at most, milliseconds. */
-const ASKING_MS = 10_000;
+/** And whoever asks, or is answered: nearly all commands take two seconds at most, milliseconds. */
+const ASKING_MS = 5_000;
+/** And whoever has just come, and is about to ask, milliseconds. */
+const NEW_MS = 200;
 
 /**
  * Who has to go so that somebody else finds a place: who has been at rest for longest; if nobody is, who has not read for longest;
- * if all do, who has been asking for longest. Undefined when everybody has good reason to stay.
+ * if all do, who has been asking for longest; and if nobody has for long, who came first of those that have only just come. Undefined
+ * when everybody has good reason to stay.
  */
 export function whoLeaves<H extends Holder>(holders: Iterable<H>, now: number): H | undefined {
   let [first, firstOrder] = [undefined as H | undefined, Number.POSITIVE_INFINITY];
@@ -34,9 +37,9 @@ export function whoLeaves<H extends Holder>(holders: Iterable<H>, now: number): 
 
 /** The lowest goes first; who keeps the place has none. */
 function orderOf({ state, since }: Holder, now: number): number {
-  if (AT_REST.has(state)) return 0;
   if (state === FOLLOWING) return Number.POSITIVE_INFINITY;
   const forMs = now - since;
+  if (AT_REST.has(state)) return forMs >= NEW_MS ? 0 : 3;
   if (state === SLOW) return forMs >= SLOW_MS ? 1 : Number.POSITIVE_INFINITY;
   return forMs >= ASKING_MS ? 2 : Number.POSITIVE_INFINITY;
 }

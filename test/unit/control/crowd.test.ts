@@ -21,7 +21,7 @@ describe('who goes so that somebody else finds a place', () => {
       'who never logged in, before who asks',
       [
         ['asking', 60_000],
-        ['login', 1],
+        ['login', 200],
       ],
       1,
     ],
@@ -46,11 +46,28 @@ describe('who goes so that somebody else finds a place', () => {
     [
       'nobody who asked just now',
       [
-        ['asking', 9_999],
+        ['asking', 4_999],
         ['slow', 4_999],
         ['answering', 0],
       ],
       undefined,
+    ],
+    [
+      'not who has just come and is about to ask, before who has been asking for long',
+      [
+        ['asking', 5_000],
+        ['idle', 199],
+      ],
+      0,
+    ],
+    [
+      'who came first of those that have just come, if there is nobody else',
+      [
+        ['asking', 4_000],
+        ['idle', 10],
+        ['idle', 20],
+      ],
+      2,
     ],
     [
       'nobody who follows and reads',
@@ -68,6 +85,7 @@ describe('who goes so that somebody else finds a place', () => {
 
   it('never one that follows or asks while another one is idle, in whatever order they are', () => {
     const states = fc.constantFrom(
+      'receiving',
       'waiting',
       'handshake',
       'login',
@@ -79,10 +97,10 @@ describe('who goes so that somebody else finds a place', () => {
     );
     const holders = fc.array(fc.tuple(states, fc.nat(NOW)).map(([state, forMs]) => holder(state, forMs)));
     fc.assert(
-      fc.property(holders, fc.nat(NOW), (others, forMs) => {
+      fc.property(holders, fc.integer({ min: 200, max: NOW }), (others, forMs) => {
         const idle = holder('idle', forMs);
         const leaving = whoLeaves([...others, idle], NOW);
-        expect(['waiting', 'handshake', 'login', 'idle']).toContain(leaving?.state);
+        expect(['waiting', 'handshake', 'login', 'idle', 'receiving']).toContain(leaving?.state);
         expect(leaving?.since).toBeLessThanOrEqual(idle.since);
       }),
     );
