@@ -14,7 +14,7 @@ const SLOW = 'slow';
 /** Whoever does not read keeps the place for so long, milliseconds. */
 const SLOW_MS = 5_000;
 /** And whoever asks, or is answered: nearly all commands take two seconds at most, milliseconds. */
-const ASKING_MS = 5_000;
+const ASKING_MS = 2_500;
 /** And whoever has just come, and is about to ask, milliseconds. */
 const NEW_MS = 200;
 

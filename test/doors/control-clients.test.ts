@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { systemClock } from '../../src/clock.ts';
 import { type ControlClient, openControl } from '../../src/control/client.ts';
@@ -177,6 +177,19 @@ describe('the control socket and its clients', () => {
     all[0]?.end();
     expect(await first).toContain('calm');
     expect(await patience()).toBeLessThan(5_000);
+  });
+
+  it('is tried again by who finds more waiting than the agent takes up at a time', async () => {
+    const crowded = createServer((socket) => sockets.push(socket));
+    const where = join(folder, 'crowded.sock');
+    await new Promise<void>((resolve) => crowded.listen({ path: where, backlog: 1 }, resolve));
+    const refused = vi.fn();
+    for (let i = 0; i < 20; i++) sockets.push(connect(where).on('error', refused));
+    const opened = await openControl(where);
+    opened.close();
+    // Whoever does not try again gets EAGAIN.
+    expect(refused).toHaveBeenCalled();
+    crowded.close();
   });
 
   it('has 192 places for who follows, so that who asks gets in', async () => {

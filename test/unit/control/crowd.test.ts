@@ -46,7 +46,7 @@ describe('who goes so that somebody else finds a place', () => {
     [
       'nobody who asked just now',
       [
-        ['asking', 4_999],
+        ['asking', 2_499],
         ['slow', 4_999],
         ['answering', 0],
       ],
@@ -63,7 +63,7 @@ describe('who goes so that somebody else finds a place', () => {
     [
       'who came first of those that have just come, if there is nobody else',
       [
-        ['asking', 4_000],
+        ['asking', 2_400],
         ['idle', 10],
         ['idle', 20],
       ],
