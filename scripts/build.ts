@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import registry from 'oui-data' with { type: 'json' };
+import { keepFormerChunks } from './former-chunks.ts';
 import { packVendors, VENDORS_NOTICE } from './vendors.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -56,5 +57,6 @@ writeFileSync(join(fresh, 'vendors.bin'), packVendors(registry));
 writeFileSync(join(fresh, 'NOTICE'), VENDORS_NOTICE);
 // So that Node need not find out by trying, wherever this folder is put.
 writeFileSync(join(fresh, 'package.json'), '{"type":"module"}\n');
+keepFormerChunks(dist, fresh);
 rmSync(dist, { recursive: true, force: true });
 renameSync(fresh, dist);

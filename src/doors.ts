@@ -9,6 +9,7 @@ import { needsPassword } from './control/needs-password.ts';
 import type { Method } from './control/offer.ts';
 import type { PasswordFile } from './control/password.ts';
 import type { RecentSource } from './control/recent.ts';
+import { programReplaced } from './control/replaced.ts';
 import type { Log } from './log.ts';
 import { Brokers } from './mqtt/brokers.ts';
 import { Embedded } from './mqtt/embedded.ts';
@@ -49,6 +50,7 @@ export function openDoors(options: DoorsOptions): Doors {
   const { mqtt, http } = config;
   const names = [config.agent.name, hostname()];
   const [services, doorways]: [Service[], Doorway[]] = [[], []];
+  const replaced = programReplaced();
   let web: HttpDoor | undefined;
 
   const embedded = new Embedded({
@@ -137,6 +139,7 @@ export function openDoors(options: DoorsOptions): Doors {
     problems: () => [
       ...doorways.flatMap((one) => one.problems().map((problem) => `${one.name}: ${problem}`)),
       ...(brokers?.problems() ?? []),
+      ...(replaced() ?? []),
     ],
     counters: () => ({
       ...(web && { http: { ...web.counters() } }),

@@ -9,6 +9,7 @@ import type { Connection } from './listeners.ts';
 import type { Method } from './offer.ts';
 import { Rpc, refusal } from './rpc.ts';
 import type { Subscriber, Subscriptions } from './subscriptions.ts';
+import type { Line, Turns } from './turns.ts';
 
 /**
  * A request longer than this ends the connection (characters). The longest that there is, `home.join`, is far below; and
@@ -38,6 +39,7 @@ export interface CallerOptions {
   readonly rpc: Rpc;
   readonly methods: ReadonlyMap<string, Method>;
   readonly subscriptions: Subscriptions;
+  readonly turns: Turns;
   readonly counters: ServerCounters;
   readonly clock: Clock;
   readonly log: Log;
@@ -56,6 +58,7 @@ export class Caller implements Subscriber {
   readonly #connection: Connection;
   readonly #options: CallerOptions;
   readonly #lines = new Lines(MAX_LINE);
+  readonly #line: Line;
   #own: Rpc | undefined;
   #deadline: Timer | undefined;
   #open = 0;
@@ -66,14 +69,17 @@ export class Caller implements Subscriber {
     this.#socket = socket;
     this.#connection = connection;
     this.#options = options;
+    this.#line = options.turns.line();
     connection.state = 'idle';
+    connection.dismiss = (why) => this.dismiss(why);
     socket.setEncoding('utf8');
     socket.on('close', () => {
       this.#deadline?.clear();
+      this.#line.clear();
       options.subscriptions.forget(this);
     });
     socket.on('drain', () => {
-      socket.resume();
+      this.#readOn();
       this.#show();
     });
     socket.on('data', (text: string) => this.#take(text));
@@ -83,11 +89,17 @@ export class Caller implements Subscriber {
     return this.#socket.writableLength > 0;
   }
 
+  dismiss(why: string): void {
+    this.#letGo(why);
+    // Nobody waits until it has read what was said.
+    if (this.busy) this.#socket.destroy();
+  }
+
   tell(text: string): void {
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) return;
     socket.write(`${text}\n`);
-    if (socket.writableLength > PAUSE_UNREAD) socket.pause();
+    this.#readOn();
     if (socket.writableLength > MAX_UNREAD) {
       this.#options.counters.unread += 1;
       socket.destroy();
@@ -131,6 +143,21 @@ export class Caller implements Subscriber {
       return true;
     }
     this.#open += 1;
+    this.#line.add(() => this.#serve(line));
+    this.#readOn();
+    this.#show();
+    return true;
+  }
+
+  /** Nothing more is read of a client while something of it waits for its turn, or waits to be read by it. */
+  #readOn(): void {
+    const isBehind = this.#line.waiting > 0 || this.#socket.writableLength > PAUSE_UNREAD;
+    if (isBehind) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #serve(line: string): void {
+    this.#readOn();
     this.#answer(line).then(
       (answer) => {
         this.#open -= 1;
@@ -143,8 +170,6 @@ export class Caller implements Subscriber {
         this.#socket.destroy();
       },
     );
-    this.#show();
-    return true;
   }
 
   async #answer(line: string): Promise<string | undefined> {
@@ -209,6 +234,7 @@ export class Caller implements Subscriber {
 
   /** Answers nothing more but why. */
   #letGo(why: string): void {
+    this.#line.clear();
     this.#options.subscriptions.forget(this);
     this.#socket.removeAllListeners('data').resume();
     this.tell(refusal(JSONRPCErrorCode.InvalidRequest, why));

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { JSONRPCClient, JSONRPCErrorCode, JSONRPCErrorException, type JSONRPCResponse } from 'json-rpc-2.0';
+import { systemClock } from '../clock.ts';
 import { HedgerowError, messageOf, UnavailableError } from '../errors.ts';
 import { Followed } from './followed-views.ts';
 import type { ErrorData } from './rpc.ts';
@@ -84,7 +85,24 @@ export async function openControl(path: string, timeoutMs = 5_000): Promise<Cont
   };
 }
 
-function open(path: string, timeoutMs: number): Promise<Socket> {
+/** So many come at once that the agent cannot take them up: it is tried again after this, milliseconds. */
+const AGAIN_MS = 50;
+
+async function open(path: string, timeoutMs: number): Promise<Socket> {
+  const until = systemClock.monotonic() + timeoutMs;
+  for (;;) {
+    try {
+      return await openOnce(path, timeoutMs);
+    } catch (error) {
+      const { cause } = error as Error;
+      const isCrowded = cause instanceof Error && 'code' in cause && cause.code === 'EAGAIN';
+      if (!isCrowded || systemClock.monotonic() > until) throw error;
+      await systemClock.sleep(AGAIN_MS);
+    }
+  }
+}
+
+function openOnce(path: string, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ path });
     socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)));

@@ -21,7 +21,10 @@ export interface ListenerFacts {
   readonly address: string;
   readonly active: number;
   readonly total: number;
+  /** Turned away: there was no room, or they may not. */
   readonly refused: number;
+  /** Ended so that others found a place. */
+  readonly gaveWay: number;
   readonly uptimeMs: number;
   readonly bytesReceived: number;
   readonly bytesSent: number;
@@ -50,6 +53,9 @@ export class Connections implements Listeners {
       refused: () => {
         listener.refused += 1;
       },
+      gaveWay: () => {
+        listener.gaveWay += 1;
+      },
       close: () => void this.#listeners.delete(listener),
     };
   }
@@ -65,13 +71,14 @@ export class Connections implements Listeners {
       open.set(listener, sums);
     }
     return [...this.#listeners].map((listener) => {
-      const { name, address, active, total, refused, openedAt, received, sent } = listener;
+      const { name, address, active, total, refused, gaveWay, openedAt, received, sent } = listener;
       return {
         name,
         address,
         active,
         total,
         refused,
+        gaveWay,
         uptimeMs: now - openedAt,
         bytesReceived: received + (open.get(listener)?.received ?? 0),
         bytesSent: sent + (open.get(listener)?.sent ?? 0),
@@ -127,6 +134,7 @@ class Counting {
   active = 0;
   total = 0;
   refused = 0;
+  gaveWay = 0;
   received = 0;
   sent = 0;
 

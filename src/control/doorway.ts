@@ -4,7 +4,9 @@ import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Service } from '../service.ts';
+import { whoLeaves } from './crowd.ts';
 import { type Accepted, Gate, hostPort } from './gate.ts';
+import { Guest } from './guest.ts';
 import type { Connection, Listener, Listeners } from './listeners.ts';
 import type { CertificateFiles } from './secured.ts';
 
@@ -30,7 +32,10 @@ export interface DoorwayOptions {
   readonly addresses: readonly string[];
   /** For TCP only. A certificate that is renewed is taken within a minute. */
   readonly tls?: CertificateFiles | undefined;
-  /** All addresses together. One remote address gets a quarter of them at most, unless it is this machine. */
+  /**
+   * All addresses together. One remote address gets a quarter of them at most, unless it is this machine. Who comes when there
+   * is no room gets the place of whom that costs nothing (crowd.ts).
+   */
   readonly maxConnections: number;
   /** The group that may connect to a unix socket besides its user. */
   readonly groupId?: number | undefined;
@@ -54,7 +59,7 @@ export class Doorway implements Service {
   readonly name: string;
   readonly #options: DoorwayOptions;
   readonly #gates: readonly Gate[];
-  readonly #sockets = new Set<Socket>();
+  readonly #guests = new Set<Guest>();
   readonly #perAddress = new Map<string, number>();
   readonly #opened = new WeakMap<Gate, Listener>();
   #entrance: Promise<Entrance> | undefined;
@@ -96,7 +101,7 @@ export class Doorway implements Service {
   async stop(): Promise<void> {
     this.#stopped = true;
     const closing = this.#gates.map((gate) => gate.close());
-    for (const socket of this.#sockets) socket.destroy();
+    for (const { socket } of this.#guests) socket.destroy();
     await Promise.all(closing);
   }
 
@@ -113,36 +118,47 @@ export class Doorway implements Service {
 
   /** Counts a fresh connection and holds it to the caps; undefined when there is no room for it. */
   #admit(gate: Gate, socket: Socket): Connection | undefined {
-    const { maxConnections } = this.#options;
     const listener = this.#opened.get(gate);
     const remote = socket.remoteAddress;
     // A client may have gone before it was looked at: it has no address then.
     const gone = !gate.isUnix && remote === undefined;
-    const mine = this.#perAddress.get(remote ?? '') ?? 0;
-    const share = gate.isUnix || isLoopback(remote) ? maxConnections : Math.ceil(maxConnections / 4);
-    if (
-      this.#stopped ||
-      listener === undefined ||
-      gone ||
-      mine >= share ||
-      this.#sockets.size >= maxConnections
-    ) {
+    if (this.#stopped || listener === undefined || gone || !this.#hasRoom(remote, listener)) {
       listener?.refused();
       return undefined;
     }
-    this.#sockets.add(socket);
-    if (remote !== undefined) this.#perAddress.set(remote, mine + 1);
-    socket.once('close', () => {
-      this.#sockets.delete(socket);
-      if (remote !== undefined) this.#leave(remote);
-    });
-    return listener.follow(socket, remote === undefined ? 'local' : hostPort(remote, socket.remotePort ?? 0));
+    const from = remote === undefined ? 'local' : hostPort(remote, socket.remotePort ?? 0);
+    const guest = new Guest(socket, listener.follow(socket, from), this.#options.clock);
+    this.#guests.add(guest);
+    this.#count(guest, 1);
+    socket.once('close', () => this.#forget(guest));
+    return guest;
   }
 
-  #leave(remote: string): void {
-    const left = (this.#perAddress.get(remote) ?? 1) - 1;
-    if (left === 0) this.#perAddress.delete(remote);
-    else this.#perAddress.set(remote, left);
+  /** Whether somebody from there finds a place, if need be that of somebody who goes for it. */
+  #hasRoom(remote: string | undefined, listener: Listener): boolean {
+    const { maxConnections, clock } = this.#options;
+    const isNear = remote === undefined || isLoopback(remote);
+    const share = isNear ? maxConnections : Math.ceil(maxConnections / 4);
+    const crowded = (this.#perAddress.get(remote ?? '') ?? 0) >= share;
+    if (!crowded && this.#guests.size < maxConnections) return true;
+    const rivals = crowded ? [...this.#guests].filter((guest) => guest.remote === remote) : this.#guests;
+    const leaving = whoLeaves(rivals, clock.monotonic());
+    if (leaving === undefined) return false;
+    this.#forget(leaving);
+    leaving.leave();
+    listener.gaveWay();
+    return true;
+  }
+
+  /** Its place is free. */
+  #forget(guest: Guest): void {
+    if (this.#guests.delete(guest)) this.#count(guest, -1);
+  }
+
+  #count({ remote = '' }: Guest, change: number): void {
+    const now = (this.#perAddress.get(remote) ?? 0) + change;
+    if (now === 0) this.#perAddress.delete(remote);
+    else this.#perAddress.set(remote, now);
   }
 
   #pass(gate: Gate, { socket, connection }: Accepted): void {

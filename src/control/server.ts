@@ -9,6 +9,7 @@ import type { Listeners } from './listeners.ts';
 import type { Method } from './offer.ts';
 import { Rpc } from './rpc.ts';
 import { Subscriptions } from './subscriptions.ts';
+import { Turns } from './turns.ts';
 import { clearWay } from './unix-socket.ts';
 
 const MAX_CONNECTIONS = 256;
@@ -36,7 +37,8 @@ export class ControlServer implements Service {
     this.#path = path;
     const rpc = new Rpc(methods, log, 'unknown');
     const subscriptions = new Subscriptions({ methods, clock, log });
-    const shared = { rpc, methods, subscriptions, counters: this.counters, clock, log };
+    const turns = new Turns(clock);
+    const shared = { rpc, methods, subscriptions, turns, counters: this.counters, clock, log };
     this.#doorway = new Doorway({
       name: this.name,
       addresses: [path],

@@ -9,6 +9,8 @@ import { WATCHABLE } from './watchable.ts';
 export interface Subscriber {
   readonly busy: boolean;
   tell(text: string): void;
+  /** Ends it, and tells it why if it reads. */
+  dismiss(why: string): void;
 }
 
 export interface SubscriptionsOptions {
@@ -26,6 +28,8 @@ export interface Request {
 
 const MAX_OF_ONE = 16;
 const MAX_IN_ALL = 256;
+/** Whoever follows keeps its place at the control socket: they are to leave places for those who only ask. */
+const MAX_SUBSCRIBERS = 192;
 /** A view that takes long to answer is asked less often, so that it takes up a tenth of the time at most. */
 const REST = 10;
 
@@ -68,7 +72,7 @@ export class Subscriptions {
     method.params.parse(params);
     const own = this.#of.get(subscriber) ?? new Map<number, Look>();
     if (own.size >= MAX_OF_ONE) throw new UsageError(`a connection has ${MAX_OF_ONE} subscriptions at most`);
-    if (this.#size >= MAX_IN_ALL) throw new UsageError('there are too many subscriptions');
+    if (!this.#hasRoom(subscriber)) throw new UsageError('there are too many subscriptions');
     const key = `${view} ${JSON.stringify(params)}`;
     const look = this.#looks.get(key) ?? new Look(method, params, this.#options);
     this.#looks.set(key, look);
@@ -79,6 +83,16 @@ export class Subscriptions {
     look.onEmpty = () => void this.#looks.delete(key);
     this.#of.set(subscriber, own.set(this.#last, look));
     return this.#last;
+  }
+
+  /** If need be that of somebody who does not read what it is told. */
+  #hasRoom(subscriber: Subscriber): boolean {
+    const isFull = () =>
+      this.#size >= MAX_IN_ALL || (this.#of.size >= MAX_SUBSCRIBERS && !this.#of.has(subscriber));
+    if (!isFull()) return true;
+    const stuck = [...this.#of.keys()].find((one) => one.busy && one !== subscriber);
+    stuck?.dismiss('there are too many subscriptions, and what this one is told is not read');
+    return !isFull();
   }
 
   /** False when it has none of that number. */

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { systemClock } from '../../src/clock.ts';
 import { type ControlClient, openControl } from '../../src/control/client.ts';
@@ -157,13 +157,54 @@ describe('the control socket and its clients', () => {
     expect(await patience()).toBeLessThan(5_000);
   });
 
-  it('has room for 256', async () => {
+  it('has room for 256: who comes then gets the place of whom nothing is lost, who is told', async () => {
+    const status = '{"jsonrpc":"2.0","id":1,"method":"status"}\n';
     const all = await Promise.all(Array.from({ length: 256 }, raw));
-    await closed(await raw());
-    expect(listeners.listeners()).toMatchObject([{ active: 256, total: 256, refused: 1 }]);
-    all[0]?.destroy();
-    await until(() => listeners.listeners()[0]?.active === 255);
+    await until(() => listeners.listeners()[0]?.active === 256);
+    await clock.advance(1_000);
+    // The first has asked since, so the second has been idle for longest.
+    all[0]?.write(status);
+    await new Promise((resolve) => all[0]?.once('data', resolve));
+    const [first, second] = [all[0], all[1]].map((socket) => closed(socket as Socket));
+    const honest = await client();
+    expect(await honest.call('echo', { text: 'hello' })).toBe('hello');
+    expect(JSON.parse((await second) ?? '')).toMatchObject({
+      error: { message: expect.stringContaining('too many connections') },
+    });
+    expect(listeners.listeners()).toMatchObject([{ total: 257, refused: 0, gaveWay: 1 }]);
+    all[0]?.write(status);
+    expect(all[0]?.destroyed).toBe(false);
+    all[0]?.end();
+    expect(await first).toContain('calm');
     expect(await patience()).toBeLessThan(5_000);
+  });
+
+  it('is tried again by who finds more waiting than the agent takes up at a time', async () => {
+    const crowded = createServer((socket) => sockets.push(socket));
+    const where = join(folder, 'crowded.sock');
+    await new Promise<void>((resolve) => crowded.listen({ path: where, backlog: 1 }, resolve));
+    const refused = vi.fn();
+    for (let i = 0; i < 20; i++) sockets.push(connect(where).on('error', refused));
+    const opened = await openControl(where);
+    opened.close();
+    // Whoever does not try again gets EAGAIN.
+    expect(refused).toHaveBeenCalled();
+    crowded.close();
+  });
+
+  it('has 192 places for who follows, so that who asks gets in', async () => {
+    const follow = '{"jsonrpc":"2.0","id":1,"method":"subscribe","params":{"view":"status"}}\n';
+    const followers = await Promise.all(Array.from({ length: 256 }, raw));
+    const answers = followers.map(
+      (socket) => new Promise<string>((resolve) => socket.once('data', (data) => resolve(String(data)))),
+    );
+    for (const socket of followers) socket.write(follow);
+    const refused = (await Promise.all(answers)).filter((text) => text.includes('too many subscriptions'));
+    expect(refused).toHaveLength(64);
+    expect(await patience()).toBeLessThan(5_000);
+    expect(listeners.page(undefined, 1_000).rows.filter(({ state }) => state === 'following')).toHaveLength(
+      192,
+    );
   });
 
   it('tells subscribers how a view looks whenever that changes', async () => {

@@ -200,6 +200,35 @@ describe('a doorway', () => {
     expect(await heard(client(port(made)), (text) => text !== '')).toBe('true false\n');
   });
 
+  it('is full of who is at rest, or too slow, for nobody', async () => {
+    const clock = new FakeClock();
+    const listeners = new Connections(clock);
+    const told: { state: string }[] = [];
+    const open = async (): Promise<Entrance> => (socket, connection) => {
+      told.push(connection);
+      socket.write('in\n');
+    };
+    const made = await door({ maxConnections: 3, listeners, open, clock });
+    const enter = async () => {
+      const socket = client(port(made));
+      await heard(socket, (text) => text !== '');
+      return socket;
+    };
+    const [first, second, third] = [await enter(), await enter(), await enter()];
+    for (const [index, state] of ['following', 'slow', 'asking'].entries()) {
+      (told[index] as { state: string }).state = state;
+    }
+    expect(await heard(client(port(made)))).toBe('');
+    await clock.advance(20_000);
+    const ended = [second, third].map((socket) => heard(socket));
+    await enter();
+    await ended[0];
+    await enter();
+    await ended[1];
+    expect(first.destroyed).toBe(false);
+    expect(listeners.listeners()).toMatchObject([{ total: 5, refused: 1, gaveWay: 2 }]);
+  });
+
   it('loads once, however many come meanwhile, loses nothing of what they say, and forgets who went', async () => {
     const listeners = connections();
     let loads = 0;

@@ -307,3 +307,25 @@ describe('files', () => {
     expect((await world.ask({ path: '/spin_graph/', headers: { cookie } })).status).toBe(200);
   });
 });
+
+describe('a full house', () => {
+  it('of connections that say nothing, or half a request, keeps nobody out', async () => {
+    const world = await openWorld();
+    try {
+      const half =
+        'POST /api/rpc HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{';
+      const sockets = Array.from({ length: 200 }, () => connect(world.port, '127.0.0.1'));
+      for (const [index, socket] of sockets.entries()) {
+        socket.on('error', () => socket.destroy());
+        if (index % 2 === 0) socket.write(half);
+      }
+      await vi.waitFor(() => expect(world.connections).toHaveLength(200), 20_000);
+      const states = () => new Set(world.connections.map(({ state }) => state));
+      await vi.waitFor(() => expect(states()).toEqual(new Set(['idle', 'receiving'])), 20_000);
+      for (let i = 0; i < 5; i++) expect((await world.ask({ path: '/healthz' })).status).toBe(200);
+      for (const socket of sockets) socket.destroy();
+    } finally {
+      await world.end();
+    }
+  });
+});

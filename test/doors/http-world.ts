@@ -86,6 +86,7 @@ export async function openWorld(
         return connection;
       },
       refused: () => undefined,
+      gaveWay: () => undefined,
       close: () => undefined,
     }),
   };

@@ -96,6 +96,7 @@ const listener = {
   active: 1,
   total: 5,
   refused: 2,
+  gaveWay: 1,
   uptimeMs: 10_000,
   bytesReceived: 100,
   bytesSent: 200,
@@ -140,6 +141,7 @@ describe('what Prometheus reads', () => {
     expect(line('counts{part="mqtt",what="dropped"}')).toMatch(/ 4$/);
     expect(line('dropped_bytes_total')).toBe('hedgerow_dropped_bytes_total 700');
     expect(line('listener_refused_total')).toMatch(/\{listener="http",address="127\.0\.0\.1:4480"\} 2$/);
+    expect(line('listener_gave_way_total')).toMatch(/ 1$/);
     expect(line('device_received_bytes_total')).toMatch(/ 6$/);
   });
 

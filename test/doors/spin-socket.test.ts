@@ -19,6 +19,7 @@ const listeners: Listeners = {
   open: () => ({
     follow: () => ({ state: '', purpose: '' }),
     refused: () => undefined,
+    gaveWay: () => undefined,
     close: () => undefined,
   }),
 };

@@ -137,12 +137,23 @@ describe('the embedded broker, attacked', () => {
     await until(() => expect(counts.clients).toBe(0));
   });
 
-  it('takes so many clients and no more, and has room again', async () => {
+  it('takes so many clients; who comes then gets the place of one without a subscription, or none', async () => {
     await using world = await embeddedWorld('read', { limits: { clients: 5 } });
-    const sockets = await Promise.all(Array.from({ length: 8 }, () => raw(world.port)));
-    await until(() => expect(world.broker.counts.tooMany).toBe(3));
-    for (const socket of sockets) socket.destroy();
-    await pause(50);
+    const { counts } = world.broker;
+    const silent = await Promise.all(Array.from({ length: 5 }, () => raw(world.port)));
+    await until(() => expect(world.connections).toHaveLength(5));
+    const subscribers = [];
+    for (let i = 0; i < 5; i++) {
+      const client = await world.client();
+      await client.subscribeAsync('#');
+      subscribers.push(client);
+    }
+    for (const socket of silent) expect(await isClosed(socket)).toBe(true);
+    expect(counts).toMatchObject({ clients: 5, gaveWay: 5, tooMany: 0 });
+    expect(await isClosed(await raw(world.port, hello))).toBe(true);
+    expect(counts).toMatchObject({ clients: 5, gaveWay: 5, tooMany: 1 });
+    subscribers[0]?.end(true);
+    await until(() => expect(counts.clients).toBe(4));
     expect((await world.client()).connected).toBe(true);
   });
 });

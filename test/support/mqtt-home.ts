@@ -164,6 +164,7 @@ export class FakeHome {
       home: { id: 'h'.repeat(8), name: undefined },
       digest: 'd',
       enforcement: { enforcing: true, backend: 'fake' },
+      reach: { inside: [], notInside: ['br-lan'], notOwn: undefined },
       devices: this.devices.length,
       policies: this.policies.length,
       routers: { members: 2, alive: 2, inStep: 2 },

@@ -35,6 +35,7 @@ const look: Omit<Look<StatsView, ListenerRow>, 'ask'> = {
       'active',
       'total',
       'refused',
+      'gave_way',
       'uptime_seconds',
       'received_bytes',
       'sent_bytes',
@@ -45,6 +46,7 @@ const look: Omit<Look<StatsView, ListenerRow>, 'ask'> = {
       row.active,
       row.total,
       row.refused,
+      row.gaveWay,
       row.uptimeSeconds,
       row.bytesReceived,
       row.bytesSent,
@@ -57,13 +59,14 @@ const look: Omit<Look<StatsView, ListenerRow>, 'ask'> = {
 
 function listenerLines({ listeners }: StatsView): string[] {
   return tableLines(
-    ['LISTENER', 'ADDRESS', 'ACTIVE', 'TOTAL', 'REFUSED', 'UP', 'RECEIVED', 'SENT'],
+    ['LISTENER', 'ADDRESS', 'ACTIVE', 'TOTAL', 'REFUSED', 'GAVE WAY', 'UP', 'RECEIVED', 'SENT'],
     listeners.map((row) => [
       row.name,
       row.address,
       String(row.active),
       String(row.total),
       String(row.refused),
+      String(row.gaveWay),
       duration(row.uptimeSeconds),
       bytes(row.bytesReceived),
       bytes(row.bytesSent),

@@ -19,6 +19,7 @@ import { offerApi } from './api.ts';
 import { Arrivals } from './arrivals.ts';
 import { type Anonymous, Callers } from './callers.ts';
 import { clientOf } from './client-of.ts';
+import { answerInTurns } from './fairness.ts';
 import { guardEverything, markEverything } from './guard.ts';
 import { securityHeaders } from './headers.ts';
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts';
@@ -127,6 +128,7 @@ export async function openHttp(options: HttpOptions): Promise<HttpDoor> {
     }),
   );
   guardEverything(app, { password, arrivals, callers });
+  answerInTurns(app, clock);
   readBodies(app);
   tellErrors(app, log);
 

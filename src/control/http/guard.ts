@@ -17,9 +17,12 @@ export interface GuardOptions {
 export function markEverything(app: FastifyInstance, arrivals: Arrivals): void {
   app.addHook('onRequest', async (request, reply) => {
     const { connection, at } = arrivals.of(request);
-    connection.state = 'open';
+    connection.state = 'receiving';
     connection.purpose = `${request.method} ${request.routeOptions.url ?? 'something else'}`;
     reply.headers(securityHeaders(at.secure));
+  });
+  app.addHook('preHandler', async (request) => {
+    arrivals.of(request).connection.state = 'open';
   });
   app.addHook('onResponse', async (request) => {
     if (!request.ws) arrivals.of(request).connection.state = 'idle';

@@ -10,10 +10,13 @@ export interface WatchOptions extends LoginOptions {
   readonly openMetrics: boolean;
 }
 
+/** So long the metrics are good for who asks next, milliseconds. */
+const SAME_MS = 1_000;
+
 /** `GET /healthz` and `GET /metrics`, for programs that look whether all is well. */
 export function offerWatch(app: FastifyInstance, options: WatchOptions): void {
   const { health, metrics, openMetrics, callers } = options;
-  /** Whoever asks while they are being made gets the same. */
+  /** Whoever asks while they are being made, or right after, gets the same. */
   const making = new Map<boolean, Promise<string>>();
 
   app.get('/healthz', async (_request, reply) => {
@@ -39,7 +42,9 @@ export function offerWatch(app: FastifyInstance, options: WatchOptions): void {
     }
     // What each device did is not for whoever comes without the password.
     const devices = may === 'all' && (request.query as { devices?: unknown }).devices === '1';
-    const made = making.get(devices) ?? metrics(devices).finally(() => making.delete(devices));
+    const made =
+      making.get(devices) ??
+      metrics(devices).finally(() => void options.clock.after(SAME_MS, () => making.delete(devices)));
     making.set(devices, made);
     return reply.type('text/plain; version=0.0.4; charset=utf-8').send(await made);
   });

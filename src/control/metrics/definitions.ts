@@ -83,6 +83,11 @@ export const METRICS = {
   listener_active_connections: gauge('Connections that are there now.', 'listener', 'address'),
   listener_connections_total: counter('Connections that were accepted.', 'listener', 'address'),
   listener_refused_total: counter('Connections that were turned away.', 'listener', 'address'),
+  listener_gave_way_total: counter(
+    'Connections that were ended so that others found a place.',
+    'listener',
+    'address',
+  ),
   listener_received_bytes_total: counter('Received from clients.', 'listener', 'address'),
   listener_sent_bytes_total: counter('Sent to clients.', 'listener', 'address'),
   store_writable: gauge('1 when the policy can be written to the disk.'),

@@ -43,6 +43,7 @@ export function ofStats({ listeners, process: of, counters }: StatsView): Sample
           listener_active_connections: one.active,
           listener_connections_total: one.total,
           listener_refused_total: one.refused,
+          listener_gave_way_total: one.gaveWay,
           listener_received_bytes_total: one.bytesReceived,
           listener_sent_bytes_total: one.bytesSent,
         },

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { Aedes, type Client } from 'aedes';
 import mqttPacket from 'mqtt-packet';
 import type { Clock, Timer } from '../../clock.ts';
+import { whoLeaves } from '../../control/crowd.ts';
 import type { Connection } from '../../control/listeners.ts';
 import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
@@ -78,7 +79,7 @@ export class EmbeddedBroker {
     this.#aedes.on('client', ({ conn }) => conn instanceof ClientStream && this.#entered(conn));
     this.#aedes.on('unsubscribe', (filters, client) => {
       const session = this.#sessionOf(client);
-      for (const filter of filters) session?.filters.delete(filter);
+      for (const filter of filters) session?.unsubscribe(filter);
     });
     this.#aedes.on('clientError', (client, error) => this.#broke(client, error));
     this.#aedes.on('connectionError', (client, error) => this.#broke(client, error));
@@ -97,13 +98,12 @@ export class EmbeddedBroker {
 
   /** A stream on which a client will speak MQTT. @param rights of who comes this way without the password */
   accept(stream: Duplex, rights: Rights, connection: Connection): void {
-    if (this.#stopped || this.#sessions.size >= this.#limits.clients) {
+    if (this.#stopped || !this.#hasRoom()) {
       this.counts.tooMany += 1;
       stream.on('error', () => stream.destroy());
       stream.destroy();
       return;
     }
-    connection.state = 'login';
     const session = new Session(connection, rights, this.#limits, this.#options.clock);
     const client = new ClientStream(
       stream,
@@ -113,6 +113,21 @@ export class EmbeddedBroker {
     this.#sessions.set(client, session);
     client.once('close', () => this.#left(client));
     this.#aedes.handle(client);
+  }
+
+  /** Whether somebody else finds a place, if need be that of somebody who has no subscription or does not read. */
+  #hasRoom(): boolean {
+    if (this.#sessions.size < this.#limits.clients) return true;
+    const leaving = whoLeaves(this.#holders(), this.#options.clock.monotonic());
+    if (leaving === undefined) return false;
+    this.counts.gaveWay += 1;
+    this.#left(leaving.client);
+    leaving.client.destroy();
+    return true;
+  }
+
+  *#holders() {
+    for (const [client, { state, since }] of this.#sessions) yield { client, state, since };
   }
 
   /** Ends all connections. Idempotent. */
@@ -191,7 +206,7 @@ export class EmbeddedBroker {
   #entered(client: ClientStream): void {
     const session = this.#sessions.get(client);
     if (session === undefined) return;
-    session.isIn = true;
+    session.enter();
     this.#told(1);
     if (session.clientId === '') return;
     const before = this.#named.get(session.clientId);

@@ -9,8 +9,9 @@ export interface BrokerCounts {
   sent: number;
   /** Logins that were refused: wrong password, or nothing allowed without one. */
   refused: number;
-  /** Connections beyond the most. */
+  /** Connections that found no place, and those that were ended so that others found one. */
   tooMany: number;
+  gaveWay: number;
   /** Messages and subscriptions of clients that they had no right to, or no room for; the client stays. */
   deniedPublishes: number;
   deniedSubscriptions: number;
@@ -28,6 +29,7 @@ export function noCounts(): BrokerCounts {
     sent: 0,
     refused: 0,
     tooMany: 0,
+    gaveWay: 0,
     deniedPublishes: 0,
     deniedSubscriptions: 0,
     cutSlow: 0,

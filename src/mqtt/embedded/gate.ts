@@ -123,7 +123,6 @@ export class Gate {
       session.password = version;
     }
     if (session.rights === 'none') return refuse(5, 'not without the password');
-    session.connection.state = 'open';
     done(null, true);
   }
 }

@@ -22,12 +22,18 @@ export class Session {
   readonly filters = new Set<string>();
   /** For how many seconds in a row too much has waited. */
   slowFor = 0;
+  /** Since when it is in its state, monotonic milliseconds. */
+  since: number;
   /** About how many messages wait. */
   #waiting = 0;
   readonly #limits: BrokerLimits;
+  readonly #clock: Clock;
 
   constructor(connection: Connection, entrance: Rights, limits: BrokerLimits, clock: Clock) {
     this.connection = connection;
+    connection.state = 'login';
+    this.since = clock.monotonic();
+    this.#clock = clock;
     this.entrance = entrance;
     this.#limits = limits;
     const publishes = bucket(clock, limits.publishes);
@@ -43,11 +49,27 @@ export class Session {
     });
   }
 
+  get state(): string {
+    return this.connection.state;
+  }
+
+  /** It has logged in. */
+  enter(): void {
+    this.isIn = true;
+    this.#show();
+  }
+
   /** Whether another subscription has room. */
   subscribe(filter: string): boolean {
     if (!this.filters.has(filter) && this.filters.size >= this.#limits.subscriptions) return false;
     this.filters.add(filter);
+    this.#show();
     return true;
+  }
+
+  unsubscribe(filter: string): void {
+    this.filters.delete(filter);
+    this.#show();
   }
 
   /** Before a message is written to it: whether far too much waits already. */
@@ -61,8 +83,16 @@ export class Session {
   /** Once a second: whether too much has waited for too long. */
   isSlow(out: { readonly writableLength: number }): boolean {
     this.slowFor = out.writableLength > this.#limits.queuedBytes ? this.slowFor + 1 : 0;
-    if (this.rights !== 'none') this.connection.state = this.slowFor > 0 ? 'slow' : 'open';
+    this.#show();
     return this.slowFor >= this.#limits.slowSeconds;
+  }
+
+  #show(): void {
+    if (!this.isIn) return;
+    const state = this.slowFor > 0 ? 'slow' : this.filters.size > 0 ? 'following' : 'idle';
+    if (state === this.state) return;
+    this.connection.state = state;
+    this.since = this.#clock.monotonic();
   }
 }
 

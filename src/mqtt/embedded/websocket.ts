@@ -60,6 +60,7 @@ export class WebSockets {
   accept(socket: Socket, rights: Rights, connection: Connection, secure: boolean): void {
     this.#came.set(socket, { rights, connection, secure });
     socket.setTimeout(0);
+    connection.state = 'login';
     this.#http.emit('connection', socket);
   }
 

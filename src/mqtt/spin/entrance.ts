@@ -34,6 +34,7 @@ export function spinEntrance(rpc: SpinRpc, clock: Clock): Entrance {
       if (request.push(bytes)) void answer(request.text);
     };
     connection.purpose = 'request';
+    connection.state = 'idle';
     // A client that closes its side after the request still wants the answer.
     socket.allowHalfOpen = true;
     socket.once('close', () => deadline.clear());

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { enforcementOf } from '../../control/enforcement.ts';
 import type { Method } from '../../control/offer.ts';
 import type { Recent } from '../../control/recent.ts';
+import { heldWords } from '../../control/views/held-words.ts';
 import type { DeviceView } from '../../control/views/nodes.ts';
 import type { PeerRow } from '../../control/views/peers.ts';
 import type { PolicyView } from '../../control/views/policies.ts';
@@ -111,7 +112,7 @@ export class RouterTopics implements Publication {
 }
 
 function infoOf(status: StatusView, member: string): z.input<typeof infoSchema> {
-  const { router, home, digest, enforcement, devices, policies, routers, clock, problems } = status;
+  const { router, home, digest, enforcement, reach, devices, policies, routers, clock, problems } = status;
   return {
     member,
     router,
@@ -121,6 +122,7 @@ function infoOf(status: StatusView, member: string): z.input<typeof infoSchema> 
     enforcement: enforcementOf(enforcement, false).state,
     halted: haltedOf(enforcement),
     backend: enforcement.backend,
+    reach: { inside: [...reach.inside], notInside: [...reach.notInside], notOwn: reach.notOwn },
     devices,
     policies,
     routers: { members: routers.members, alive: routers.alive, inStep: routers.inStep },
@@ -143,9 +145,19 @@ function peerOf(row: PeerRow): z.input<typeof peersSchema>[number] {
   return { router, member: peer, state, inStep, applied, admin, ...said };
 }
 
-function enforcedOf({ id, here }: PolicyView): z.input<typeof enforcedSchema>[number] {
-  const { enforced, why, addresses, networks, wide, dropped } = here;
-  return { id, enforced, why, addresses, networks, wide, dropped: dropped && { ...dropped } };
+function enforcedOf(policy: PolicyView): z.input<typeof enforcedSchema>[number] {
+  const { enforced, why, addresses, networks, wide, dropped } = policy.here;
+  const held = heldWords(policy);
+  return {
+    id: policy.id,
+    enforced,
+    why,
+    held,
+    addresses,
+    networks,
+    wide,
+    dropped: dropped && { ...dropped },
+  };
 }
 
 function deviceHereOf(device: DeviceView): z.input<typeof deviceHereSchema> {

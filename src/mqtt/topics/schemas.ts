@@ -38,6 +38,18 @@ export const infoSchema = z.strictObject({
     .optional()
     .describe('a person has halted enforcement on this router'),
   backend: z.string(),
+  reach: z
+    .strictObject({
+      inside: z
+        .array(z.string())
+        .describe('interfaces of the LAN whose devices are kept apart also where no router is between them'),
+      notInside: z.array(z.string()).describe('the other interfaces of the LAN'),
+      notOwn: z
+        .string()
+        .optional()
+        .describe('why what this router itself sends and receives is not judged; absent where it is'),
+    })
+    .describe('what is judged besides what this router forwards'),
   devices: count,
   policies: count,
   routers: z.strictObject({ members: count, alive: count, inStep: count }),
@@ -65,7 +77,8 @@ export const enforcedSchema = z.array(
   z.strictObject({
     id: z.string().describe('the id of the policy'),
     enforced: z.boolean(),
-    why: z.string().optional().describe('why there is nothing of it in the kernel'),
+    why: z.string().optional().describe('why there is nothing of it in the kernel, or what is not'),
+    held: z.string().describe('what is in force for whom, in the words of hedgerow policies'),
     addresses: count,
     networks: count,
     wide: count,

@@ -9,6 +9,13 @@ import { FakeClock } from '../../support/fake-clock.ts';
 class Reader implements Subscriber {
   busy = false;
   readonly told: unknown[] = [];
+  dismissed: string | undefined;
+  onDismissed: () => void = () => undefined;
+
+  dismiss(why: string): void {
+    this.dismissed = why;
+    this.onDismissed();
+  }
 
   tell(text: string): void {
     this.told.push(JSON.parse(text).params);
@@ -129,6 +136,21 @@ describe('subscriptions', () => {
     expect(() => subscriptions.subscribe(reader, { ...request, view: 'nonsense' })).toThrow();
     expect(() => subscribe(reader, 1_000, { top: 'many' })).toThrow();
     expect(subscriptions.size).toBe(0);
+  });
+
+  it('are of 192 at a time; one that does not read gives its place to who comes then', () => {
+    const { subscriptions, subscribe } = world();
+    const readers = Array.from({ length: 192 }, () => new Reader());
+    for (const reader of readers) subscribe(reader);
+    expect(() => subscribe(new Reader())).toThrow('too many');
+    const [reads, stuck] = [readers[0] as Reader, readers[1] as Reader];
+    subscribe(reads);
+    stuck.busy = true;
+    stuck.onDismissed = () => subscriptions.forget(stuck);
+    subscribe(new Reader());
+    expect(stuck.dismissed).toContain('not read');
+    expect(readers.filter(({ dismissed }) => dismissed !== undefined)).toEqual([stuck]);
+    expect(() => subscribe(new Reader())).toThrow('too many');
   });
 
   it('are 16 of one and 256 in all, and make room when somebody goes', async () => {

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { methodsOf } from '../../../../src/control/methods.ts';
 import { RecentGatherer } from '../../../../src/control/recent-source.ts';
+import { heldWords } from '../../../../src/control/views/held-words.ts';
+import type { PolicyView } from '../../../../src/control/views/policies.ts';
+import type { StatusView } from '../../../../src/control/views/status.ts';
 import type { Observer } from '../../../../src/local/observer.ts';
 import { silentLog } from '../../../../src/log.ts';
 import { Bridge } from '../../../../src/mqtt/bridge.ts';
@@ -70,6 +73,13 @@ describe('the topics of a router', () => {
     ]);
     const node = JSON.parse(link.retained.get(`hedgerow/home/node/${ads}`) ?? '{}');
     expect(node).toMatchObject({ device: false, label: 'The ads', domains: ['ads.example'] });
+    // In the words of the other views.
+    const said = (topic: string) => JSON.parse(link.retained.get(`hedgerow/attic/${topic}`) ?? '');
+    const status = (await methods.get('status')?.run({})) as StatusView;
+    expect(said('info').reach).toEqual(JSON.parse(JSON.stringify(status.reach)));
+    const views = (await methods.get('policies')?.run({})) as PolicyView[];
+    expect(said('policies')).toMatchObject(views.map((view) => ({ id: view.id, held: heldWords(view) })));
+    expect(said('policies')).toHaveLength(3);
     const flows = link.published.find(({ topic }) => topic === 'hedgerow/attic/flows');
     expect(JSON.parse(flows?.payload ?? '').flows[0]).toMatchObject({
       device: { label: 'phone' },
