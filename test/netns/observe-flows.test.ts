@@ -170,7 +170,8 @@ test('without conntrack(8) and nft: the kernel’s own file, and a rule of iptab
 }, 60_000);
 
 test('the reader of events is killed again and again: begun anew, nothing lost, nothing twice', async () => {
-  await run('router', 'sysctl -qw net.netfilter.nf_conntrack_udp_timeout=2');
+  // Longer than what lies between two readings, also on a machine that is busy.
+  await run('router', 'sysctl -qw net.netfilter.nf_conntrack_udp_timeout=5');
   const one = agent();
   await one.observer.start(stopper.signal);
   try {

@@ -6,11 +6,13 @@ import { parseDnsAnswer, parseMdnsRecords } from '../../src/local/observe/dns.ts
 import type { AnswerFact } from '../../src/local/observe/facts.ts';
 import { parseFrame } from '../../src/local/observe/frame.ts';
 import { FrameStreams, readFrame } from '../../src/local/observe/frame-facts.ts';
+import { parseLeases } from '../../src/local/observe/leases.ts';
+import { parseArpLine, parseNeighbourLine } from '../../src/local/observe/neighbours.ts';
 import { parsePacket } from '../../src/local/observe/packet-reader.ts';
 import { QueryLog } from '../../src/local/observe/query-log.ts';
 import type { Reading } from '../../src/local/observe/seen.ts';
 import { canonicalAddress, canonicalDomain, canonicalMac } from '../../src/policy/address.ts';
-import { fixtureBytes, fixtureLines } from '../unit/local/observe/fixture.ts';
+import { fixture, fixtureBytes, fixtureLines } from '../unit/local/observe/fixture.ts';
 import { arp, dhcp, ethernet, ipv4, ipv6, ROUTER, TV, udp } from '../unit/local/observe/packets.ts';
 import { Spoiler } from './spoil.ts';
 
@@ -105,6 +107,10 @@ describe(`${RUNS} pieces of rubbish each: no exception, bounded time and memory,
   const queries = new QueryLog((fact) => log.push(fact));
   const lines = fixtureLines('capture/dnsmasq-log-queries-extra.txt').map((line) => Buffer.from(line));
   const captures = CAPTURES.map((file) => fixtureBytes(`capture/${file}`).subarray(0, 3_000));
+  const neighbours = ['ip-neigh-show', 'busybox-ip-neigh', 'ip-monitor-neigh', 'proc-net-arp']
+    .flatMap((file) => fixtureLines(`neighbours/${file}.txt`))
+    .map((line) => Buffer.from(line));
+  const leases = [Buffer.from(fixture('neighbours/dnsmasq-dhcp.leases'))];
   const messages = payloads('udp');
   const hellos = payloads('tcp').filter(([type]) => type === 22);
   const dhcps = [Uint8Array.from(dhcp(1, TV, '0.0.0.0', [53, 1, 3, 12, 4, 97, 98, 99, 100]))];
@@ -149,6 +155,18 @@ describe(`${RUNS} pieces of rubbish each: no exception, bounded time and memory,
       if (spoiler.number(50) !== 0) return;
       queries.flush();
       for (const fact of log.splice(0)) checkAnswer(fact);
+    },
+    'lines of neighbours': (spoiler) => {
+      const line = Buffer.from(spoiler.bytes(neighbours)).toString('latin1');
+      for (const entry of [parseNeighbourLine(line), parseArpLine(line)]) {
+        if (entry === undefined) continue;
+        if (canonicalAddress(entry.address) !== entry.address) throw new Error(entry.address);
+        if (entry.mac !== undefined && canonicalMac(entry.mac) !== entry.mac) throw new Error(entry.mac);
+      }
+    },
+    leases: (spoiler) => {
+      for (const { mac, name } of parseLeases(Buffer.from(spoiler.bytes(leases)).toString('latin1')))
+        if (canonicalMac(mac) !== mac || name === '' || name.length > 126) throw new Error(`${mac} ${name}`);
     },
     'DHCP messages': (spoiler) => {
       const read = parseDhcp(spoiler.bytes(dhcps));

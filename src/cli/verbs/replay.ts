@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { systemClock } from '../../clock.ts';
+import { keepProcessAlive, systemClock } from '../../clock.ts';
 import { UsageError } from '../../errors.ts';
 import { canonicalPrefix } from '../../policy/address.ts';
 import { printJson } from '../output.ts';
@@ -56,6 +56,8 @@ export const replayCapture: CommandModule<object, Args> = {
     const onInterrupt = () => stop.abort(new Error('SIGINT'));
     process.once('SIGINT', onInterrupt);
     const progress = text.progressOn(process.stderr, systemClock);
+    // Between two packets nothing else is waited for.
+    const alive = keepProcessAlive();
     let home: ReturnType<typeof rehearse> | undefined;
     try {
       const replayed = await replay({
@@ -84,6 +86,7 @@ export const replayCapture: CommandModule<object, Args> = {
       else text.printReplay(view, args.top);
       if (view.interrupted) process.exitCode = INTERRUPTED;
     } finally {
+      alive.clear();
       progress.end();
       process.removeListener('SIGINT', onInterrupt);
       await file.close();

@@ -6,6 +6,7 @@ import type { Counts } from '../../local/observe/conntrack.ts';
 import { momentOf, readingAt } from '../../policy/schedule.ts';
 import { ignoredNodes } from '../commands/ignore.ts';
 import type { Parts } from '../parts.ts';
+import { knownByNow } from './known-by-now.ts';
 import { type EndView, endView, nodesNamed } from './traffic.ts';
 
 /** What went between two nodes, or from and to one, or in one hour or day. */
@@ -69,6 +70,7 @@ export async function flowHistoryView(parts: Parts, request: FlowHistoryRequest)
       by,
       top,
       classOf,
+      byNow: (id) => knownByNow(parts, id),
       only: who === undefined ? undefined : nodesNamed(parts, who),
       without: ignored,
       dayOf: (at) => Math.floor(readingAt(at, config.home.timeZone) / DAY),

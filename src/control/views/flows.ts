@@ -6,6 +6,7 @@ import type { NodeId } from '../../policy/block-set.ts';
 import { ignoredNodes } from '../commands/ignore.ts';
 import type { PageRequest } from '../numbered.ts';
 import type { Parts } from '../parts.ts';
+import { knownByNow } from './known-by-now.ts';
 import { protocolName } from './protocols.ts';
 import { type EndView, endView, nodesNamed } from './traffic.ts';
 
@@ -43,7 +44,7 @@ export function flowsView(parts: Parts, { top, all, who }: FlowsRequest): FlowVi
   const isIgnored = (flow: Flow) => ignored.has(flow.device) || ignored.has(flow.other);
   const ids = who === undefined ? undefined : nodesNamed(parts, who);
   const now = parts.clock.monotonic();
-  const flows = joined(wanted(parts.flows.flows(), ids), parts.classOf);
+  const flows = joined(wanted(parts.flows.flows(), ids), parts.classOf, (id) => knownByNow(parts, id));
   return flows
     .filter((flow) => all || !isIgnored(flow))
     .sort((x, y) => weight(y) - weight(x))
@@ -94,8 +95,13 @@ function* wanted(flows: Iterable<Flow>, ids: ReadonlySet<NodeId> | undefined): G
 }
 
 /** Most nodes have one id: only the flows of others are looked at for more of the same. */
-function joined(flows: Iterable<Flow>, classOf: (id: NodeId) => readonly NodeId[]): Flow[] {
+function joined(
+  flows: Iterable<Flow>,
+  classOf: (id: NodeId) => readonly NodeId[],
+  byNow: (id: NodeId) => NodeId,
+): Flow[] {
   const known = new Map<NodeId, boolean>();
+  const names = new Map<NodeId, NodeId>();
   const isAlone = (id: NodeId): boolean => {
     let alone = known.get(id);
     if (alone === undefined) {
@@ -106,7 +112,14 @@ function joined(flows: Iterable<Flow>, classOf: (id: NodeId) => readonly NodeId[
   };
   const alone: Flow[] = [];
   const others: Flow[] = [];
-  for (const flow of flows) (isAlone(flow.device) && isAlone(flow.other) ? alone : others).push(flow);
+  const named = Array.from(flows, (flow) => {
+    const other = names.get(flow.other) ?? byNow(flow.other);
+    names.set(flow.other, other);
+    if (other === flow.other) return flow;
+    known.set(other, false);
+    return { ...flow, other };
+  });
+  for (const flow of named) (isAlone(flow.device) && isAlone(flow.other) ? alone : others).push(flow);
   return alone.concat(joinFlows(others, classOf));
 }
 

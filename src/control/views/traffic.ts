@@ -5,6 +5,7 @@ import { type NodeId, ROUTER } from '../../policy/block-set.ts';
 import { only } from '../commands/pair.ts';
 import { idsOf } from '../commands/standing.ts';
 import type { Parts } from '../parts.ts';
+import { withEarlier } from './known-by-now.ts';
 
 /** One end of a flow: a node; or several together, such as `internet`, whose id is that word. */
 export interface EndView {
@@ -19,10 +20,13 @@ export function nodesNamed(parts: Parts, text: string): ReadonlySet<NodeId> {
     case 'device':
     case 'remote':
     case 'domain':
-      return new Set(idsOf(parts, subject));
+      return withEarlier(parts, idsOf(parts, subject));
     case 'group': {
       const members = parts.directory.groups().get(subject.group)?.members ?? [];
-      return new Set(members.flatMap((member) => idsOf(parts, member.subject)));
+      return withEarlier(
+        parts,
+        members.flatMap((member) => idsOf(parts, member.subject)),
+      );
     }
     default:
       throw new UsageError(`flows are not listed by ${label}`, {

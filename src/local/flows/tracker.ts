@@ -17,8 +17,11 @@ import {
   setCarried,
 } from './growth.ts';
 
-/** More entries than any home router's table holds; what is beyond is counted and not followed. */
-const MAX_FOLLOWED = 262_144;
+/**
+ * Twice what the kernel's table holds by default on the largest machines (nf_conntrack_max): those that ended within the last
+ * readings are remembered beside it. What is beyond is counted and not followed.
+ */
+const MAX_FOLLOWED = 524_288;
 /** Readings for which the memory of an ended entry is kept: its end may be told late, or twice. */
 const KEEP_ROUNDS = 3;
 /** And when its device is not known yet. */

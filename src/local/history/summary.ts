@@ -17,6 +17,8 @@ export interface SummaryRequest {
   readonly top: number;
   /** All ids that are the same node, itself among them: their rows are added up here, and kept apart on disk. */
   readonly classOf: (id: NodeId) => readonly NodeId[];
+  /** The node that it is by now, whose rows are added up with its own. Itself by default. */
+  readonly byNow?: ((id: NodeId) => NodeId) | undefined;
   /** The day (any number that grows by one from day to day) of a moment, Unix milliseconds. UTC by default. */
   readonly dayOf?: ((at: number) => number) | undefined;
 }
@@ -161,9 +163,11 @@ export class Summing {
     const known = this.#numbers.get(id);
     if (known !== undefined) return known;
     if (this.#ids.length >= MAX_NODES - 1) return 0;
-    let first = id;
+    const { classOf, byNow } = this.#request;
     // Words such as `internet` and OTHERS are no nodes.
-    if (id.length === 32) for (const same of this.#request.classOf(id)) if (same < first) first = same;
+    const isNode = id.length === 32;
+    let first = (isNode ? byNow?.(id) : undefined) ?? id;
+    if (isNode) for (const same of classOf(first)) if (same < first) first = same;
     let number = first === id ? undefined : this.#numbers.get(first);
     if (number === undefined) {
       number = this.#ids.length;

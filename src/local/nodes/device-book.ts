@@ -1,6 +1,6 @@
 import type { Address, Mac, NodeId } from '../../policy/block-set.ts';
 import type { Binding, Descriptor } from '../../policy/descriptor.ts';
-import type { Names } from './names.ts';
+import { type Names, namesOf } from './names.ts';
 import type { Lifetime } from './node-memory.ts';
 import type { GoneWhy } from './node-news.ts';
 
@@ -237,6 +237,6 @@ export function describeDevice(device: Device): Descriptor {
     macs: [device.mac],
     addresses,
     domains: [],
-    names: [...new Set(device.names.values())],
+    names: namesOf(device.names),
   };
 }

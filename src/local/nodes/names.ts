@@ -19,6 +19,21 @@ export function addName(names: Names, { source, name }: HostNameFact): boolean {
   return true;
 }
 
+/**
+ * The names of a device, the one that it is shown by first: what it asked the router to call it, then what it announces on
+ * the segment. In that order whoever spoke first, so that it is called the same after a restart. The same letters in another case
+ * are no other name.
+ */
+export function namesOf(names: Names): string[] {
+  const isAnnounced = (source: string) => Number(source.startsWith('mdns'));
+  const each = new Map<string, string>();
+  for (const [, name] of [...names].sort(([x], [y]) => isAnnounced(x) - isAnnounced(y))) {
+    const letters = name.toLowerCase();
+    if (!each.has(letters)) each.set(letters, name);
+  }
+  return [...each.values()];
+}
+
 /** Takes up the names of before a restart, unless the device has already said what it is called now. */
 export function restoreNames(names: Names, restored: readonly string[]): void {
   if ([...names.keys()].some((key) => !key.startsWith('restored'))) return;

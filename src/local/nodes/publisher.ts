@@ -221,7 +221,10 @@ export class Publisher {
   }
 }
 
-/** A descriptor in a fixed order, without what means nothing to other routers; undefined when nothing is left. */
+/**
+ * A descriptor in a fixed order, without what means nothing to other routers; undefined when nothing is left. Names keep their
+ * order: a device is shown by its first one, everywhere.
+ */
 export function shareable(descriptor: Descriptor | undefined): Descriptor | undefined {
   if (descriptor === undefined) return undefined;
   const { node, device, macs, domains, names } = descriptor;
@@ -236,7 +239,7 @@ export function shareable(descriptor: Descriptor | undefined): Descriptor | unde
     macs: [...macs].sort(),
     addresses,
     domains: [...domains].sort(),
-    names: [...new Set(names)].sort(),
+    names: [...new Set(names)],
   };
 }
 

@@ -7,6 +7,7 @@ import type { DeviceView, NodeView } from '../../../src/control/views/nodes.ts';
 import type { Sighting } from '../../../src/local/flows/flow.ts';
 import { domainNodeId } from '../../../src/policy/identity.ts';
 import { crypto } from '../../support/household.ts';
+import { answer } from '../../support/parts.ts';
 import { nodeId, SeenHome } from '../../support/seen-home.ts';
 import { house, put, TV, usage } from './two-devices.ts';
 
@@ -34,7 +35,7 @@ async function talking() {
   sees(parts.phone, parts.tv, 10, { otherIsDevice: true, up: undefined });
   const methods = methodsOf(parts);
   const ask = async <T>(name: string, params: object) => (await methods.get(name)?.run(params)) as T;
-  return { parts, home, ads, ask };
+  return { parts, home, ads, sees, ask };
 }
 
 describe('blocked', () => {
@@ -82,6 +83,33 @@ describe('flows', () => {
     expect((await ask<FlowView[]>('flows', {})).map(({ up }) => up?.bytes)).toContain(1_100);
     await expect(ask('flows', { who: 'internet' })).rejects.toEqual(usage('not listed by internet'));
     await expect(ask('flows', { who: 'nobody here' })).rejects.toEqual(usage('nothing here is called'));
+  });
+
+  it('are those of a name, too, from before it was known, while nobody else has the address', async () => {
+    const { parts, sees, ask } = await talking();
+    const bare = parts.cache.noteRemote('203.0.113.77') ?? '';
+    sees(parts.tv, bare, 5_000);
+    const [live, ever] = [{ who: 'tv' }, { who: 'tv', since: 86_400 }];
+    const told = async () => {
+      const rows = [
+        ...(await ask<FlowView[]>('flows', live)),
+        ...(await ask<FlowHistoryView>('flows.history', ever)).rows,
+      ];
+      return rows.flatMap(({ other, up }) =>
+        (up?.bytes ?? 0) < 1_000 ? [] : `${other?.label} ${up?.bytes}`,
+      );
+    };
+    expect(await told()).toEqual(['203.0.113.77 5000', '203.0.113.77 5000']);
+    answer(parts, 'late.example', '203.0.113.77');
+    sees(parts.tv, parts.cache.noteRemote('203.0.113.77') ?? '', 2_000);
+    expect(await told()).toEqual(['late.example 7000', 'late.example 7000']);
+    expect(await ask('flows', { who: 'late.example' })).toMatchObject([{ up: { bytes: 7_000 } }]);
+    expect(await ask('flows', { who: '203.0.113.77' })).toMatchObject([{ up: { bytes: 7_000 } }]);
+    answer(parts, 'other.test', '203.0.113.77');
+    expect(await told()).toEqual([
+      ...['203.0.113.77 5000', 'late.example 2000'],
+      ...['203.0.113.77 5000', 'late.example 2000'],
+    ]);
   });
 
   it('come from the history with it: by pair, device and hour, of all or of a group', async () => {

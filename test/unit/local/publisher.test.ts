@@ -354,7 +354,7 @@ describe('what is told of a node', () => {
     macs: [],
     addresses: [{ address: '203.0.113.21' }, { address: '203.0.113.20' }, { address: '10.0.0.1' }],
     domains: ['b.example', 'a.example'],
-    names: ['x', 'x'],
+    names: ['tv', 'kids', 'tv'],
   };
 
   it('is in a fixed order, without private addresses of remotes and without repetition', () => {
@@ -362,7 +362,7 @@ describe('what is told of a node', () => {
       ...about,
       addresses: [{ address: '203.0.113.20' }, { address: '203.0.113.21' }],
       domains: ['a.example', 'b.example'],
-      names: ['x'],
+      names: ['tv', 'kids'],
     });
   });
 

@@ -5,6 +5,13 @@ import { AddressReader } from '../../../../src/local/observe/address-reader.ts';
 import { type ConntrackEntry, parseConntrackLine } from '../../../../src/local/observe/conntrack.ts';
 
 const BOTH = new Set([4, 6] as const);
+/** One device, and a remote for each address. */
+const always = {
+  isOwn: () => false,
+  isLan: (address: string) => address.startsWith('192.168.77.'),
+  deviceAt: (address: string) => (address === '192.168.77.11' ? 'tv' : undefined),
+  remoteAt: (address: string) => address,
+};
 
 function made() {
   const devices = new Map([['192.168.77.11', 'tv']]);
@@ -260,4 +267,23 @@ test('beyond 32 bits, exact', () => {
   expect(read(entry('2/9007199254740991', '1/4294967297'))).toMatchObject([
     { up: { packets: 1, bytes: 991 }, down: { packets: 1, bytes: 4_294_967_297 } },
   ]);
+});
+
+test('the largest table of a kernel, and a quarter of it is other connections a reading later: all are followed', () => {
+  const [largest, quarter] = [262_144, 65_536];
+  let packets = 0;
+  const tracker = new Tracker(always, ({ up }) => {
+    packets += up?.packets ?? 0;
+  });
+  const counts = { packets: 1, bytes: 92 };
+  const there = { src: '192.168.77.11', dst: '198.51.100.7', sport: 4000, dport: 9, counts };
+  const back = { ...there, src: there.dst, dst: there.src, counts: { packets: 0, bytes: 0 } };
+  for (let round = 0; round < 2; round++) {
+    tracker.begin();
+    for (let id = round * quarter; id < round * quarter + largest; id++)
+      tracker.note({ event: undefined, protocol: 17, original: there, reply: back, id, offloaded: false });
+    tracker.end(BOTH);
+  }
+  expect(packets).toBe(largest + quarter);
+  expect(tracker.counters.dropped).toBe(0);
 });

@@ -139,6 +139,15 @@ test('names: a device that announces several in turn keeps them, and nothing cha
   expect(cache.descriptor(id.device(TV))?.names).toHaveLength(8);
 });
 
+test('names: the one that a device asked the router for is first, whoever spoke first, and case makes no second one', () => {
+  const { cache } = made();
+  cache.apply(at(TV, '192.168.77.11'));
+  cache.apply({ kind: 'hostName', mac: TV, name: 'annas-tv', source: 'mdns' });
+  cache.apply({ kind: 'hostName', mac: TV, name: 'livingroom', source: 'mdns' });
+  cache.apply({ kind: 'hostName', mac: TV, name: 'LivingRoom', source: 'lease' });
+  expect(cache.descriptor(id.device(TV))?.names).toEqual(['LivingRoom', 'annas-tv']);
+});
+
 test('a remote is its domain, with every address that the domain answered with', () => {
   const { cache } = made();
   cache.apply(answer('ads.example', '198.51.100.7', '2001:db8::7'));
