@@ -43,8 +43,8 @@ export interface LinksOptions {
   /** Not heard of for so long that its eviction is proposed. */
   readonly absent: (peer: PeerKey) => boolean;
   readonly stateOf: (peer: PeerKey) => PeerState;
-  /** So many members are heard over this one alone. */
-  readonly soleFor: (peer: PeerKey) => number;
+  /** How many members are heard over each one alone. */
+  readonly sole: () => ReadonlyMap<PeerKey, number>;
   /** Our replica's digest: when it changes there is something to say on links that were closed for idleness. */
   readonly digest: () => string;
   /** The gossip topic on which every member must be heard. */
