@@ -29,7 +29,7 @@ export interface LinksOptions {
   readonly fullMesh: number;
   readonly target: number;
   readonly limits: LinkLimits;
-  /** Where a person says that members may be found: those without a name are asked when too few are known to be alive. */
+  /** Where a person says that members may be found: those without a name are asked when too few are known (whyBootstrap). */
   readonly bootstrap: readonly PeerAddress[];
   /** Where they were when this agent ran last. */
   readonly remembered: readonly PeerAddress[];
