@@ -1,5 +1,6 @@
 /** Many agents' overlays in one process over libp2p's memory transport: what each costs, and how fast an op reaches all. */
 import { systemClock } from '../src/clock.ts';
+import { isWanted } from '../src/p2p/links/link-choice.ts';
 import type { Op } from '../src/policy/op.ts';
 import { copy, eventually, House, type Router, writeBlock } from '../test/p2p/house.ts';
 import { MemoryWire } from '../test/p2p/memory-wire.ts';
@@ -11,9 +12,11 @@ import { collector } from './history.ts';
 const BETWEEN_MS = 20;
 /** Between two ops whose way is timed, milliseconds. */
 const PAUSE_MS = 250;
-/** Everybody is connected when no connection has come or gone for so long, milliseconds. */
-const QUIET_MS = 3_000;
-const PATIENCE_MS = 900_000;
+/** How often it is looked whether everybody is connected, milliseconds. */
+const LOOK_MS = 500;
+/** After that, and an op that came to all, the home comes to rest, milliseconds. */
+const SETTLE_MS = 6_000;
+const PATIENCE_MS = 300_000;
 
 export const overlayMany: Bench<'agents' | 'smaller' | 'smallest' | 'ops' | 'idle'> = {
   name: 'overlay-many',
@@ -38,8 +41,10 @@ export const overlayMany: Bench<'agents' | 'smaller' | 'smallest' | 'ops' | 'idl
 
 interface Home {
   readonly agents: number;
+  /** Links of each while it rests; and the most that one had at any look. */
   readonly connections: number;
-  /** From the first start until the last connection, ms. */
+  readonly mostConnections: number;
+  /** From the first start until everybody has the links that it wants, ms. */
   readonly connectMs: number;
   /** From the announcement of an op until the last replica holds it, and until half of them do, ms. */
   readonly toAll: Figure;
@@ -47,8 +52,9 @@ interface Home {
   readonly bytesPerMinute: number;
   /** Of one core, for all agents together, while nothing happens. */
   readonly idleCores: number;
-  /** Growth of the process, MB. */
+  /** Growth of the process, and of what it holds in the heap and in buffers, after garbage was collected, MB. */
   readonly rssMb: number;
+  readonly heapMb: number;
 }
 
 async function measureHome(
@@ -59,7 +65,7 @@ async function measureHome(
 ): Promise<Home> {
   const collect = collector();
   collect();
-  const before = process.memoryUsage().rss;
+  const before = process.memoryUsage();
   const house = new House();
   /** When each router admitted the op that is on its way. */
   const admitted: number[] = [];
@@ -80,39 +86,48 @@ async function measureHome(
       });
       await systemClock.sleep(BETWEEN_MS, signal);
     }
-    const connectMs = (await settled(routers)) - began;
-    tell(`${count} agents are connected`);
-    await systemClock.sleep(6_000, signal);
+    const looked = await connected(routers, signal);
+    const connectMs = looked.at - began;
+    tell(`${count} agents are connected after ${Math.round(connectMs)} ms`);
+    const reaches = async (op: Op, from: Router) => {
+      admitted.length = 0;
+      watched = op.id;
+      const told = performance.now();
+      from.network?.announceOp(op.envelope);
+      // The author's own is not news.
+      await eventually('an op is everywhere', () => admitted.length >= count - 1, PATIENCE_MS);
+      return told;
+    };
+    await reaches(writeBlock(routers[0] as Router, 'first'), routers[0] as Router);
+    await systemClock.sleep(SETTLE_MS, signal);
     const [bytes, cpu, since] = [bytesOf(routers), process.cpuUsage(), performance.now()];
     await systemClock.sleep(idleS * 1_000, signal);
     const minutes = (performance.now() - since) / 60_000;
     const used = process.cpuUsage(cpu);
     const bytesPerMinute = (bytesOf(routers) - bytes) / minutes / count;
+    const resting = routers.map(linksOf);
     const toAll: number[] = [];
     const toHalf: number[] = [];
     for (let n = 0; n < ops; n++) {
       const from = routers[n % count] as Router;
-      admitted.length = 0;
-      // The author's own is not news.
-      const op = writeBlock(from, `op${n}`);
-      watched = op.id;
-      const told = performance.now();
-      from.network?.announceOp(op.envelope);
-      await eventually('an op is everywhere', () => admitted.length >= count - 1, PATIENCE_MS);
+      const told = await reaches(writeBlock(from, `op${n}`), from);
       toAll.push((admitted.at(-1) ?? told) - told);
       toHalf.push((admitted[Math.floor((count - 1) / 2)] ?? told) - told);
       await systemClock.sleep(PAUSE_MS, signal);
     }
     collect();
+    const after = process.memoryUsage();
     return {
       agents: count,
-      connections: connectionsOf(routers) / count,
+      connections: resting.reduce((sum, links) => sum + links, 0) / count,
+      mostConnections: Math.max(looked.most, ...resting, ...routers.map(linksOf)),
       connectMs,
       toAll: figure(toAll),
       toHalf: figure(toHalf),
       bytesPerMinute,
       idleCores: (used.user + used.system) / 1e6 / (minutes * 60),
-      rssMb: (process.memoryUsage().rss - before) / 1e6,
+      rssMb: (after.rss - before.rss) / 1e6,
+      heapMb: (heldOf(after) - heldOf(before)) / 1e6,
     };
   } finally {
     await house.stop();
@@ -135,31 +150,29 @@ function routersOf(house: House, count: number, onAdmitted: (op: Op) => void): R
   return all;
 }
 
-/** When the last connection came about, once everybody has some and none came or went for a while. */
-async function settled(routers: readonly Router[]): Promise<number> {
-  let seen = 0;
-  let changed = performance.now();
-  const quiet = () => {
-    const now = connectionsOf(routers);
-    if (now !== seen) changed = performance.now();
-    seen = now;
-    return performance.now() - changed > QUIET_MS && routers.every((router) => connectionsOf([router]) > 0);
-  };
-  await eventually('everybody is connected', quiet, PATIENCE_MS);
-  return changed;
-}
-
-const bytesOf = (routers: readonly Router[]) => sum(routers, ({ bytesOut }) => bytesOut);
-const connectionsOf = (routers: readonly Router[]) => sum(routers, ({ connections }) => connections);
-
-function sum(
+/** When everybody had the links that it wants, and the most links that one had until then. */
+async function connected(
   routers: readonly Router[],
-  of: (view: { bytesOut: number; connections: number }) => number,
-): number {
-  return routers
-    .flatMap(({ network }) => network?.peers() ?? [])
-    .reduce((total, view) => total + of(view), 0);
+  signal: AbortSignal,
+): Promise<{ readonly at: number; readonly most: number }> {
+  const until = performance.now() + PATIENCE_MS;
+  let most = 0;
+  for (;;) {
+    const lacking = routers.filter((router) =>
+      viewsOf(router).some(({ link }) => link.state === 'down' && isWanted(link.reason)),
+    );
+    most = Math.max(most, ...routers.map(linksOf));
+    if (lacking.length === 0) return { at: performance.now(), most };
+    if (performance.now() > until) throw new Error(`${lacking.length} agents lack links that they want`);
+    await systemClock.sleep(LOOK_MS, signal);
+  }
 }
+
+const viewsOf = ({ network }: Router) => network?.peers() ?? [];
+const linksOf = (router: Router) => viewsOf(router).filter(({ link }) => link.state === 'up').length;
+const bytesOf = (routers: readonly Router[]) =>
+  routers.flatMap(viewsOf).reduce((total, { bytesOut }) => total + bytesOut, 0);
+const heldOf = ({ heapUsed, external }: NodeJS.MemoryUsage) => heapUsed + external;
 
 function report(homes: readonly Home[]): Findings {
   const last = homes.at(-1);
@@ -171,21 +184,25 @@ function report(homes: readonly Home[]): Findings {
         title: 'homes of so many agents, all in this one process',
         columns: [
           'agents',
-          'connections each',
-          'connected after, s',
+          'links each',
+          'most of one',
+          'all that are wanted after, s',
           'kB each a minute, idle',
           'cores, idle',
           'MB',
           'MB each',
+          'of it heap and buffers',
         ],
         rows: homes.map((home) => [
           home.agents,
           round(home.connections),
+          home.mostConnections,
           round(home.connectMs / 1_000),
           kb(home.bytesPerMinute),
           round(home.idleCores),
           Math.round(home.rssMb),
           round(home.rssMb / home.agents),
+          round(home.heapMb / home.agents),
         ]),
       },
       {

@@ -76,7 +76,7 @@ export function openOthers(options: OthersOptions): Others {
   });
   const network: Network = new Network({
     ...options,
-    onPeerChange: () => {
+    onMoved: () => {
       if (proven.look(network.peers())) options.onMoved();
     },
     psk,

@@ -35,15 +35,33 @@ export function loadPeerKey(stateDir: string): SigningKey {
   return key;
 }
 
+/** At most so many peer ids are kept: a home has tens of members, a stranger must not fill memory. */
+const MAX_CACHED_IDS = 1_024;
+/** Looking up the connections of a peer takes its id, whose text libp2p makes once for each object. */
+const ids = new Map<PeerKey, PeerId>();
+const keys = new WeakMap<PeerId, PeerKey>();
+
 /** libp2p's peer id of a key; undefined when the text is not a key. */
 export function peerIdOf(peer: PeerKey): PeerId | undefined {
+  const cached = ids.get(peer);
+  if (cached !== undefined) return cached;
   const raw = fromHex(peer);
-  return raw?.length === 32 ? peerIdFromPublicKey(publicKeyFromRaw(raw)) : undefined;
+  if (raw?.length !== 32) return undefined;
+  const id = peerIdFromPublicKey(publicKeyFromRaw(raw));
+  const oldest = ids.size >= MAX_CACHED_IDS ? ids.keys().next().value : undefined;
+  if (oldest !== undefined) ids.delete(oldest);
+  ids.set(peer, id);
+  return id;
 }
 
 /** The key inside an ed25519 peer id; undefined for peer ids of other kinds. */
 export function peerKeyOf(id: PeerId): PeerKey | undefined {
-  return id.type === 'Ed25519' ? toHex(id.publicKey.raw) : undefined;
+  if (id.type !== 'Ed25519') return undefined;
+  const cached = keys.get(id);
+  if (cached !== undefined) return cached;
+  const key = toHex(id.publicKey.raw);
+  keys.set(id, key);
+  return key;
 }
 
 /** The key in a peer id's text (`12D3KooW…`); undefined for anything else. Never throws. */

@@ -53,8 +53,8 @@ export interface NetworkOptions {
   readonly onBatch?: (edge: 'begin' | 'end') => void;
   /** Whether this router's wall clock is trusted now: told to the others. Default: never. */
   readonly clockTrusted?: () => boolean;
-  /** A peer changed its state, its digest or what it applied: take a fresh `peers()`. */
-  readonly onPeerChange?: () => void;
+  /** A connection opened or ended, or somebody is no member any more: members may be elsewhere now. */
+  readonly onMoved?: () => void;
   /** Which devices are or were behind this router, and the id of the device with a MAC. Default: nothing is told. */
   readonly presence?: {
     readonly claims: () => Iterable<PresenceClaim>;

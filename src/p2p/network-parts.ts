@@ -123,7 +123,7 @@ export function wire(options: NetworkOptions) {
     joining: () => trust.joining(),
     absent: options.absent ?? (() => false),
     stateOf: (peer) => liveness.of(peer).state,
-    soleFor: (peer) => liveness.soleFor(peer),
+    sole: () => liveness.sole(),
     digest: () => replica.digest + registers.digest,
     onFailed: (peer, error) => facts.failed(peer, `dial: ${error}`),
     onRefused: (peer) => news.refused(peer),
@@ -139,7 +139,7 @@ export function wire(options: NetworkOptions) {
     sync,
     gossip,
     links,
-    onChange: () => options.onPeerChange?.(),
+    onMoved: () => options.onMoved?.(),
   });
   const list = new PeerList({ table, trust, overlay, links });
   return {

@@ -95,7 +95,10 @@ export class Overlay {
       transports: [transport ?? tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
       connectionProtector: privateNetwork(psk),
       connectionEncrypters: [noise()],
-      streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } })],
+      // Whether the other side is there our own keep-alives tell, on every connection with a member.
+      streamMuxers: [
+        yamux({ enableKeepAlive: false, streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }),
+      ],
       connectionGater: createGater({
         trusted,
         onAdmitted: onHandshake,
@@ -157,6 +160,11 @@ export class Overlay {
   /** Every message on a topic is judged before it is relayed. */
   judge(topic: string, verdict: (source: PeerId, message: Message) => GossipVerdict): void {
     this.gossip.topicValidators.set(topic, (source, message) => RESULTS[verdict(source, message)]);
+  }
+
+  /** The peers that are subscribed to a topic, as far as we are connected with them. */
+  subscribers(topic: string): ReadonlySet<PeerKey> {
+    return new Set(this.gossip.getSubscribers(topic).flatMap((id) => peerKeyOf(id) ?? []));
   }
 
   /** Multiaddrs with our peer id. */
@@ -265,19 +273,12 @@ export class Overlay {
   }
 }
 
-/** True when a peer's gossip runs in both directions: it is subscribed, and both streams stand. */
-export function gossips(
-  gossip: GossipSub,
-  topic: string,
-  id: PeerId,
-  connections: readonly Connection[],
-): boolean {
+/** True when gossip runs in both directions on one of a peer's connections. */
+export function gossips(gossip: GossipSub, connections: readonly Connection[]): boolean {
   const streams = connections.flatMap((connection) => connection.streams);
   const runs = (direction: Stream['direction']) =>
     streams.some((stream) => stream.direction === direction && gossip.protocols.includes(stream.protocol));
-  return (
-    runs('inbound') && runs('outbound') && gossip.getSubscribers(topic).some((other) => other.equals(id))
-  );
+  return runs('inbound') && runs('outbound');
 }
 
 function gossipOptions(

@@ -36,22 +36,20 @@ export class PeerFactsTable {
     return this.#facts.get(peer) ?? NOTHING;
   }
 
-  /** True when it changed what a person is shown of the peer's state. */
-  frame(peer: PeerKey, frame: AliveFrame, rttMs: number | undefined): boolean {
+  /** A keep-alive of the peer itself. */
+  frame(peer: PeerKey, frame: AliveFrame, rttMs: number | undefined): void {
     const before = this.of(peer);
     const { digest, registersDigest, enforcement } = frame;
     const changes = frame.changes === 0 ? undefined : frame.changes;
     const said = { digest, registersDigest, changes, enforcement, rttMs: rttMs ?? before.rttMs };
     this.#set(peer, { ...before, ...said });
-    return before.digest !== digest || before.enforcement?.state !== enforcement?.state;
   }
 
-  /** Another member told of its digest. True when it changed. Its registers and its ops are only told by itself. */
-  told(peer: PeerKey, digest: string): boolean {
+  /** Another member told of its digest. Its registers and its ops are only told by itself. */
+  told(peer: PeerKey, digest: string): void {
     const before = this.of(peer);
-    if (before.digest === digest) return false;
+    if (before.digest === digest) return;
     this.#set(peer, { ...before, digest, registersDigest: undefined, changes: undefined });
-    return true;
   }
 
   connected(peer: PeerKey, address: string): void {

@@ -28,8 +28,8 @@ export interface PeerNewsOptions {
   readonly log: Log;
   readonly counters: Counters;
   readonly trusted: (peer: PeerKey) => boolean;
-  /** A peer changed in a way that a person is shown. */
-  readonly onChange: () => void;
+  /** A connection opened or ended, or somebody is no member any more. */
+  readonly onMoved: () => void;
 }
 
 /** What a connection, a keep-alive and a silence change, part by part. */
@@ -41,8 +41,7 @@ export class PeerNews {
   }
 
   opened(peer: PeerKey, connection: Connection): void {
-    const { table, connections, links, alive, presence, sync, clock, log, counters, onChange } =
-      this.#options;
+    const { table, connections, links, alive, presence, sync, clock, log, counters, onMoved } = this.#options;
     const superfluous = connections.opened(peer, connection, clock.monotonic());
     // At once, before identify has answered on the new one: gossip then opens its streams there.
     for (const other of superfluous) {
@@ -59,11 +58,11 @@ export class PeerNews {
     alive.opened(peer, connection);
     presence.opened(peer, connection);
     sync.opened(peer, connection);
-    onChange();
+    onMoved();
   }
 
   closed(peer: PeerKey, connection: Connection): void {
-    const { table, connections, alive, presence, links, counters, onChange } = this.#options;
+    const { table, connections, alive, presence, links, counters, onMoved } = this.#options;
     alive.closed(connection);
     presence.closed(connection);
     if (!connections.closed(peer, connection)) return;
@@ -73,7 +72,7 @@ export class PeerNews {
     table.liveness.lost(peer);
     // The others may hear it: they are asked.
     alive.saySoon();
-    onChange();
+    onMoved();
   }
 
   /** Its connection was closed, and where it listened nobody does any more. */
@@ -86,78 +85,68 @@ export class PeerNews {
 
   /** It is suspect from now on; everybody is asked for it with the next keep-alive, which does not wait. */
   suspect(peer: PeerKey): void {
-    const { links, log, counters, onChange } = this.#options;
+    const { links, log, counters } = this.#options;
     counters.add('peers.suspect');
     log.debug({ peer }, 'a member is suspect');
     links.suspect(peer);
-    onChange();
   }
 
   /** Any byte of it. */
   heard(peer: PeerKey): void {
-    const { table, onChange } = this.#options;
-    if (table.liveness.heard(peer)) onChange();
+    this.#options.table.liveness.heard(peer);
   }
 
   framed(peer: PeerKey, frame: AliveFrame, rttMs: number | undefined): void {
-    const { table, alive, sync, gossip, onChange } = this.#options;
+    const { table, alive, sync, gossip } = this.#options;
     const { applied, facts, clocks } = table;
     table.note();
-    let changed = facts.frame(peer, frame, rttMs);
-    if (applied.feed(peer, frame.applied)) {
-      alive.news(peer, frame.applied.recent);
-      changed = true;
-    }
+    facts.frame(peer, frame, rttMs);
+    if (applied.feed(peer, frame.applied)) alive.news(peer, frame.applied.recent);
     clocks.heard(peer, frame, facts.of(peer).rttMs);
-    if (this.#told(peer, frame)) changed = true;
+    this.#told(peer, frame);
     if (table.equal(peer) === true) {
       sync.equals(peer);
       gossip.unmute(peer);
     } else sync.differs(peer);
-    if (changed) onChange();
   }
 
   /** The tolerance is over: what it said of its state does not hold any more. */
   down(peer: PeerKey): void {
-    const { table, log, counters, onChange } = this.#options;
+    const { table, log, counters } = this.#options;
     counters.add('peers.down');
     log.info({ peer }, 'a member is down');
     table.down(peer);
-    onChange();
   }
 
   /** Down for the grace time. What is ephemeral goes: its presence (presence.ts looks), everything else went before. */
   pruned(peer: PeerKey): void {
-    const { log, counters, onChange } = this.#options;
+    const { log, counters } = this.#options;
     counters.add('peers.pruned');
     log.debug({ peer }, 'a member is pruned');
-    onChange();
   }
 
   /** It is no member any more. */
   forget(peer: PeerKey): void {
-    const { table, presence, questions, sync, gossip, onChange } = this.#options;
+    const { table, presence, questions, sync, gossip, onMoved } = this.#options;
     sync.forget(peer);
     presence.forget(peer);
     questions.forget(peer);
     gossip.unmute(peer);
     table.forget(peer);
-    onChange();
+    onMoved();
   }
 
   /** What a witness says of members that we do not hear ourselves. */
-  #told(by: PeerKey, frame: AliveFrame): boolean {
+  #told(by: PeerKey, frame: AliveFrame): void {
     const { self, table, trusted } = this.#options;
-    let changed = false;
     for (const about of frame.about) {
       const { peer, ageMs, digest } = about;
       if (peer === self || peer === by || ageMs === undefined || !trusted(peer) || this.#speaks(peer))
         continue;
-      if (table.liveness.witness(by, peer, ageMs)) changed = true;
-      if (digest !== undefined && table.facts.told(peer, digest)) changed = true;
-      if (table.applied.feedVia(by, about)) changed = true;
+      table.liveness.witness(by, peer, ageMs);
+      if (digest !== undefined) table.facts.told(peer, digest);
+      table.applied.feedVia(by, about);
     }
-    return changed;
   }
 
   /** It speaks for itself. */

@@ -53,15 +53,22 @@ export function readFields(message: Uint8Array): Field[] | undefined {
 
 /** Writes a canonical message; the caller calls in ascending order of tags (a bug otherwise, and it throws). */
 export class Writer {
-  readonly #parts: Uint8Array[] = [];
+  /** What comes, in order; a number stands for its varint. */
+  readonly #parts: (number | Uint8Array)[] = [];
+  #length = 0;
   #last = 0;
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
 
   /** A varint field; 0 and undefined are not written. */
   number(tag: number, value: number | undefined): this {
     if (value === undefined || value === 0) return this;
     if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a varint: ${value}`);
     this.#key(tag, 0);
-    this.#parts.push(varint(value));
+    this.#varint(value);
     return this;
   }
 
@@ -69,7 +76,9 @@ export class Writer {
   bytes(tag: number, value: Uint8Array | undefined): this {
     if (value === undefined) return this;
     this.#key(tag, 2);
-    this.#parts.push(varint(value.length), value);
+    this.#varint(value.length);
+    this.#parts.push(value);
+    this.#length += value.length;
     return this;
   }
 
@@ -85,11 +94,15 @@ export class Writer {
   }
 
   finish(): Uint8Array {
-    const whole = new Uint8Array(this.#parts.reduce((sum, part) => sum + part.length, 0));
+    const whole = new Uint8Array(this.#length);
     let at = 0;
     for (const part of this.#parts) {
-      whole.set(part, at);
-      at += part.length;
+      if (typeof part === 'number') {
+        at = putVarint(whole, at, part);
+      } else {
+        whole.set(part, at);
+        at += part.length;
+      }
     }
     return whole;
   }
@@ -97,19 +110,26 @@ export class Writer {
   #key(tag: number, wireType: number): void {
     if (tag < this.#last) throw new RangeError(`field ${tag} after field ${this.#last}`);
     this.#last = tag;
-    this.#parts.push(varint(tag * 8 + wireType));
+    this.#varint(tag * 8 + wireType);
+  }
+
+  #varint(value: number): void {
+    this.#parts.push(value);
+    for (let rest = value; rest >= 0x80; rest /= 128) this.#length += 1;
+    this.#length += 1;
   }
 }
 
-function varint(value: number): Uint8Array {
-  const bytes: number[] = [];
+/** Answers where the next byte goes. */
+function putVarint(into: Uint8Array, from: number, value: number): number {
+  let at = from;
   let rest = value;
   while (rest >= 0x80) {
-    bytes.push((rest % 128) | 0x80);
+    into[at++] = (rest % 128) | 0x80;
     rest = Math.floor(rest / 128);
   }
-  bytes.push(rest);
-  return Uint8Array.from(bytes);
+  into[at++] = rest;
+  return at;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -176,7 +196,12 @@ export class Message {
   }
 
   #only(tag: number): Field | undefined {
-    const found = this.fields.filter((field) => field.tag === tag);
-    return found.length === 1 ? found[0] : undefined;
+    let only: Field | undefined;
+    for (const field of this.fields) {
+      if (field.tag !== tag) continue;
+      if (only !== undefined) return undefined;
+      only = field;
+    }
+    return only;
   }
 }

@@ -108,7 +108,7 @@ export class LinkedRouter {
       absent: () => false,
       stateOf: (peer) =>
         this.said.get(peer) ?? (this.overlay.connections(peer).length > 0 ? 'alive' : 'unknown'),
-      soleFor: () => 0,
+      sole: () => new Map(),
       digest: () => this.digest,
       topic: TOPIC,
       onFailed: () => undefined,

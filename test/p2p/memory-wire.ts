@@ -5,7 +5,7 @@ import type { TransportFactory } from '../../src/p2p/overlay.ts';
 /** libp2p's memory transport with a pair of pliers: a router can be cut off from all others and healed. */
 export class MemoryWire {
   readonly #cut = new Set<string>();
-  readonly #connections: { readonly ends: readonly string[]; readonly connection: Connection }[] = [];
+  readonly #connections = new Map<Connection, readonly string[]>();
 
   /** What a router's network is started with. */
   end(name: string): { readonly transport: TransportFactory; readonly listen: readonly string[] } {
@@ -17,7 +17,8 @@ export class MemoryWire {
         if (ends.some((end) => this.#cut.has(end)) || this.#cut.has(pairOf(ends)))
           throw new Error('the wire is cut');
         const connection = await dial(address, options);
-        this.#connections.push({ ends, connection });
+        this.#connections.set(connection, ends);
+        connection.addEventListener('close', () => this.#connections.delete(connection));
         return connection;
       };
       return inner;
@@ -27,7 +28,7 @@ export class MemoryWire {
 
   cut(name: string): void {
     this.#cut.add(name);
-    for (const { ends, connection } of this.#connections) {
+    for (const [connection, ends] of this.#connections) {
       if (ends.includes(name)) connection.abort(new Error('the wire is cut'));
     }
   }
@@ -39,7 +40,7 @@ export class MemoryWire {
   /** Cuts two routers off from each other, not from the rest. */
   cutBetween(one: string, other: string): void {
     this.#cut.add(pairOf([one, other]));
-    for (const { ends, connection } of this.#connections) {
+    for (const [connection, ends] of this.#connections) {
       if (ends.includes(one) && ends.includes(other)) connection.abort(new Error('the wire is cut'));
     }
   }

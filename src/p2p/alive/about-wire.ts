@@ -22,6 +22,11 @@ export interface About {
 }
 
 export function aboutBytes(about: About): Uint8Array {
+  return aboutWriter(about).finish();
+}
+
+/** The same before it is bytes: how long it will be is known. */
+export function aboutWriter(about: About): Writer {
   return new Writer()
     .bytes(1, fromHex(about.peer))
     .number(2, about.ageMs === undefined ? 0 : Math.floor(about.ageMs) + 1)
@@ -30,8 +35,7 @@ export function aboutBytes(about: About): Uint8Array {
     .each(
       5,
       about.recent.slice(-MAX_ABOUT_OPS).flatMap((op) => fromHex(op) ?? []),
-    )
-    .finish();
+    );
 }
 
 /** Undefined for anything malformed. Never throws. */

@@ -1,5 +1,5 @@
 import type { PeerKey } from '../../policy/crypto.ts';
-import { type About, aboutBytes, MAX_ABOUT_BYTES } from './about-wire.ts';
+import { type About, aboutWriter, MAX_ABOUT_BYTES } from './about-wire.ts';
 
 /** What we know of a member that we hear ourselves, for those who ask. */
 export interface Knowledge {
@@ -26,6 +26,8 @@ const FRAMING = 4;
 /** Of which members one peer wants to hear, and what it was told of them and when. Told the time, milliseconds. */
 export class Asked {
   readonly #told = new Map<PeerKey, Told | undefined>();
+  /** When what was told longest ago was told: asked for at every tick of every link. */
+  #earliest = Number.POSITIVE_INFINITY;
 
   /** All of them, in the order in which they were asked for. */
   get peers(): readonly PeerKey[] {
@@ -38,6 +40,7 @@ export class Asked {
     for (const peer of this.#told.keys()) if (!wanted.has(peer)) this.#told.delete(peer);
     const fresh = [...wanted].filter((peer) => !this.#told.has(peer));
     for (const peer of fresh) this.#told.set(peer, undefined);
+    this.#look();
     return fresh;
   }
 
@@ -47,7 +50,7 @@ export class Asked {
 
   /** Whether anything was told last at `since` or before. */
   hasTold(since: number): boolean {
-    return this.#told.values().some((told) => told !== undefined && told.at <= since);
+    return this.#earliest <= since;
   }
 
   /**
@@ -73,11 +76,18 @@ export class Asked {
         applied: now.applied === told?.applied ? undefined : now.applied,
         recent: now.recent,
       };
-      room -= aboutBytes(about).length + FRAMING;
+      room -= aboutWriter(about).length + FRAMING;
       if (room < 0) break;
       answers.push(about);
       this.#told.set(peer, { digest: now.digest, applied: now.applied, ops: now.told, at });
     }
+    this.#look();
     return answers;
+  }
+
+  #look(): void {
+    this.#earliest = Number.POSITIVE_INFINITY;
+    for (const told of this.#told.values())
+      if (told !== undefined && told.at < this.#earliest) this.#earliest = told.at;
   }
 }

@@ -57,7 +57,7 @@ export class Question {
   /** What the next frame says of it. To be called for frames that go out only. */
   next(peers: readonly PeerKey[]): { readonly asks: readonly PeerKey[]; readonly again: boolean } {
     const isSame = peers.length === this.#said.size && peers.every((peer) => this.#said.has(peer));
-    this.#said = new Set(peers);
+    if (!isSame) this.#said = new Set(peers);
     const again = isSame && this.isRemembered && peers.length > 0;
     return { asks: again ? [] : peers, again };
   }

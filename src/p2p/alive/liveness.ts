@@ -231,13 +231,12 @@ export class Liveness {
     return this.#witnesses.after(peer, this.#awake.now - GOOD_WORD * this.toleranceOf(peer));
   }
 
-  /** So many members are heard by `by` alone, as far as others tell: without the link to it they could not be reached. */
-  soleFor(by: PeerKey): number {
-    let sole = 0;
+  /** How many members are heard by each one alone, as far as others tell: without the link to it they could not be reached. */
+  sole(): ReadonlyMap<PeerKey, number> {
+    const sole = new Map<PeerKey, number>();
     for (const [peer, life] of this.#lives) {
-      if (life.state !== 'suspect') continue;
-      const voices = this.hearers(peer);
-      if (voices.length === 1 && voices[0] === by) sole += 1;
+      const [by, ...others] = life.state === 'suspect' ? this.hearers(peer) : [];
+      if (by !== undefined && others.length === 0) sole.set(by, (sole.get(by) ?? 0) + 1);
     }
     return sole;
   }

@@ -17,6 +17,8 @@ const MAX_PEERS = 256;
  */
 export class Witnesses {
   readonly #words = new Map<PeerKey, Map<PeerKey, number>>();
+  /** The newest word of each: it is asked for far more often than anybody says something. */
+  readonly #newest = new Map<PeerKey, Word>();
   /** Words that no longer fitted in. */
   dropped = 0;
 
@@ -32,7 +34,10 @@ export class Witnesses {
       return;
     }
     this.#words.set(peer, words);
-    words.set(by, Math.max(words.get(by) ?? Number.NEGATIVE_INFINITY, now - ageMs));
+    const heardAt = Math.max(words.get(by) ?? Number.NEGATIVE_INFINITY, now - ageMs);
+    words.set(by, heardAt);
+    const newest = this.#newest.get(peer);
+    if (newest === undefined || heardAt > newest.heardAt) this.#newest.set(peer, { by, heardAt });
     if (words.size <= MAX_WORDS) return;
     const [[oldest]] = [...words].sort(([, a], [, b]) => a - b) as [[PeerKey, number]];
     words.delete(oldest);
@@ -41,26 +46,31 @@ export class Witnesses {
 
   /** The member that heard the peer last; undefined when nobody said that it did. */
   newest(peer: PeerKey): Word | undefined {
-    let newest: Word | undefined;
-    for (const [by, heardAt] of this.#words.get(peer) ?? []) {
-      if (newest === undefined || heardAt > newest.heardAt) newest = { by, heardAt };
-    }
-    return newest;
+    return this.#newest.get(peer);
   }
 
   /** The members that heard the peer after `since`, on our awake clock. */
   after(peer: PeerKey, since: number): PeerKey[] {
-    return [...(this.#words.get(peer) ?? [])].filter(([, heardAt]) => heardAt > since).map(([by]) => by);
+    const hearers: PeerKey[] = [];
+    for (const [by, heardAt] of this.#words.get(peer) ?? []) if (heardAt > since) hearers.push(by);
+    return hearers;
   }
 
   /** It is heard again: what was said of it does not matter any more. */
   clear(peer: PeerKey): void {
     this.#words.delete(peer);
+    this.#newest.delete(peer);
   }
 
   /** It is no member any more: neither it nor its words count. */
   forget(peer: PeerKey): void {
     this.clear(peer);
-    for (const words of this.#words.values()) words.delete(peer);
+    for (const [of, words] of this.#words) {
+      words.delete(peer);
+      if (this.#newest.get(of)?.by !== peer) continue;
+      const [next] = [...words].sort(([, a], [, b]) => b - a);
+      if (next === undefined) this.#newest.delete(of);
+      else this.#newest.set(of, { by: next[0], heardAt: next[1] });
+    }
   }
 }

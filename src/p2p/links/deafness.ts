@@ -24,8 +24,9 @@ export class Deafness {
     const before = this.#looks;
     this.#looks = new Map();
     const deaf: PeerKey[] = [];
+    const subscribed = this.#overlay.subscribers(this.#topic);
     for (const { peer, ageMs } of connected) {
-      if (ageMs < GOSSIP_MS || this.#hears(peer)) continue;
+      if (ageMs < GOSSIP_MS || this.#hears(peer, subscribed)) continue;
       const looks = (before.get(peer) ?? 0) + 1;
       if (looks < DEAF_LOOKS) this.#looks.set(peer, looks);
       else deaf.push(peer);
@@ -33,11 +34,8 @@ export class Deafness {
     return deaf;
   }
 
-  #hears(peer: PeerKey): boolean {
+  #hears(peer: PeerKey, subscribed: ReadonlySet<PeerKey>): boolean {
     const open = this.#overlay.connections(peer);
-    const [connection] = open;
-    return (
-      connection === undefined || gossips(this.#overlay.gossip, this.#topic, connection.remotePeer, open)
-    );
+    return open.length === 0 || (subscribed.has(peer) && gossips(this.#overlay.gossip, open));
   }
 }

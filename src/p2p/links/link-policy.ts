@@ -1,5 +1,5 @@
 import type { PeerKey } from '../../policy/crypto.ts';
-import type { LinkFacts } from './link-choice.ts';
+import { isDead, type LinkFacts } from './link-choice.ts';
 
 /**
  * Which links that are alive and well are closed all the same: the application decides (seed 002, "cleaning up flows").
@@ -85,7 +85,8 @@ export class LinkPolicy {
 /**
  * Whether to ask the addresses of which nobody knows who answers there. `joining`: we know nobody better. `few`: of the
  * members known fewer are alive than there would be links in a small home, or than there are members. Otherwise whoever is
- * missed is found by those that are there (seed 003: "use the server as a bootstrap node", and no more).
+ * missed is found by those that are there (seed 003: "use the server as a bootstrap node", and no more). In a larger home who has an
+ * address and was not sought in vain counts as well: asking everywhere makes links with all of them, most to be closed again.
  */
 export function whyBootstrap(
   facts: readonly LinkFacts[],
@@ -95,7 +96,11 @@ export function whyBootstrap(
   if (facts.length === 0) return undefined;
   if (joining) return 'joining';
   const expected = facts.filter((one) => one.connected || !one.absent);
-  const live = expected.filter((one) => one.connected || one.state === 'alive' || one.state === 'suspect');
+  const isLarge = expected.length >= fullMesh;
+  const live = expected.filter(
+    ({ connected, state }) =>
+      connected || state === 'alive' || state === 'suspect' || (isLarge && !isDead(state)),
+  );
   return live.length < Math.max(1, Math.min(fullMesh, expected.length)) ? 'few' : undefined;
 }
 

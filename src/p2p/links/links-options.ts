@@ -29,7 +29,7 @@ export interface LinksOptions {
   readonly fullMesh: number;
   readonly target: number;
   readonly limits: LinkLimits;
-  /** Where a person says that members may be found: those without a name are asked when too few are known to be alive. */
+  /** Where a person says that members may be found: those without a name are asked when too few are known (whyBootstrap). */
   readonly bootstrap: readonly PeerAddress[];
   /** Where they were when this agent ran last. */
   readonly remembered: readonly PeerAddress[];
@@ -43,8 +43,8 @@ export interface LinksOptions {
   /** Not heard of for so long that its eviction is proposed. */
   readonly absent: (peer: PeerKey) => boolean;
   readonly stateOf: (peer: PeerKey) => PeerState;
-  /** So many members are heard over this one alone. */
-  readonly soleFor: (peer: PeerKey) => number;
+  /** How many members are heard over each one alone. */
+  readonly sole: () => ReadonlyMap<PeerKey, number>;
   /** Our replica's digest: when it changes there is something to say on links that were closed for idleness. */
   readonly digest: () => string;
   /** The gossip topic on which every member must be heard. */

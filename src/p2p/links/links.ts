@@ -192,7 +192,8 @@ export class Links {
   }
 
   #facts(now: number, others: readonly PeerKey[]): LinkFacts[] {
-    const { connections, traffic, absent, stateOf, soleFor } = this.#options;
+    const { connections, traffic, absent, stateOf } = this.#options;
+    const sole = this.#options.sole();
     const linked = this.#linked();
     const before = this.#useful;
     this.#useful = new Map([...linked].map((peer) => [peer, traffic.useful(peer)]));
@@ -205,7 +206,7 @@ export class Links {
         connected,
         ageMs: connections.ageOf(peer, now),
         bytes: Math.max(0, useful - (before.get(peer) ?? useful)),
-        soleFor: connected ? soleFor(peer) : 0,
+        soleFor: connected ? (sole.get(peer) ?? 0) : 0,
         // Whom we cannot reach is not to be had, whoever else hears it.
         state: connected || state === 'left' || this.#mayAnswer(peer, now) ? state : 'down',
         absent: absent(peer),
@@ -233,14 +234,14 @@ export class Links {
     const linked = this.#linked();
     for (const peer of this.#missed)
       if (linked.has(peer) || this.#plan.unanswered(peer)) this.#missed.delete(peer);
-    const lacking = [...this.#reasons].filter(([peer]) => !linked.has(peer) && !this.#resting.has(peer));
-    const of = (pace: Wish['pace'], is: (reason: LinkReason, peer: PeerKey) => boolean) =>
-      lacking.filter(([peer, reason]) => is(reason, peer)).map(([peer]): Wish => ({ peer, pace }));
-    return [
-      ...beside,
-      ...of('brisk', (reason, peer) => isWanted(reason) || this.#missed.has(peer)),
-      ...of('slow', (reason, peer) => (reason === 'dead' || reason === 'absent') && !this.#missed.has(peer)),
-    ];
+    const brisk: Wish[] = [];
+    const slow: Wish[] = [];
+    for (const [peer, reason] of this.#reasons) {
+      if (linked.has(peer) || this.#resting.has(peer)) continue;
+      if (isWanted(reason) || this.#missed.has(peer)) brisk.push({ peer, pace: 'brisk' });
+      else if (reason !== 'surplus') slow.push({ peer, pace: 'slow' });
+    }
+    return [...beside, ...brisk, ...slow];
   }
 
   /** The other side closes the link. */

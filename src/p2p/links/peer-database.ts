@@ -136,6 +136,7 @@ export class PeerDatabase {
   /** Where to dial a peer, in this order. */
   addresses(peer: PeerKey, now: number): KnownAddress[] {
     const all = this.#peers.get(peer)?.addresses ?? [];
+    if (all.length <= 1) return [...all];
     const rank = (one: KnownAddress) => [
       this.#isStale(one, now) ? 1 : 0,
       one.answeredAt === undefined || one.failures >= STALE_FAILURES ? 1 : 0,
@@ -196,6 +197,7 @@ export class PeerDatabase {
 
   /** The last in order make room; what is in the config stays. */
   #trim(peer: PeerKey, entry: Entry, now: number): void {
+    if (entry.addresses.length <= MAX_ADDRESSES) return;
     const ordered = this.addresses(peer, now);
     const configured = ordered.filter((one) => one.sources.has('config'));
     const others = ordered.filter((one) => !one.sources.has('config'));

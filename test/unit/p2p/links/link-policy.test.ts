@@ -76,6 +76,18 @@ describe('whyBootstrap', () => {
     expect(whyBootstrap(of(8, 4, 20), 12, false)).toBeUndefined();
     expect(whyBootstrap(of(8, 3, 20), 12, false)).toBe('few');
   });
+
+  it('asks nobody in particular in a large home while enough have an address of their own', () => {
+    const of = (untried: number, down: number) => [
+      ...Array.from({ length: untried }, () => fact({ connected: false, state: 'unknown' })),
+      ...Array.from({ length: down }, () => fact({ connected: false, state: 'down' })),
+    ];
+    expect(whyBootstrap(of(19, 0), 12, false)).toBeUndefined();
+    expect(whyBootstrap(of(12, 7), 12, false)).toBeUndefined();
+    expect(whyBootstrap(of(11, 8), 12, false)).toBe('few');
+    // In a small one all are to be linked, at whichever address they answer first.
+    expect(whyBootstrap(of(11, 0), 12, false)).toBe('few');
+  });
 });
 
 describe('Strangers', () => {
