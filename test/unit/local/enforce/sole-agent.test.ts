@@ -97,15 +97,14 @@ describe('the one agent of a network namespace', () => {
 });
 
 test('what a holder says is read as it was said, and rubbish is no holder', () => {
+  const runs = { numRuns: 1_000 };
   const folder = fc.string({ minLength: 1 });
-  fc.assert(
-    fc.property(fc.nat(), folder, (pid, stateDir) => {
-      expect(decodeHolder(encodeHolder({ pid, stateDir }))).toEqual({ pid, stateDir });
-    }),
-  );
-  fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), (said) => {
-      expect(decodeHolder(said)).toBeUndefined();
-    }),
-  );
+  const holders = fc.property(fc.nat(), folder, (pid, stateDir) => {
+    expect(decodeHolder(encodeHolder({ pid, stateDir }))).toEqual({ pid, stateDir });
+  });
+  fc.assert(holders, runs);
+  const rubbish = fc.property(fc.string({ unit: 'binary' }), (said) => {
+    expect(decodeHolder(said)).toBeUndefined();
+  });
+  fc.assert(rubbish, runs);
 });
