@@ -40,7 +40,7 @@ export class DryRunBackend implements Backend {
 
   describe(): Described {
     return this.#observing === undefined
-      ? { name: 'dry-run', detail: 'nothing is blocked here' }
+      ? { name: 'dry-run', detail: 'enforce.backend is dry-run' }
       : { name: 'observer', detail: `only observing: ${this.#observing}` };
   }
 
