@@ -71,6 +71,8 @@ export class Enforcer implements Service {
   #retry: Timer | undefined;
   #reading: AbortController | undefined;
   #acknowledged = false;
+  /** The kernel told of something while what it holds was in doubt: it is looked at once that is over. */
+  #lookOwed = false;
   /** Halted, and nothing of ours is in the kernel any more. */
   #released = false;
   #blocks = false;
@@ -230,6 +232,7 @@ export class Enforcer implements Service {
     this.#lastError = undefined;
     this.#drift.repaired();
     log.debug({ ...outcome }, 'enforced');
+    if (this.#lookOwed) void this.#lookNow(signal);
     // It is told once it outlasts a power cut too; the next change does not wait for that. A run that failed may have put a part in
     // force, of which this one has nothing to say any more.
     const isNews = outcome.did !== 'unchanged' || failedBefore;
@@ -274,6 +277,8 @@ export class Enforcer implements Service {
     try {
       for (let n = 0; n < CHECKS_IN_A_ROW && !signal.aborted; n++) {
         await this.#running;
+        this.#lookOwed = !this.#acknowledged;
+        if (this.#lookOwed) return;
         const runs = this.#runsBegun;
         if ((await this.#check(signal, true)) || runs === this.#runsBegun) return;
       }

@@ -319,6 +319,31 @@ describe('enforcer', () => {
       return { one, watch, tell };
     };
 
+    test('what happens between a run that failed and the next one is looked at right after that', async () => {
+      const { one, tell } = await watched(backend);
+      await clock.advance(600);
+      const no = new Error('ipset: no');
+      vi.spyOn(backend, 'set').mockRejectedValueOnce(no).mockRejectedValueOnce(no);
+      desired = { state: 'two', blockSet: blocked };
+      one.notify();
+      await settle();
+      await clock.advance(500);
+      // Nothing counts any more as news of our own changes.
+      await clock.advance(600);
+      expect(one.health()).toMatchObject({ enforcing: false, failures: 2 });
+      // Of two tables one is in doubt, and the other one goes: the next run has nothing to say of that.
+      const check = vi.spyOn(backend, 'check');
+      await tell();
+      expect(check).not.toHaveBeenCalled();
+      await clock.advance(500);
+      await settle();
+      expect(one.health().enforcing).toBe(true);
+      expect(check).toHaveBeenCalledTimes(1);
+      await clock.advance(2_000);
+      expect(check).toHaveBeenCalledTimes(1);
+      await one.stop();
+    });
+
     test('drift is put right when it happens, told, and logged once a minute', async () => {
       const warned: unknown[] = [];
       const log = { ...silentLog, warn: (...said: unknown[]) => void warned.push(said[0]) };
