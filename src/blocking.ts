@@ -12,6 +12,7 @@ import { OwnChildren } from './local/enforce/own-children.ts';
 import { ownPorts } from './local/enforce/own-ports.ts';
 import { PlanFile } from './local/enforce/plan-file.ts';
 import { chooseBackend, untilOneWorks } from './local/enforce/probe.ts';
+import { areRulesAtWork } from './local/enforce/remains.ts';
 import { seesInside } from './local/enforce/same-switch.ts';
 import type { Exec } from './local/exec.ts';
 import type { Interfaces } from './local/observe/interfaces.ts';
@@ -68,7 +69,7 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
   const backend: Backend =
     choice.role === 'enforcer'
       ? choice.backend
-      : new DryRunBackend({ clock, log, wan, observing: choice.reason });
+      : new DryRunBackend({ exec, clock, log, wan, observing: choice.reason });
   if (choice.role === 'observer') {
     untilOneWorks(config.enforce.backend, tools, signal).then(
       (name) => options.beginAnew(`${name} works now`),
@@ -76,7 +77,16 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
     );
   }
   const told = backend.told?.();
-  const watch = told && new DriftWatch({ exec, clock, log, told, isOurs: (pid) => own.has(pid) });
+  const watch =
+    told &&
+    new DriftWatch({
+      exec,
+      clock,
+      log,
+      told,
+      isOurs: (pid) => own.has(pid),
+      comparesEvery: () => backend.comparesEvery?.() ?? 1,
+    });
   const halts = new Halts({ path: paths.halt, clock, log });
   const kernel = new KernelGate(clock, () => applied.version);
   const enforcer: Enforcer = new Enforcer({
@@ -98,6 +108,7 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
     log,
     planFile: new PlanFile({ path: paths.plan, clock, log }),
     halted: () => halts.now(),
+    areRulesAtWork: (inner) => areRulesAtWork(own, inner),
     ...(watch ? { watch } : {}),
   });
   halts.open(() => enforcer.notify());

@@ -11,7 +11,7 @@ import { PasswordFile } from './control/password.ts';
 import { RecentGatherer } from './control/recent-source.ts';
 import { ControlServer } from './control/server.ts';
 import { openDoors } from './doors.ts';
-import type { EnforcerHealth } from './local/enforce/enforcer.ts';
+import type { EnforcerHealth } from './local/enforce/enforcer-health.ts';
 import { learnDomain } from './local/resolver.ts';
 import type { Log } from './log.ts';
 import { EvictionNews } from './p2p/joining/eviction-news.ts';
@@ -112,8 +112,9 @@ export function openPeople(options: PeopleOptions): People {
 }
 
 /** For programs that look whether all is well: is what should be blocked blocked? */
-function healthOf({ enforcing, halted }: EnforcerHealth, holding: boolean) {
+function healthOf({ enforcing, halted, standing }: EnforcerHealth, holding: boolean) {
   if (halted !== undefined) return { ok: false, word: 'halted' };
   if (holding) return { ok: true, word: 'waiting' };
-  return enforcing ? { ok: true, word: 'ok' } : { ok: false, word: 'observing' };
+  if (!enforcing) return { ok: false, word: standing === true ? 'behind' : 'observing' };
+  return { ok: true, word: 'ok' };
 }

@@ -1,4 +1,4 @@
-import type { EnforcerHealth } from '../local/enforce/enforcer.ts';
+import type { EnforcerHealth } from '../local/enforce/enforcer-health.ts';
 import type { Enforcement } from '../p2p/alive/enforcement.ts';
 
 /**
@@ -6,11 +6,23 @@ import type { Enforcement } from '../p2p/alive/enforcement.ts';
  * @param holding it waits for them to tell what is blocked, and what was blocked stays so
  */
 export function enforcementOf(
-  { enforcing, halted }: Pick<EnforcerHealth, 'enforcing' | 'halted'>,
+  {
+    enforcing,
+    halted,
+    standing,
+    backend,
+  }: Pick<EnforcerHealth, 'enforcing' | 'halted' | 'standing' | 'backend'>,
   holding: boolean,
 ): Enforcement {
   if (halted !== undefined) return { state: halted.kind, secondsLeft: halted.secondsLeft };
-  return { state: enforcing || holding ? 'enforces' : 'observes', secondsLeft: undefined };
+  // What it blocked before it was started goes on being blocked while it takes that over.
+  const blocks = standing === true && isEnforcing(backend);
+  return { state: enforcing || holding || blocks ? 'enforces' : 'observes', secondsLeft: undefined };
+}
+
+/** Whether a backend of this name puts anything in force. */
+export function isEnforcing(backend: string): boolean {
+  return backend !== 'observer' && backend !== 'dry-run';
 }
 
 /** What a person should know of another router, as what follows its name; undefined while it blocks, or has not said. */

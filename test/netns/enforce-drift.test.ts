@@ -86,7 +86,14 @@ async function start(kind: Kind, clock: Clock, exec: Exec = world.router) {
       : new IpsetBackend({ ...options, iptables, slots: createSlotMemory() });
   const told = backend.told?.();
   if (told === undefined) throw new Error(`${kind} is told of nothing`);
-  const watch = new DriftWatch({ exec, clock, log: silentLog, told, isOurs: (pid) => own.has(pid) });
+  const watch = new DriftWatch({
+    exec,
+    clock,
+    log: silentLog,
+    told,
+    isOurs: (pid) => own.has(pid),
+    comparesEvery: () => 1,
+  });
   const desired: { state: string; blockSet: BlockSet } = { state: 'one', blockSet: one };
   const enforcer = new Enforcer({
     backend,

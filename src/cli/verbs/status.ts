@@ -19,7 +19,7 @@ export const status: CommandModule<object, Common> = {
     );
     printLine(`  routers    ${routers.alive} of ${routers.members} alive, ${routers.inStep} in step`);
     printLine(`  policies   ${view.policies}`);
-    printLine(`  enforcing  ${enforcement.enforcing ? `with ${enforcement.detail}` : paint('red', 'no')}`);
+    printLine(`  enforcing  ${enforcingWords(enforcement)}`);
     if (enforcement.enforcing && enforcement.noticing !== undefined)
       printLine(`  watches    changes of its rules by others: noticed ${harmless(enforcement.noticing)}`);
     if (enforcement.enforcing) printLine(`  blocks     ${harmless(reachWords(view.reach))}`);
@@ -39,6 +39,12 @@ export const status: CommandModule<object, Common> = {
     for (const problem of view.problems) printLine(paint('yellow', `! ${harmless(problem)}`));
   },
 };
+
+/** With what, or that it does not; rules may be in force all the same, of which a problem tells. */
+function enforcingWords({ enforcing, standing, detail }: StatusView['enforcement']): string {
+  if (enforcing) return `with ${detail}`;
+  return standing === true ? paint('yellow', 'only what was blocked before') : paint('red', 'no');
+}
 
 /** What is judged on this router: forwarded, between devices of one network, and its own. */
 export function reachWords({ inside, notInside, notOwn }: Reach): string {

@@ -11,6 +11,7 @@ import type { Exec } from '../../local/exec.ts';
 import { readInterfaces } from '../../local/observe/interfaces.ts';
 import { silentLog } from '../../log.ts';
 import { openControl } from '../client.ts';
+import { isEnforcing } from '../enforcement.ts';
 import { isOnlyHere } from '../needs-password.ts';
 import { rightsHeld } from '../rights.ts';
 import type { PeerRow } from '../views/peers.ts';
@@ -99,8 +100,9 @@ function saidBy(
   peers: PeerRow[],
 ): AgentSaid {
   const { problems, clock, enforcement, rights, reach } = status;
-  const { backend: name, detail, enforcing, halted } = enforcement;
-  const backend = { name, detail, works: enforcing || halted !== undefined };
+  const { backend: name, detail, enforcing, standing, halted } = enforcement;
+  const takesOver = standing === true && isEnforcing(name);
+  const backend = { name, detail, works: enforcing || takesOver || halted !== undefined };
   return { answers: true, problems, clock, peers, rights, backend, reach };
 }
 

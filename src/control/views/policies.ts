@@ -9,7 +9,6 @@ import { exceptionsTo } from '../commands/exceptions.ts';
 import { type LivePolicy, livePolicies } from '../commands/standing.ts';
 import type { Parts } from '../parts.ts';
 import { countEntries, type Entries } from './entries.ts';
-import { haltedWords } from './halted.ts';
 import { idleWords } from './idle.ts';
 import { routerWords } from './own-traffic.ts';
 import { PAST_RULES, type PastRules, pastRules } from './same-switch.ts';
@@ -179,8 +178,7 @@ export class PolicyViews {
     const { directory, enforcer } = this.#parts;
     if (!this.#parts.force(policy).inForce) return not(`not now: ${termsInWords(this.#parts, policy)}`);
     const health = enforcer.health();
-    if (!health.enforcing)
-      return not(haltedWords(health.halted) ?? health.lastError ?? idleWords(this.#parts.backend));
+    if (!health.enforcing) return not(idleWords(this.#parts.backend, health));
     const entries = this.#entries.get(id);
     if (this.#past.get(id) === 'all') return not(PAST_RULES.all);
     if (entries !== undefined && this.#before?.has(id) === false) return not(NOT_TAKEN);

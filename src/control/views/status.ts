@@ -1,11 +1,10 @@
-import type { EnforcerHealth } from '../../local/enforce/enforcer.ts';
+import type { EnforcerHealth } from '../../local/enforce/enforcer-health.ts';
 import type { ObserverHealth } from '../../local/observer.ts';
 import type { Parts } from '../parts.ts';
 import { CAPABILITIES, type Rights, rightsHeld } from '../rights.ts';
-import { haltedWords } from './halted.ts';
 import { several } from './held-words.ts';
 import { goneWords } from './home.ts';
-import { idleWords } from './idle.ts';
+import { idleProblem } from './idle.ts';
 import { overlayProblems } from './overlay-problems.ts';
 import { isThere } from './peer-words.ts';
 import { isShown } from './shown.ts';
@@ -152,9 +151,7 @@ function problems(parts: Parts, enforcement: EnforcerHealth, observation: Observ
   if (parts.holding()) {
     found.push('this router waits for the others to tell what is blocked; what was blocked stays blocked');
   } else if (!enforcement.enforcing) {
-    found.push(
-      `nothing is enforced on this router: ${haltedWords(enforcement.halted) ?? enforcement.lastError ?? idleWords(parts.backend)}`,
-    );
+    found.push(idleProblem(parts.backend, enforcement));
   }
   if (enforcement.planProblem !== undefined)
     found.push(

@@ -190,6 +190,11 @@ export interface Backend {
    * backends without a kernel.
    */
   plan(of?: BlockSet): Planned | undefined;
+  /**
+   * Of how many checks in a row one compares the elements of sets, and not their number alone: 1 where each does, more where there
+   * are many. For people.
+   */
+  comparesEvery?(): number;
   /** What tells of changes by somebody else; a backend without a kernel has nothing to be told. */
   told?(): Told;
   /** Ends children. What is blocked stays blocked. */

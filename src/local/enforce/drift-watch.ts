@@ -19,9 +19,15 @@ export interface Monitor {
 export interface Told {
   /** The first that is installed is used; none where the kernel tells nobody. */
   readonly monitors: readonly Monitor[];
-  /** What none of them tells of, for people. */
-  readonly butNot: string | undefined;
+  /** What none of them tells of. */
+  readonly butNot: readonly Untold[];
 }
+
+/** For people: rules of iptables, elements of sets. */
+export type Untold = 'iptables' | 'the contents of sets';
+
+/** What a backend without a kernel has to be told. */
+export const NOTHING_TOLD: Told = { monitors: [], butNot: [] };
 
 /** nft(8). It keeps all sets of the machine in its memory (50,000 pairs: 53 MB) and prints each element. */
 export const NFT_MONITOR: Monitor = {
@@ -39,6 +45,16 @@ export const XTABLES_MONITOR: Monitor = {
   concerns: / -t mangle | table: table mangle ip|# nft: (?:ip6? mangle|bridge hedgerow|inet hedgerow_own) /,
 };
 
+/** What tells where a table of nftables stands beside: legacy tables of iptables are still not told of. */
+export function alsoOfNft({ monitors, butNot }: Told): Told {
+  if (monitors.includes(NFT_MONITOR))
+    return { monitors: [NFT_MONITOR, ...monitors.filter((one) => one !== NFT_MONITOR)], butNot };
+  return {
+    monitors: [NFT_MONITOR, ...monitors],
+    butNot: monitors.length === 0 ? ['iptables', ...butNot] : butNot,
+  };
+}
+
 /** The end of a change, with who made it; both tools print the kernel's NFT_MSG_NEWGEN (nf_tables_api.c). */
 const GENERATION = /^(?:# new generation \d+ by process (\d+)|NEWGEN: GENID=\d+ PID=(\d+))/;
 /** nft(8) has lost events: whatever it was. */
@@ -46,6 +62,8 @@ const LOST = /^# ERROR/;
 const GATHER_MS = 20;
 const LOOK_EVERY_MS = 1_000;
 const PROBE_TIMEOUT_MS = 5_000;
+/** Where nobody tells, the enforcer looks this often. */
+const CHECK_EVERY_S = 10;
 
 export interface DriftWatchOptions {
   readonly exec: Exec;
@@ -54,6 +72,8 @@ export interface DriftWatchOptions {
   readonly told: Told;
   /** True for the process id of a command of ours. */
   readonly isOurs: (pid: number) => boolean;
+  /** At which check, in how many, elements of sets are compared now: see {@link Backend.comparesEvery}. */
+  readonly comparesEvery: () => number;
 }
 
 /** What a watch needs of whom it tells. */
@@ -100,12 +120,27 @@ export class DriftWatch {
     const { monitors, butNot } = this.#options.told;
     const [monitor, running] = [this.#monitor, this.#supervised?.pid !== undefined];
     if (monitor !== undefined && running)
-      return `at once (${monitor.name})${butNot === undefined ? '' : `, ${butNot} within 10 s`}`;
+      return [`at once (${monitor.name})`, ...this.#later(butNot)].join(', ');
     const names = monitors.map(({ name }) => name).join(' and no ');
     let why = 'the kernel tells nobody';
     if (monitor !== undefined) why = `${monitor.name} does not run: ${this.#complaint ?? 'unknown'}`;
     else if (monitors.length > 0) why = `there is no ${names}`;
-    return `within 10 s (${why})`;
+    return [`within ${shortly(CHECK_EVERY_S)}`, ...this.#contentsLater].join(', ').concat(` (${why})`);
+  }
+
+  /** What is noticed by looking alone, and within which time. */
+  #later(what: readonly Untold[]): string[] {
+    const soon = what.filter((one) => one === 'iptables' || this.#contentsLater.length === 0);
+    return [
+      ...(soon.length === 0 ? [] : [`${soon.join(' and ')} within ${shortly(CHECK_EVERY_S)}`]),
+      ...(what.includes('the contents of sets') ? this.#contentsLater : []),
+    ];
+  }
+
+  /** Where not every look compares elements. */
+  get #contentsLater(): string[] {
+    const every = this.#options.comparesEvery();
+    return every === 1 ? [] : [`the contents of sets within ${shortly(every * CHECK_EVERY_S)}`];
   }
 
   /** Returns at once: which command there is is found out meanwhile. */
@@ -198,4 +233,9 @@ export class DriftWatch {
     }
     this.#looking = undefined;
   }
+}
+
+/** `60 s`, `10 min`. */
+function shortly(seconds: number): string {
+  return seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
 }

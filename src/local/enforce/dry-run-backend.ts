@@ -1,8 +1,10 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { BlockSet } from '../../policy/block-set.ts';
+import type { Exec } from '../exec.ts';
 import type { Backend, Described, Outcome } from './backend.ts';
 import { diff, type Step } from './plan.ts';
+import { removeAllRemains } from './remains.ts';
 import { compile, emptyRulebook, type Rulebook } from './rulebook.ts';
 import { assignSlots, createSlotMemory } from './slots.ts';
 
@@ -19,9 +21,12 @@ export class DryRunBackend implements Backend {
   readonly #slots = createSlotMemory();
   #shown: Rulebook = emptyRulebook;
   #steps: readonly Step[] = [];
+  readonly #exec: Exec | undefined;
   #own: BlockSet['own'];
 
-  constructor(options: { clock: Clock; log: Log; wan: readonly string[]; observing?: string }) {
+  /** With `exec`, what an earlier run of the agent has put in force can be cleared. */
+  constructor(options: { clock: Clock; log: Log; wan: readonly string[]; observing?: string; exec?: Exec }) {
+    this.#exec = options.exec;
     this.#observing = options.observing;
     this.#clock = options.clock;
     this.#log = options.log;
@@ -35,7 +40,7 @@ export class DryRunBackend implements Backend {
 
   describe(): Described {
     return this.#observing === undefined
-      ? { name: 'dry-run', detail: 'nothing is blocked here' }
+      ? { name: 'dry-run', detail: 'enforce.backend is dry-run' }
       : { name: 'observer', detail: `only observing: ${this.#observing}` };
   }
 
@@ -72,7 +77,9 @@ export class DryRunBackend implements Backend {
     return [];
   }
 
-  async clear(): Promise<void> {
+  /** A person wants nothing of ours in the kernel: what an earlier run has left there blocks on until it goes. */
+  async clear(signal: AbortSignal): Promise<void> {
+    if (this.#exec !== undefined) await removeAllRemains(this.#exec, signal);
     this.#shown = emptyRulebook;
     this.#slots.save(new Map());
   }

@@ -5,10 +5,12 @@ import { type BlockSet, emptyBlockSet, type Owner } from '../../policy/block-set
 import type { Service } from '../../service.ts';
 import type { Backend, Counter } from './backend.ts';
 import { bounded } from './bounded.ts';
-import { DriftRecord, type LastDrift } from './drift-record.ts';
+import { DriftRecord } from './drift-record.ts';
 import type { DriftWatch } from './drift-watch.ts';
+import type { EnforcerHealth, UnderWay } from './enforcer-health.ts';
 import type { Halted } from './halts.ts';
 import type { PlanFile } from './plan-file.ts';
+import { type AreRulesAtWork, Standing } from './standing.ts';
 
 /** What should be in force, and the name of the policy's state that it was decided from (its digest). */
 export interface Desired {
@@ -35,34 +37,8 @@ export interface EnforcerOptions {
   readonly watch?: DriftWatch;
   /** Whether a person has halted enforcement: then nothing of ours is in the kernel. Asked right before each run. */
   readonly halted?: () => Halted | undefined;
-}
-
-/** Derived from what happened, never set. */
-export interface EnforcerHealth {
-  /** The newest run was acknowledged by the kernel, and the backend is one that enforces. */
-  readonly enforcing: boolean;
-  readonly backend: string;
-  /** Runs that failed since the start. */
-  readonly failures: number;
-  /** Why the newest run or check failed; undefined when it did not. */
-  readonly lastError: string | undefined;
-  /** How often something else had changed our part of the kernel and it was put right. */
-  readonly driftRepairs: number;
-  /** The newest such change; undefined as long as there was none. */
-  readonly lastDrift?: LastDrift | undefined;
-  /** How soon such a change is noticed, in words. */
-  readonly noticing?: string | undefined;
-  /** A person has halted enforcement on this router. */
-  readonly halted?: Halted | undefined;
-  /** Why what is blocked now might not be blocked between a power cut and the agent's start. */
-  readonly planProblem?: string | undefined;
-}
-
-/** A run that the kernel has not acknowledged yet. */
-export interface UnderWay {
-  readonly seconds: number;
-  /** What was acknowledged before it, and so is in force meanwhile. */
-  readonly before: BlockSet;
+  /** Asked while nothing is acknowledged. */
+  readonly areRulesAtWork?: AreRulesAtWork;
 }
 
 const CHECK_EVERY_MS = 10_000;
@@ -95,9 +71,12 @@ export class Enforcer implements Service {
   #retry: Timer | undefined;
   #reading: AbortController | undefined;
   #acknowledged = false;
+  /** The kernel told of something while what it holds was in doubt: it is looked at once that is over. */
+  #lookOwed = false;
   /** Halted, and nothing of ours is in the kernel any more. */
   #released = false;
   #blocks = false;
+  readonly #standing: Standing;
   /** What the backend was asked for last, and what the kernel has acknowledged last. */
   #asked: BlockSet | undefined;
   #inForce = emptyBlockSet;
@@ -111,12 +90,14 @@ export class Enforcer implements Service {
 
   constructor(options: EnforcerOptions) {
     this.#options = options;
+    this.#standing = new Standing(options.areRulesAtWork, options.clock);
     this.#drift = new DriftRecord(options.clock, options.log);
   }
 
   async start(signal: AbortSignal): Promise<void> {
     this.#stopper = new AbortController();
     this.#signal = AbortSignal.any([signal, this.#stopper.signal]);
+    this.#standing.look(this.#signal);
     this.#checking = repeat(async (inner) => void (await this.#check(inner)), {
       clock: this.#options.clock,
       signal: this.#signal,
@@ -133,7 +114,7 @@ export class Enforcer implements Service {
     this.#stopper?.abort(new Error('the agent stops'));
     this.#retry?.clear();
     await Promise.all([this.#checking, this.#options.watch?.stop()]);
-    await this.#running;
+    await Promise.all([this.#running, this.#standing.settled()]);
     await this.#options.planFile?.flush();
     await this.#options.backend.stop();
   }
@@ -185,8 +166,10 @@ export class Enforcer implements Service {
   }
 
   health(): EnforcerHealth {
+    const enforcing = this.#isEnforcing();
     return {
-      enforcing: this.#acknowledged && this.#options.backend.name !== 'dry-run',
+      enforcing,
+      standing: enforcing ? undefined : this.#standing.known,
       backend: this.#options.backend.describe().name,
       failures: this.#failures,
       lastError: this.#lastError,
@@ -219,6 +202,7 @@ export class Enforcer implements Service {
         this.#acknowledged = false;
         this.#failuresInARow += 1;
         this.#failed(error, 'enforcing failed');
+        this.#standing.doubt(signal);
         const wait = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(this.#failuresInARow - 1, 10));
         this.#retry = this.#options.clock.after(wait, () => this.notify());
       }
@@ -248,6 +232,7 @@ export class Enforcer implements Service {
     this.#lastError = undefined;
     this.#drift.repaired();
     log.debug({ ...outcome }, 'enforced');
+    if (this.#lookOwed) void this.#lookNow(signal);
     // It is told once it outlasts a power cut too; the next change does not wait for that. A run that failed may have put a part in
     // force, of which this one has nothing to say any more.
     const isNews = outcome.did !== 'unchanged' || failedBefore;
@@ -262,6 +247,7 @@ export class Enforcer implements Service {
       await this.#bounded(SET_TIMEOUT_MS, signal, (inner) => this.#options.backend.clear(inner));
     }
     this.#released = true;
+    this.#standing.nothing();
     this.#acknowledged = false;
     this.#inForce = emptyBlockSet;
     this.#blocks = false;
@@ -272,6 +258,7 @@ export class Enforcer implements Service {
 
   /** True if it found what has to be put right. */
   async #check(signal: AbortSignal, thorough = false): Promise<boolean> {
+    if (!this.#isEnforcing()) this.#standing.look(signal);
     if (!this.#acknowledged) return false;
     const { backend } = this.#options;
     const drift = await this.#bounded(CHECK_TIMEOUT_MS, signal, (inner) => backend.check(inner, thorough));
@@ -290,12 +277,18 @@ export class Enforcer implements Service {
     try {
       for (let n = 0; n < CHECKS_IN_A_ROW && !signal.aborted; n++) {
         await this.#running;
+        this.#lookOwed = !this.#acknowledged;
+        if (this.#lookOwed) return;
         const runs = this.#runsBegun;
         if ((await this.#check(signal, true)) || runs === this.#runsBegun) return;
       }
     } catch (error) {
       if (!signal.aborted) this.#failed(error, UNCHECKED);
     }
+  }
+
+  #isEnforcing(): boolean {
+    return this.#acknowledged && this.#options.backend.name !== 'dry-run';
   }
 
   #bounded<T>(ms: number, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -49,6 +49,7 @@ export class IpsetBackend implements Backend {
   #epoch = 0;
   /** Checks until one compares the elements of the sets. */
   #untilThorough = 0;
+  #comparesEvery = 1;
 
   /** Throws ConfigError for an impossible interface name. */
   constructor(options: IpsetBackendOptions) {
@@ -96,7 +97,11 @@ export class IpsetBackend implements Backend {
   /** The legacy tables tell nobody, and under the plain name they may be those. */
   told(): Told {
     const monitors = this.#options.iptables.variant === 'nft' ? [XTABLES_MONITOR, NFT_MONITOR] : [];
-    return { monitors, butNot: 'the contents of sets' };
+    return { monitors, butNot: ['the contents of sets'] };
+  }
+
+  comparesEvery(): number {
+    return this.#comparesEvery;
   }
 
   async check(signal: AbortSignal, thorough = false): Promise<readonly Drift[]> {
@@ -110,7 +115,8 @@ export class IpsetBackend implements Backend {
       // A set that has vanished meanwhile is a failure here, and drift at the next look.
       const held = await listElements(exec, [...mirror.sets.keys()], signal);
       drift = elementDriftOf(mirror, held);
-      this.#untilThorough = thoroughEvery(mirror, clock.monotonic() - begun);
+      this.#comparesEvery = thoroughEvery(mirror, clock.monotonic() - begun);
+      this.#untilThorough = this.#comparesEvery;
     }
     if (epoch !== this.#epoch || mirror !== this.#mirror) return [];
     if (drift.length > 0) this.#mirror = undefined;

@@ -14,7 +14,7 @@ import {
   together,
 } from './backend.ts';
 import { ConntrackCut } from './conntrack-cut.ts';
-import { NFT_MONITOR, type Told } from './drift-watch.ts';
+import { alsoOfNft, NOTHING_TOLD, type Told } from './drift-watch.ts';
 import { SELF } from './nft/names.ts';
 import type { NftBackend } from './nft/nft-backend.ts';
 import { removeOwn } from './remains.ts';
@@ -88,10 +88,12 @@ export class OwnTraffic implements Backend {
   }
 
   told(): Told {
-    const told = this.#backend.told?.() ?? { monitors: [], butNot: undefined };
-    if (this.#options.table === undefined || told.monitors.includes(NFT_MONITOR)) return told;
-    const butNot = told.monitors.length === 0 ? `iptables and ${told.butNot}` : told.butNot;
-    return { monitors: [NFT_MONITOR, ...told.monitors], butNot };
+    const told = this.#backend.told?.() ?? NOTHING_TOLD;
+    return this.#options.table === undefined ? told : alsoOfNft(told);
+  }
+
+  comparesEvery(): number {
+    return this.#backend.comparesEvery?.() ?? 1;
   }
 
   plan(of?: BlockSet): Planned | undefined {

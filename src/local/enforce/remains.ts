@@ -3,13 +3,16 @@ import type { Log } from '../../log.ts';
 import type { BlockSet } from '../../policy/block-set.ts';
 import type { Exec } from '../exec.ts';
 import type { Backend, Counter, Described, Drift, Outcome, Planned } from './backend.ts';
-import type { Told } from './drift-watch.ts';
+import type { Found as FoundChains } from './chains-text.ts';
+import { NOTHING_TOLD, type Told } from './drift-watch.ts';
 import { listSizes, restoreSets } from './ipset.ts';
 import { Iptables, VARIANTS } from './iptables.ts';
-import { parseSetName } from './names.ts';
-import { TABLES } from './nft/names.ts';
-import { removeTable } from './nft/nft.ts';
+import { parseSetName, ROOT } from './names.ts';
+import { nextOf, TABLES } from './nft/names.ts';
+import { foundIn, listTable, removeTable } from './nft/nft.ts';
+import { isAtWork } from './nft/read.ts';
 import { removal } from './resync.ts';
+import { FAMILIES } from './rulebook.ts';
 
 /**
  * Takes out of the kernel what the backend of this name has left there, maybe in another life of the agent. True if there
@@ -30,25 +33,78 @@ export async function removeRemains(
 
 /** Takes out what an earlier life of the agent has left of the router's own traffic; a tool that is missing has left nothing. */
 export async function removeOwn(exec: Exec, signal: AbortSignal): Promise<void> {
+  await removeBeside(TABLES.own, exec, signal);
+}
+
+async function removeBeside(table: string, exec: Exec, signal: AbortSignal): Promise<void> {
   try {
-    await removeTable(exec, signal, TABLES.own);
+    await removeTable(exec, signal, table);
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
 }
 
-/** Only where sets of ours are: to read a table of iptables makes it. */
-async function removeIpset(exec: Exec, signal: AbortSignal): Promise<boolean> {
-  const sizes = await listSizes(exec, signal);
-  if (![...sizes.keys()].some((name) => parseSetName(name) !== undefined)) return false;
+/** Takes out all that any backend has left there, also beside what is routed. Throws TemporaryError. */
+export async function removeAllRemains(exec: Exec, signal: AbortSignal): Promise<void> {
+  await removeRemains('ipset', exec, signal);
+  await removeRemains('nftables', exec, signal);
+  for (const table of [TABLES.bridged, TABLES.own]) await removeBeside(table, exec, signal);
+}
+
+/**
+ * Whether rules of ours for what is routed are in force, whichever backend has put them there in whatever life of the agent.
+ * Throws TemporaryError where the kernel cannot be asked.
+ */
+export async function areRulesAtWork(exec: Exec, signal: AbortSignal): Promise<boolean> {
+  const unlessMissing = (error: unknown): false => {
+    if (isMissing(error)) return false;
+    throw error;
+  };
+  const found = await Promise.all([
+    isIpsetAtWork(exec, signal).catch(unlessMissing),
+    isNftAtWork(exec, signal).catch(unlessMissing),
+  ]);
+  return found.includes(true);
+}
+
+async function isNftAtWork(exec: Exec, signal: AbortSignal): Promise<boolean> {
+  const text = await listTable(exec, true, signal);
+  return [TABLES.routed, nextOf(TABLES.routed)].some((table) => isAtWork(foundIn(text, table)));
+}
+
+async function isIpsetAtWork(exec: Exec, signal: AbortSignal): Promise<boolean> {
+  if (!hasOurs(await listSizes(exec, signal))) return false;
+  for await (const { found } of withRules(exec, signal))
+    if (FAMILIES.some((family) => isHookedIn(found[family]))) return true;
+  return false;
+}
+
+function isHookedIn({ chains, jumps }: FoundChains): boolean {
+  return jumps.length > 0 && (chains.get(ROOT)?.length ?? 0) > 0;
+}
+
+/** Else no table of iptables is read: to read it makes it. */
+function hasOurs(sizes: ReadonlyMap<string, number>): boolean {
+  return [...sizes.keys()].some((name) => parseSetName(name) !== undefined);
+}
+
+/** Each iptables of the machine, and what is in its table. */
+async function* withRules(exec: Exec, signal: AbortSignal) {
   for (const variant of VARIANTS) {
     const iptables = new Iptables(exec, variant);
     const found = await iptables.found(signal).catch((error: unknown) => {
       if (isMissing(error)) return undefined;
       throw error;
     });
-    if (found !== undefined) await iptables.restore(removal({ sizes, found }).texts, signal);
+    if (found !== undefined) yield { iptables, found };
   }
+}
+
+async function removeIpset(exec: Exec, signal: AbortSignal): Promise<boolean> {
+  const sizes = await listSizes(exec, signal);
+  if (!hasOurs(sizes)) return false;
+  for await (const { iptables, found } of withRules(exec, signal))
+    await iptables.restore(removal({ sizes, found }).texts, signal);
   const nothing = { chains: new Map(), jumps: [] };
   const { lines } = removal({ sizes, found: { 4: nothing, 6: nothing } });
   await restoreSets(exec, lines, signal);
@@ -101,7 +157,11 @@ export class Successor implements Backend {
   }
 
   told(): Told {
-    return this.#backend.told?.() ?? { monitors: [], butNot: undefined };
+    return this.#backend.told?.() ?? NOTHING_TOLD;
+  }
+
+  comparesEvery(): number {
+    return this.#backend.comparesEvery?.() ?? 1;
   }
 
   counters(signal: AbortSignal): Promise<readonly Counter[]> {

@@ -13,7 +13,7 @@ import {
 } from './backend.ts';
 import { isBridgeNfOn } from './bridge-nf.ts';
 import { Bridged } from './bridged.ts';
-import { NFT_MONITOR, type Told } from './drift-watch.ts';
+import { alsoOfNft, NOTHING_TOLD, type Told } from './drift-watch.ts';
 import type { NftBackend } from './nft/nft-backend.ts';
 
 /**
@@ -105,10 +105,12 @@ export class SameSwitch implements Backend {
 
   /** One monitor tells of both where that is possible: the table for bridges holds little, which nft(8) then holds too. */
   told(): Told {
-    const told = this.#backend.told?.() ?? { monitors: [], butNot: undefined };
-    if (this.#table === undefined) return told;
-    const monitors = [NFT_MONITOR, ...told.monitors.filter((one) => one !== NFT_MONITOR)];
-    return { monitors, butNot: told.monitors.length === 0 ? `iptables and ${told.butNot}` : told.butNot };
+    const told = this.#backend.told?.() ?? NOTHING_TOLD;
+    return this.#table === undefined ? told : alsoOfNft(told);
+  }
+
+  comparesEvery(): number {
+    return Math.max(this.#backend.comparesEvery?.() ?? 1, this.#table?.comparesEvery() ?? 1);
   }
 
   plan(of?: BlockSet): Planned | undefined {

@@ -116,7 +116,12 @@ export class NftBackend implements Backend {
   }
 
   told(): Told {
-    return { monitors: [NFT_MONITOR], butNot: undefined };
+    return { monitors: [NFT_MONITOR], butNot: [] };
+  }
+
+  comparesEvery(): number {
+    const table = this.#applied?.table;
+    return table === undefined || elementsIn(table) <= CHECKED_ALWAYS ? 1 : ONE_IN;
   }
 
   async check(signal: AbortSignal, wanted = false): Promise<readonly Drift[]> {

@@ -175,7 +175,7 @@ describe('the doctor', () => {
       'a dry run',
       {
         ...configured('{enforce: {backend: dry-run}}'),
-        ...quiet({ tried: true, name: 'dry-run', detail: 'nothing is blocked here' }),
+        ...quiet({ tried: true, name: 'dry-run', detail: 'enforce.backend is dry-run' }),
       },
       ['warn backend', 'fail agent'],
     ],

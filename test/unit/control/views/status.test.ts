@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { reachWords } from '../../../../src/cli/verbs/status.ts';
 import { parseConfig } from '../../../../src/config-file.ts';
+import { idleProblem, idleWords } from '../../../../src/control/views/idle.ts';
 import { blockedInside, reachOf, statusView } from '../../../../src/control/views/status.ts';
-import type { EnforcerHealth, UnderWay } from '../../../../src/local/enforce/enforcer.ts';
+import type { EnforcerHealth, UnderWay } from '../../../../src/local/enforce/enforcer-health.ts';
 import { emptyBlockSet } from '../../../../src/policy/block-set.ts';
 import { fakeParts } from '../../../support/parts.ts';
 
@@ -26,7 +27,36 @@ describe('what is told of enforcement', () => {
   test.each<[string, Partial<EnforcerHealth>, UnderWay | undefined, RegExp[]]>([
     ['nothing, while a change is quick', {}, { ...hangs, seconds: 2 }, []],
     ['a change that hangs', {}, hangs, [/has not taken the newest change for 4 s/]],
-    ['that nothing is enforced, and that alone', { enforcing: false }, hangs, [/^nothing is enforced/]],
+    [
+      'that nothing is enforced, and that alone',
+      { enforcing: false, standing: false },
+      hangs,
+      [/^nothing is enforced/],
+    ],
+    [
+      'a start that nobody has looked at yet',
+      { enforcing: false },
+      undefined,
+      [/being brought up to date; what an earlier run has left there blocks until then$/],
+    ],
+    [
+      'a start over the rules of an earlier run',
+      { enforcing: false, standing: true },
+      undefined,
+      [/rules of an earlier run, which block; they are being taken over$/],
+    ],
+    [
+      'a failure that leaves what was',
+      { enforcing: false, standing: true, lastError: 'ipset: no' },
+      undefined,
+      [/^the newest changes are not in force.*: ipset: no; what was blocked before still is$/],
+    ],
+    [
+      'a failure after which nobody knows what there is',
+      { enforcing: false, lastError: 'ipset hangs' },
+      undefined,
+      [/what was before cannot be looked at: ipset hangs$/],
+    ],
     ['a plan that cannot be kept', { planProblem: 'ENOSPC' }, undefined, [/for the next boot.*ENOSPC$/]],
     ['drift before it is repaired', { lastDrift }, undefined, [/jump HEDGEROW.*are being put right$/]],
     ['drift that was repaired', { lastDrift, driftRepairs: 2 }, undefined, [/were put right, 2 times/]],
@@ -43,6 +73,18 @@ describe('what is told of enforcement', () => {
     });
     expect(problems).toEqual(told.map((one) => expect.stringMatching(one)));
   });
+});
+
+test('a router that only observes tells of rules that stand in its kernel all the same', () => {
+  const observer = { name: 'observer', detail: 'only observing: ipset is not installed' };
+  const health = { halted: undefined, lastError: undefined };
+  expect(idleProblem(observer, { ...health, standing: false })).toBe(
+    'nothing is enforced on this router: only observing: ipset is not installed',
+  );
+  expect(idleProblem(observer, { ...health, standing: true })).toMatch(
+    /enforces nothing new: only observing: .*still blocks what an earlier run has put there/,
+  );
+  expect(idleWords(observer, { ...health, standing: true })).toMatch(/what was blocked before still is$/);
 });
 
 test('it says what is judged beyond what is forwarded, and what is not', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
+  alsoOfNft,
   DriftWatch,
   NFT_MONITOR,
   type Told,
@@ -11,23 +12,24 @@ import { FakeClock } from '../../../support/fake-clock.ts';
 import { ScriptedExec, settle } from './scripted-exec.ts';
 
 const OURS = 4711;
-const NFT: Told = { monitors: [NFT_MONITOR], butNot: undefined };
-const EITHER: Told = { monitors: [XTABLES_MONITOR, NFT_MONITOR], butNot: 'the contents of sets' };
+const NFT: Told = { monitors: [NFT_MONITOR], butNot: [] };
+const EITHER: Told = { monitors: [XTABLES_MONITOR, NFT_MONITOR], butNot: ['the contents of sets'] };
 
 let clock: FakeClock;
 let stopper: AbortController;
 let looks: number;
 let changing: boolean;
+let every: number;
 beforeEach(() => {
   clock = new FakeClock();
   stopper = new AbortController();
-  [looks, changing] = [0, false];
+  [looks, changing, every] = [0, false, 1];
 });
 
 async function listen(told: Told, installed: (argv: string) => boolean = () => true) {
   const exec = new ScriptedExec((argv) => (installed(argv) ? {} : undefined));
   const isOurs = (pid: number): boolean => pid === OURS;
-  const watch = new DriftWatch({ exec, clock, log: silentLog, told, isOurs });
+  const watch = new DriftWatch({ exec, clock, log: silentLog, told, isOurs, comparesEvery: () => every });
   watch.start(stopper.signal, {
     look: async () => {
       looks += 1;
@@ -138,6 +140,32 @@ describe('what xtables-monitor says', () => {
   });
 });
 
+test('where there are so many elements that not every look compares them, it is said', async () => {
+  const listened = async (told: Told, installed?: (argv: string) => boolean) => {
+    const { watch } = await listen(told, installed);
+    const said = [1, 6, 60].map((n) => {
+      every = n;
+      return watch.noticing;
+    });
+    await watch.stop();
+    return said;
+  };
+  expect(await listened(alsoOfNft({ monitors: [], butNot: ['the contents of sets'] }))).toEqual([
+    'at once (nft monitor), iptables and the contents of sets within 10 s',
+    'at once (nft monitor), iptables within 10 s, the contents of sets within 60 s',
+    'at once (nft monitor), iptables within 10 s, the contents of sets within 10 min',
+  ]);
+  expect(await listened(alsoOfNft(EITHER))).toContain(
+    'at once (nft monitor), the contents of sets within 60 s',
+  );
+  expect(await listened(NFT)).toEqual(Array(3).fill('at once (nft monitor)'));
+  expect(await listened(NFT, () => false)).toEqual([
+    'within 10 s (there is no nft monitor)',
+    'within 10 s, the contents of sets within 60 s (there is no nft monitor)',
+    'within 10 s, the contents of sets within 10 min (there is no nft monitor)',
+  ]);
+});
+
 describe('which monitor', () => {
   test('the next one where the first is not installed', async () => {
     const { watch, exec } = await listen(EITHER, (argv) => !argv.startsWith('stdbuf'));
@@ -151,7 +179,7 @@ describe('which monitor', () => {
     const { watch } = await listen(EITHER, () => false);
     expect(watch.noticing).toBe('within 10 s (there is no xtables-monitor and no nft monitor)');
     await watch.stop();
-    const silent = await listen({ monitors: [], butNot: undefined });
+    const silent = await listen({ monitors: [], butNot: [] });
     expect(silent.watch.noticing).toBe('within 10 s (the kernel tells nobody)');
     await silent.watch.stop();
   });

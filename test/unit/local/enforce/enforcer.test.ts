@@ -175,6 +175,7 @@ describe('enforcer', () => {
     expect(backend.blocks('192.168.1.20', '203.0.113.7')).toBe(true);
     expect(one.health()).toEqual({
       enforcing: true,
+      standing: undefined,
       backend: 'fake',
       failures: 0,
       lastError: undefined,
@@ -186,6 +187,48 @@ describe('enforcer', () => {
     await one.stop();
     await one.stop();
     expect(backend.blocks('192.168.1.20', '203.0.113.7')).toBe(true);
+  });
+
+  test('what an earlier run has left in force is told until it is taken over, and after a failure again', async () => {
+    const answers: (boolean | Error)[] = [true];
+    let asked = 0;
+    const areRulesAtWork = async (): Promise<boolean> => {
+      asked += 1;
+      const answer = answers.shift();
+      if (typeof answer === 'boolean') return answer;
+      throw answer ?? new Error('asked too often');
+    };
+    const one = new Enforcer({
+      backend,
+      desired: () => desired,
+      onApplied: () => undefined,
+      clock,
+      log: silentLog,
+      areRulesAtWork,
+    });
+    expect(one.health()).toMatchObject({ enforcing: false, standing: undefined });
+    await one.start(signal);
+    await settle();
+    expect(one.health()).toMatchObject({ enforcing: false, standing: true });
+    one.notify();
+    await settle();
+    expect(one.health()).toMatchObject({ enforcing: true, standing: undefined });
+    await clock.advance(60_000);
+    expect(asked).toBe(1);
+    // Somebody has flushed all, and the tool fails.
+    answers.push(false, new Error('ipset hangs'));
+    vi.spyOn(backend, 'set')
+      .mockRejectedValueOnce(new Error('ipset: no'))
+      .mockRejectedValueOnce(new Error('no'));
+    desired = { state: 'two', blockSet: blockSet([]) };
+    one.notify();
+    await settle();
+    expect(one.health()).toMatchObject({ enforcing: false, standing: false, lastError: 'ipset: no' });
+    await clock.advance(500);
+    expect(one.health()).toMatchObject({ enforcing: false, standing: undefined, lastError: 'no' });
+    await clock.advance(2_000);
+    expect(one.health()).toMatchObject({ enforcing: true });
+    await one.stop();
   });
 
   test('a run begins after what is under way: of several notices of one moment there is one', async () => {
@@ -258,11 +301,11 @@ describe('enforcer', () => {
   });
 
   describe('with somebody who tells of changes', () => {
-    const told = { monitors: [NFT_MONITOR], butNot: undefined };
+    const told = { monitors: [NFT_MONITOR], butNot: [] };
     const NEWS = 'delete table inet hedgerow\n# new generation 3 by process 1 (nft)\n';
     const watched = async (over: FakeBackend, log = silentLog) => {
       const exec = new ScriptedExec(() => ({}));
-      const watch = new DriftWatch({ exec, clock, log, told, isOurs: () => false });
+      const watch = new DriftWatch({ exec, clock, log, told, isOurs: () => false, comparesEvery: () => 1 });
       const onApplied = (state: string) => void applied.push(state);
       const one = new Enforcer({ backend: over, desired: () => desired, onApplied, clock, log, watch });
       await one.start(signal);
@@ -275,6 +318,31 @@ describe('enforcer', () => {
       };
       return { one, watch, tell };
     };
+
+    test('what happens between a run that failed and the next one is looked at right after that', async () => {
+      const { one, tell } = await watched(backend);
+      await clock.advance(600);
+      const no = new Error('ipset: no');
+      vi.spyOn(backend, 'set').mockRejectedValueOnce(no).mockRejectedValueOnce(no);
+      desired = { state: 'two', blockSet: blocked };
+      one.notify();
+      await settle();
+      await clock.advance(500);
+      // Nothing counts any more as news of our own changes.
+      await clock.advance(600);
+      expect(one.health()).toMatchObject({ enforcing: false, failures: 2 });
+      // Of two tables one is in doubt, and the other one goes: the next run has nothing to say of that.
+      const check = vi.spyOn(backend, 'check');
+      await tell();
+      expect(check).not.toHaveBeenCalled();
+      await clock.advance(500);
+      await settle();
+      expect(one.health().enforcing).toBe(true);
+      expect(check).toHaveBeenCalledTimes(1);
+      await clock.advance(2_000);
+      expect(check).toHaveBeenCalledTimes(1);
+      await one.stop();
+    });
 
     test('drift is put right when it happens, told, and logged once a minute', async () => {
       const warned: unknown[] = [];

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { FakeBackend } from '../../../../src/local/enforce/fake-backend.ts';
-import { removeRemains, Successor } from '../../../../src/local/enforce/remains.ts';
+import { areRulesAtWork, removeRemains, Successor } from '../../../../src/local/enforce/remains.ts';
 import { silentLog } from '../../../../src/log.ts';
 import { blockSet } from './block-sets.ts';
 import { ScriptedExec } from './scripted-exec.ts';
@@ -63,4 +63,41 @@ test('the new is in force before the old goes; once, and nothing is acknowledged
   expect(successor.name).toBe('fake');
   await successor.clear(signal);
   expect(exec.ran.length).toBeGreaterThan(ran);
+});
+
+describe('whether rules of ours are in force, whoever has put them there', () => {
+  const answering = (answers: Readonly<Record<string, string>>) =>
+    new ScriptedExec((argv) => {
+      const [, stdout] = Object.entries(answers).find(([begin]) => argv.startsWith(begin)) ?? [];
+      return stdout === undefined ? undefined : { stdout };
+    });
+  const table = (name: string, rules: readonly unknown[]) =>
+    JSON.stringify({
+      nftables: [
+        { table: { family: 'inet', name } },
+        { chain: { family: 'inet', table: name, name: 'out', type: 'filter', hook: 'forward', prio: -10 } },
+        ...rules.map((_, n) => ({ rule: { family: 'inet', table: name, chain: 'out', handle: n } })),
+      ],
+    });
+  const chains = (...rules: string[]) => `:HEDGEROW - [0:0]\n${rules.map((one) => `-A ${one}\n`).join('')}`;
+  const hooked = chains('FORWARD -j HEDGEROW', 'HEDGEROW -j HR-O');
+
+  test.for<[string, Record<string, string>, boolean]>([
+    ['no tool at all', {}, false],
+    ['sets alone', { 'ipset list': SETS }, false],
+    ['chains that nothing leads to', { 'ipset list': SETS, ip: chains('HEDGEROW -j HR-O') }, false],
+    ['chains that are hooked in', { 'ipset list': SETS, ip: hooked }, true],
+    ['those of the nft variant alone', { 'ipset list': SETS, 'ip6tables-nft-save': hooked, ip: '' }, true],
+    ['a table of nftables', { nft: table('hedgerow', [1]) }, true],
+    ['its copy alone', { nft: table('hedgerow_next', [1]) }, true],
+    ['a table without rules', { nft: table('hedgerow', []) }, false],
+    ['a table of somebody else', { nft: table('fw4', [1]) }, false],
+  ])('%s', async ([, answers, wanted]) => {
+    expect(await areRulesAtWork(answering(answers), signal)).toBe(wanted);
+  });
+
+  test('nobody knows where the tools may not ask', async () => {
+    const exec = new ScriptedExec(() => ({ code: 1, stderr: 'Operation not permitted' }));
+    await expect(areRulesAtWork(exec, signal)).rejects.toThrow('CAP_NET_ADMIN');
+  });
 });
