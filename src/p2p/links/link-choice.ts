@@ -60,7 +60,10 @@ export const REDRAW_MS = 600_000;
 const AVOID_MS = 600_000;
 /** A link that came back although we closed it is wanted over there: it is left alone so long, milliseconds. */
 const KEPT_MS = 3_600_000;
-/** A member that was chosen and did not answer in so long makes room for another, milliseconds. */
+/**
+ * A member that was chosen and did not answer in so long, or parted so long ago, makes room for another, milliseconds. Who parted
+ * has enough links, and so may the next: where all have, each look would make one more, for nothing.
+ */
 const FILL_MS = 10_000;
 /** So many links to members that should answer are sought at a time: when all start together, each also gets what the others seek. */
 const MAX_FILLING = 2;
@@ -117,7 +120,7 @@ export class LinkChoice {
       const all = one.connected || (one.state !== 'left' && (tooFew || !one.absent));
       reasons.set(
         one.peer,
-        small ? (all ? 'all' : one.absent ? 'absent' : 'dead') : this.#reason(one, drawn),
+        small ? (all ? 'all' : one.absent ? 'absent' : 'dead') : this.#reason(now, one, drawn),
       );
     }
     return { reasons, close: small ? [] : this.#judge(now, facts, reasons) };
@@ -148,10 +151,16 @@ export class LinkChoice {
       this.#redrawAt = now + REDRAW_MS * (0.75 + 0.5 * random());
     }
     const before = new Set(this.#drawn);
-    this.#drawn = facts.filter((one) => before.has(one.peer) && this.#isToBeHad(one)).map((one) => one.peer);
+    this.#drawn = facts
+      .filter((one) => before.has(one.peer) && (this.#isToBeHad(one) || this.#hasJustParted(now, one)))
+      .map((one) => one.peer);
     const missing = Math.ceil(target / 4) - this.#drawn.length;
     if (missing <= 0) return;
-    const free = facts.filter((one) => this.#isToBeHad(one) && !before.has(one.peer));
+    // With too many links already, of those that there are.
+    const isFull = count(facts, (one) => one.connected) >= this.#most;
+    const free = facts.filter(
+      (one) => this.#isToBeHad(one) && !before.has(one.peer) && (one.connected || !isFull),
+    );
     this.#drawn.push(...sample(free, missing, random).map((one) => one.peer));
   }
 
@@ -159,12 +168,17 @@ export class LinkChoice {
   #fill(now: number, facts: readonly LinkFacts[]): void {
     const { target, random } = this.#options;
     const drawn = new Set(this.#drawn);
-    const isSought = (one: LinkFacts) => one.connected || drawn.has(one.peer);
-    const missing = target - count(facts, isSought);
     const before = this.#filling;
     this.#filling = new Map();
+    for (const one of facts) {
+      const since = this.#hasJustParted(now, one) ? before.get(one.peer) : undefined;
+      if (since !== undefined) this.#filling.set(one.peer, since);
+    }
+    const isSought = ({ peer, connected }: LinkFacts) =>
+      connected || drawn.has(peer) || this.#filling.has(peer);
+    const missing = target - count(facts, isSought);
     if (missing <= 0) return;
-    const free = facts.filter((one) => !isSought(one));
+    const free = facts.filter((one) => !isSought(one) && !this.#hasJustParted(now, one));
     const isPending = (one: LinkFacts) => now - (before.get(one.peer) ?? Number.NEGATIVE_INFINITY) < FILL_MS;
     const seek = (from: LinkFacts[], max: number) => {
       const pending = from.filter(isPending).slice(0, max);
@@ -173,7 +187,7 @@ export class LinkChoice {
       for (const { peer } of sample(others, max - pending.length, random)) this.#filling.set(peer, now);
     };
     const good = free.filter((one) => this.#isToBeHad(one));
-    seek(good, Math.min(missing, MAX_FILLING));
+    seek(good, Math.max(0, Math.min(missing, MAX_FILLING - this.#filling.size)));
     if (missing > good.length)
       seek(
         free.filter((one) => !this.#isToBeHad(one)),
@@ -194,10 +208,11 @@ export class LinkChoice {
     return this.#closing(now, links, surplus, reasons);
   }
 
-  #reason(one: LinkFacts, drawn: ReadonlySet<PeerKey>): LinkReason {
+  #reason(now: number, one: LinkFacts, drawn: ReadonlySet<PeerKey>): LinkReason {
     if (!one.connected) {
-      if (drawn.has(one.peer)) return 'random';
-      if (this.#filling.has(one.peer)) return 'new';
+      const isSought = !this.#hasJustParted(now, one);
+      if (isSought && drawn.has(one.peer)) return 'random';
+      if (isSought && this.#filling.has(one.peer)) return 'new';
       return one.absent ? 'absent' : isDead(one.state) ? 'dead' : 'surplus';
     }
     if (one.soleFor > 0) return 'required';
@@ -214,7 +229,7 @@ export class LinkChoice {
     const { target } = this.#options;
     const close = new Set<PeerKey>();
     const idle = surplus.find((one) => !this.#keptUntil.has(one.peer));
-    if (links.length > Math.ceil(1.5 * target) && now >= this.#nextCloseAt && idle !== undefined) {
+    if (links.length > this.#most && now >= this.#nextCloseAt && idle !== undefined) {
       close.add(idle.peer);
       this.#nextCloseAt = now + CLOSE_MS;
     }
@@ -228,6 +243,15 @@ export class LinkChoice {
     }
     for (const peer of close) this.#closedAt.set(peer, now);
     return [...close];
+  }
+
+  /** Above so many links one is closed now and then. */
+  get #most(): number {
+    return Math.ceil(1.5 * this.#options.target);
+  }
+
+  #hasJustParted(now: number, { peer, connected }: LinkFacts): boolean {
+    return !connected && now - (this.#closedAt.get(peer) ?? Number.NEGATIVE_INFINITY) < FILL_MS;
   }
 
   /** Who should answer, and did not part from us lately. */

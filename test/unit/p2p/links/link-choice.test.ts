@@ -167,4 +167,30 @@ describe('LinkChoice', () => {
     expect([0, 1].map((i) => reasons.get(key(i)))).toEqual(['surplus', 'surplus']);
     expect(other.look(11 * MINUTE, facts(30)).reasons.get(key(0))).not.toBe('surplus');
   });
+
+  it('seeks nobody else at once for whom had no room: all may have none', () => {
+    const it = choice(() => 0.3);
+    const sought = (now: number) =>
+      [...it.look(now, facts(30)).reasons].flatMap(([peer, reason]) => (reason === 'surplus' ? [] : [peer]));
+    const first = sought(0);
+    expect(first).toHaveLength(4);
+    for (const peer of first) it.parted(peer, 500);
+    expect(sought(1_000)).toEqual([]);
+    expect(sought(10_000)).toEqual([]);
+    const next = sought(11_000);
+    expect(next).toHaveLength(4);
+    expect(next.filter((peer) => first.includes(peer))).toEqual([]);
+  });
+
+  it('draws of those it has while these are too many', () => {
+    for (const random of [0, 0.5, 0.99]) {
+      const few = choice(() => random).look(
+        0,
+        facts(30, (i) => ({ connected: i >= 18, bytes: 1 })),
+      );
+      const reasons = [...few.reasons].filter(([, reason]) => reason === 'random').map(([peer]) => peer);
+      expect(reasons).toHaveLength(2);
+      for (const peer of reasons) expect(peer >= key(18)).toBe(true);
+    }
+  });
 });
