@@ -67,6 +67,7 @@ export function wire(options: NetworkOptions) {
     equal: (peer) => table.equal(peer),
     late: (peer) => table.late(peer),
     onBatch: options.onBatch,
+    onCut: options.door?.farewell?.late,
     onDone: (peer, result) => {
       if (result.outcome === 'failed') facts.failed(peer, `sync: ${result.reason ?? 'failed'}`);
       // What came may be news to the others as well: they see our new digest and ask.

@@ -12,6 +12,7 @@ import { NodeCache } from '../../src/local/nodes/node-cache.ts';
 import type { Observer } from '../../src/local/observer.ts';
 import { EvictionNews } from '../../src/p2p/joining/eviction-news.ts';
 import { Invitations } from '../../src/p2p/joining/invitations.ts';
+import { NotTaken } from '../../src/p2p/joining/not-taken.ts';
 import type { Network } from '../../src/p2p/network.ts';
 import type { PeerView } from '../../src/p2p/peer-view.ts';
 import type { PeerPresence, Presence } from '../../src/p2p/presence/presence.ts';
@@ -59,6 +60,7 @@ export interface FakeParts extends Parts {
   /** What other routers answer, and what they were asked. */
   readonly answers: Map<PeerKey, Answer>;
   readonly evictionNews: EvictionNews;
+  readonly notTaken: NotTaken;
   readonly questions: readonly { peer: PeerKey; view: string; params: string }[];
 }
 
@@ -194,6 +196,7 @@ export function fakeParts(
     home: homeAccess,
     invitations: new Invitations({ clock, clockTrusted: () => time.trusted, replica: home }),
     evictionNews: new EvictionNews({ replica: home, crypto, self: self.peer }),
+    notTaken: new NotTaken(home, crypto),
     knock: async () => {
       throw new TemporaryError('nobody is there');
     },

@@ -19,6 +19,8 @@ export interface Farewell {
   readonly evictionOf: (peer: PeerKey) => Uint8Array | undefined;
   /** A member says, with this op, that this router was evicted. */
   readonly told: (by: PeerKey, op: Uint8Array) => void;
+  /** A member passed on this op of a router that was evicted; it was not taken. */
+  readonly late: (op: Uint8Array) => void;
 }
 
 export interface FarewellsOptions {
