@@ -91,7 +91,8 @@ const add: CommandModule<object, AddArgs> = {
       return;
     }
     printLine(standingOf(view, 'is now', 'was'));
-    if (view.self) return;
+    // One that was made an admin is in the home already.
+    if (view.self || view.promoted) return;
     printLine('On it, type this line. It holds a secret of this home:\n');
     printLine(`hedgerow home join ${view.bundle}`);
   },
