@@ -40,7 +40,7 @@ export interface FakeParts extends Parts {
   /** The home file now, and what a join put in its place. */
   readonly files: { own: HomeFile; replacedBy: HomeFile | undefined; left?: boolean };
   /** Routers of the home besides this one; those that are alive answer at once. */
-  readonly peers: Map<PeerKey, { state: PeerView['state']; applied: boolean }>;
+  readonly peers: Map<PeerKey, { state: PeerView['state']; applied: boolean; silent?: true }>;
   /** Whether this router's kernel takes what is decided. */
   kernel: { applies: boolean; enforcing: boolean };
   /** What the resolver knows. */
@@ -177,7 +177,10 @@ export function fakeParts(
       },
     },
     network: {
-      peers: () => [...peers].map(([peer, { state }]) => peerView(peer, { state })),
+      peers: () =>
+        [...peers].map(([peer, { state, silent }]) =>
+          peerView(peer, { state, digestEqual: silent ? undefined : true }),
+        ),
       progress: () => undefined,
       addresses: () => ['/ip4/198.51.100.11/tcp/4411/p2p/self'],
       presence,

@@ -139,7 +139,11 @@ export function goneWords({
     return `this router was evicted from its home, and may change nothing there${untold}: ${then}`;
   }
   const told = evictionNews?.now;
-  if (told === undefined || network.peers().some(({ state }) => state === 'alive')) return undefined;
+  // Those that shut their doors answer a handshake, and say nothing of what they hold.
+  const isWithOthers = network
+    .peers()
+    .some(({ state, digestEqual }) => state === 'alive' && digestEqual !== undefined);
+  if (told === undefined || isWithOthers) return undefined;
   const [by, author] = [told.by, told.author].map((peer) => directory.routerName(peer));
   return `${by} says that this router was evicted from its home${by === author ? '' : ` by ${author}`}: ${then}`;
 }
