@@ -135,7 +135,7 @@ export function goneWords({
     const untold =
       lost === 0
         ? ''
-        : `; ${changes} of this router ${lost === 1 ? 'was' : 'were'} not taken (hedgerow home lists them)`;
+        : `; ${changes} of this router ${lost === 1 ? 'was' : 'were'} not taken (hedgerow home tells)`;
     return `this router was evicted from its home, and may change nothing there${untold}: ${then}`;
   }
   const told = evictionNews?.now;

@@ -52,7 +52,7 @@ describe('what an evicted router had told nobody', () => {
     expect(told(away)).toEqual([{ id: unheard.id, router: key(2).peer.slice(0, 8), ...UNHEARD }]);
     expect(homeView(away)).toMatchObject({
       notTakenInAll: 1,
-      gone: expect.stringContaining('1 change of this router was not taken (hedgerow home lists them)'),
+      gone: expect.stringContaining('1 change of this router was not taken (hedgerow home tells)'),
     });
     expect(told(home)).toEqual([]);
   });
