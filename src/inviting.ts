@@ -10,6 +10,7 @@ export function doorOf(parts: () => Parts): Door {
     farewell: {
       evictionOf: (peer) => parts().evictionNews?.evictionOf(peer),
       told: (by, op) => parts().evictionNews?.told(by, op),
+      late: (op) => parts().notTaken?.late(op),
     },
   };
 }

@@ -17,6 +17,7 @@ import type { Log } from './log.ts';
 import { EvictionNews } from './p2p/joining/eviction-news.ts';
 import { Invitations } from './p2p/joining/invitations.ts';
 import { knock } from './p2p/joining/knock.ts';
+import { NotTaken } from './p2p/joining/not-taken.ts';
 import type { Service } from './service.ts';
 import type { Store } from './store/store.ts';
 
@@ -26,6 +27,7 @@ type Own =
   | 'directory'
   | 'invitations'
   | 'evictionNews'
+  | 'notTaken'
   | 'knock'
   | 'resolve'
   | 'connections'
@@ -78,6 +80,7 @@ export function openPeople(options: PeopleOptions): People {
     }),
     directory: new Directory(replica, registers, cache, classOf, network.presence),
     invitations: new Invitations({ clock, clockTrusted, replica }),
+    notTaken: new NotTaken(replica, options.parts.crypto),
     evictionNews: new EvictionNews({ replica, crypto: options.parts.crypto, self: key.peer }),
     knock: (token) => knock({ token, key, clock, signal: life }),
     resolve: config.observe.resolve ? (domain) => learnDomain(domain, cache) : async () => undefined,

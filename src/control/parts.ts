@@ -16,6 +16,7 @@ import type { EvictionNews } from '../p2p/joining/eviction-news.ts';
 import type { InvitationToken } from '../p2p/joining/invitation-token.ts';
 import type { Invitations } from '../p2p/joining/invitations.ts';
 import type { Admitted } from '../p2p/joining/knock.ts';
+import type { NotTaken } from '../p2p/joining/not-taken.ts';
 import type { SigningKey } from '../p2p/keys.ts';
 import type { Network } from '../p2p/network.ts';
 import type { BlockSet, Mac, NodeId, RecordId } from '../policy/block-set.ts';
@@ -80,6 +81,8 @@ export interface Parts {
   readonly lastHeard?: ((peer: PeerKey) => number | undefined) | undefined;
   /** What those hear that were evicted, and what this router heard of that. */
   readonly evictionNews?: Pick<EvictionNews, 'now' | 'evictionOf' | 'told'> | undefined;
+  /** Changes that an eviction has made void. */
+  readonly notTaken?: Pick<NotTaken, 'list' | 'late'> | undefined;
   /** Asks the routers that a token names to be admitted. */
   readonly knock: (token: InvitationToken) => Promise<Admitted>;
   /** This router knows nothing yet and waits for the others; what was blocked stays blocked. */

@@ -9,6 +9,11 @@ export interface Trust {
   readonly why: string;
 }
 
+interface PeerClock {
+  readonly offsetMs: number;
+  readonly trusted: boolean;
+}
+
 export interface ClockTrustOptions {
   readonly clock: Clock;
   readonly exec: Exec;
@@ -16,8 +21,8 @@ export interface ClockTrustOptions {
   readonly mode: 'auto' | 'always' | 'never';
   /** Unix milliseconds: a clock before this is wrong. {@link buildDate} by default. */
   readonly builtAt?: number;
-  /** How far the wall clocks of the members that are alive are ahead of ours, milliseconds. */
-  readonly peerClocks: () => readonly { readonly offsetMs: number }[];
+  /** How far the wall clocks of the members that are alive are ahead of ours, milliseconds, and whether they trust them. */
+  readonly peerClocks: () => readonly PeerClock[];
   /** Told whenever trust is won or lost. */
   readonly onChange: (trust: Trust) => void;
   /** Whether a file is there; for tests. */
@@ -140,17 +145,7 @@ export class ClockTrust implements Service {
     if (synchronised !== undefined)
       return { trusted: true, why: `${synchronised} says that it is synchronised` };
     // One that is before the build is wrong for sure, as after a battery died: it says nothing about ours.
-    const peers = peerClocks().filter(({ offsetMs }) => clock.now() + offsetMs >= builtAt);
-    const agreeing = peers.filter(({ offsetMs }) => Math.abs(offsetMs) <= AGREE_MS).length;
-    if (agreeing * 2 > peers.length)
-      return { trusted: true, why: `${agreeing} of ${peers.length} other routers agree with it` };
-    return {
-      trusted: false,
-      why:
-        peers.length === 0
-          ? 'it is not synchronised, and no other router can be asked'
-          : `it is not synchronised, and only ${agreeing} of ${peers.length} other routers agree with it`,
-    };
+    return byPeers(peerClocks().filter(({ offsetMs }) => clock.now() + offsetMs >= builtAt));
   }
 
   /** Who says that the clock is synchronised; undefined when nobody does. */
@@ -174,6 +169,26 @@ export class ClockTrust implements Service {
     this.#trust = trust;
     if (changed) this.#options.onChange(trust);
   }
+}
+
+/**
+ * Most of the routers agree: of three, two that do are most, and one that is wrong paralyses nobody. But where a router that trusts
+ * its clock is among those that differ, most of the *others* have to agree: it may be the only one that has reached a time server,
+ * and ours and the next may be wrong alike, as after a power cut (docs/adr/0029).
+ */
+function byPeers(peers: readonly PeerClock[]): Trust {
+  if (peers.length === 0)
+    return { trusted: false, why: 'it is not synchronised, and no other router can be asked' };
+  const agrees = ({ offsetMs }: PeerClock) => Math.abs(offsetMs) <= AGREE_MS;
+  const agreeing = peers.filter(agrees).length;
+  const ofOthers = `${agreeing} of ${peers.length} other routers agree with it`;
+  if (agreeing * 2 > peers.length) return { trusted: true, why: ofOthers };
+  const isMostWithOurs = (agreeing + 1) * 2 > peers.length + 1;
+  const vouched = peers.some((peer) => peer.trusted && !agrees(peer));
+  if (isMostWithOurs && !vouched)
+    return { trusted: true, why: `${ofOthers}, and none that differs trusts its own` };
+  const veto = isMostWithOurs ? ', and one that differs trusts its own' : '';
+  return { trusted: false, why: `it is not synchronised, and only ${ofOthers}${veto}` };
 }
 
 function byConfig(mode: 'always' | 'never'): string {

@@ -1,6 +1,7 @@
 import type { MultiaddrConnection } from '@libp2p/interface';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { Counters } from './counters.ts';
+import type { Refusal } from './gater.ts';
 
 /** The bytes of one connection; `close` is told when it ends. */
 export interface Counted {
@@ -39,9 +40,9 @@ export class Followed {
     this.#follower = undefined;
   }
 
-  refused(direction: 'inbound' | 'outbound', counters: Counters): void {
-    counters.add(`refused.${direction}`);
-    if (direction === 'inbound') this.#follower?.refused();
+  refused(how: Refusal, counters: Counters): void {
+    counters.add(`refused.${how}`);
+    if (how !== 'outbound') this.#follower?.refused();
   }
 
   opened(peer: PeerKey, connection: MultiaddrConnection, bytes: Readonly<{ in: number; out: number }>): void {

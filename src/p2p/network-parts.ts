@@ -50,7 +50,7 @@ export function wire(options: NetworkOptions) {
     member: trusted,
     onHandshake: (peer, connection) => trusted(peer) && traffic.watch(peer, connection),
     muted: (peer) => gossip.muted(peer),
-    onRefused: (direction) => followed.refused(direction, counters),
+    onRefused: (how) => followed.refused(how, counters),
     onOpen: (peer, connection) => (trusted(peer) ? news.opened(peer, connection) : guests.opened(connection)),
     onClose: (peer, connection) => news.closed(peer, connection),
     onIdentify: (peer, addresses) => trusted(peer) && links.said(peer, 'identify', addresses),
@@ -67,6 +67,7 @@ export function wire(options: NetworkOptions) {
     equal: (peer) => table.equal(peer),
     late: (peer) => table.late(peer),
     onBatch: options.onBatch,
+    onCut: options.door?.farewell?.late,
     onDone: (peer, result) => {
       if (result.outcome === 'failed') facts.failed(peer, `sync: ${result.reason ?? 'failed'}`);
       // What came may be news to the others as well: they see our new digest and ask.

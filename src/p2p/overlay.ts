@@ -9,12 +9,13 @@ import { createLibp2p, type Libp2pOptions } from 'libp2p';
 import { TemporaryError, UnavailableError } from '../errors.ts';
 import type { PeerKey } from '../policy/crypto.ts';
 import type { PeerAddress } from './addresses.ts';
-import { createGater } from './gater.ts';
+import { createGater, type Refusal } from './gater.ts';
 import { gossipId } from './gossip-id.ts';
 import { hangUp } from './hang-up.ts';
 import { libp2pKeyOf, parsePeerId, peerIdOf, peerKeyOf } from './identity.ts';
 import type { SigningKey } from './keys.ts';
 import { privateNetwork } from './psk/private-network.ts';
+import { MAX_UNPROVEN } from './unproven.ts';
 
 /** How a libp2p transport is made; tests pass libp2p's memory transport. */
 export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number];
@@ -45,7 +46,7 @@ export interface OverlayOptions {
   readonly onHandshake: (peer: PeerKey, connection: MultiaddrConnection) => void;
   /** Gossip of such a peer is thrown away unread. */
   readonly muted: (peer: PeerKey) => boolean;
-  readonly onRefused: (direction: 'inbound' | 'outbound') => void;
+  readonly onRefused: (how: Refusal) => void;
   readonly onOpen: (peer: PeerKey, connection: Connection) => void;
   readonly onClose: (peer: PeerKey, connection: Connection) => void;
   /** The addresses that a peer says it listens on. */
@@ -108,7 +109,8 @@ export class Overlay {
       connectionMonitor: { enabled: false },
       connectionManager: {
         inboundConnectionThreshold: 60,
-        maxIncomingPendingConnections: 64,
+        // Above what ours allows, which chooses who has to go: here it would be whoever comes next.
+        maxIncomingPendingConnections: 2 * MAX_UNPROVEN,
         inboundUpgradeTimeout: HANDSHAKE_MS,
         outboundStreamProtocolNegotiationTimeout: HANDSHAKE_MS,
         inboundStreamProtocolNegotiationTimeout: HANDSHAKE_MS,

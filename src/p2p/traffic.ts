@@ -15,6 +15,8 @@ interface Counted extends Bytes {
 const MAX_PEERS = 4_096;
 /** Around what a stream is given to send: yamux' header, noise's length and tag; what pnet adds is nothing. Bytes. */
 const AROUND = 12 + 2 + 16;
+/** The window that yamux opens again for every frame is another one, the other way, with nothing in it. */
+const PER_FRAME = 2 * AROUND;
 
 /** Bytes on the wire per peer, counted where they enter and leave the socket. */
 export class Traffic {
@@ -44,7 +46,7 @@ export class Traffic {
   /** So many bytes were given to a stream, or came over one, in one frame that only says that somebody is alive. */
   idle(peer: PeerKey, bytes: number): void {
     const counted = this.#bytes.get(peer);
-    if (counted !== undefined) counted.idle += bytes + AROUND;
+    if (counted !== undefined) counted.idle += bytes + PER_FRAME;
   }
 
   /**

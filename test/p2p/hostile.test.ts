@@ -180,6 +180,21 @@ describe('rubbish', () => {
     for (const { socket } of closed) socket.destroy();
   });
 
+  it('that keeps every place of a handshake keeps no member out', async () => {
+    const port = Number(/tcp\/(\d+)/.exec(addressOf(a))?.[1]);
+    // A nonce of the right length, and then silence; of one address libp2p takes 60 a second.
+    const sockets = ['127.0.0.2', '127.0.0.3'].flatMap((localAddress) =>
+      Array.from({ length: 45 }, () => {
+        const socket = connect({ port, host: '127.0.0.1', localAddress });
+        socket.on('error', () => undefined);
+        return socket.on('connect', () => socket.write(crypto.getRandomValues(new Uint8Array(24))));
+      }),
+    );
+    await eventually('more than have a place', () => (a.network?.stats()['refused.unproven'] ?? 0) >= 26);
+    await goesOn();
+    for (const socket of sockets) socket.destroy();
+  });
+
   it.each([
     ['sync', SYNC_PROTOCOL, crypto.getRandomValues(new Uint8Array(5_000))],
     ['keep-alives', ALIVE_PROTOCOL, crypto.getRandomValues(new Uint8Array(5_000))],

@@ -7,6 +7,7 @@ import type { Door } from '../../src/p2p/joining/guests.ts';
 import { decodeToken, type InvitationToken } from '../../src/p2p/joining/invitation-token.ts';
 import { Invitations } from '../../src/p2p/joining/invitations.ts';
 import { type Admitted, knock } from '../../src/p2p/joining/knock.ts';
+import { NotTaken } from '../../src/p2p/joining/not-taken.ts';
 import { generateKey, type SigningKey } from '../../src/p2p/keys.ts';
 import type { NetworkOptions } from '../../src/p2p/network-options.ts';
 import type { RecordId } from '../../src/policy/block-set.ts';
@@ -50,6 +51,7 @@ export function inviting(house: House, router: Router): Inviting {
     },
     invitations: new Invitations({ clock: systemClock, clockTrusted: () => time.trusted, replica }),
     evictionNews: new EvictionNews({ replica, crypto, self: key.peer }),
+    notTaken: new NotTaken(replica, crypto),
   };
   const parts = some as unknown as Parts;
   return {

@@ -171,6 +171,14 @@ describe('one bad member', () => {
       expect(replica.live.has(`${first.id}/0`)).toBe(true);
       expect(replica.live.has(`${early.id}/0`)).toBe(true);
     }
+    // The one that held them tells its people, and the other if they were passed on to it.
+    const untaken = (router: Router) =>
+      hosts
+        .get(router)
+        ?.parts.notTaken?.list(thief.key.peer)
+        .map(({ id }) => id);
+    expect(untaken(b)?.sort()).toEqual(late.map(({ id }) => id).sort());
+    expect(untaken(a)?.every((id) => late.some((op) => op.id === id))).toBe(true);
   });
 });
 

@@ -12,6 +12,7 @@ import { NodeCache } from '../../src/local/nodes/node-cache.ts';
 import type { Observer } from '../../src/local/observer.ts';
 import { EvictionNews } from '../../src/p2p/joining/eviction-news.ts';
 import { Invitations } from '../../src/p2p/joining/invitations.ts';
+import { NotTaken } from '../../src/p2p/joining/not-taken.ts';
 import type { Network } from '../../src/p2p/network.ts';
 import type { PeerView } from '../../src/p2p/peer-view.ts';
 import type { PeerPresence, Presence } from '../../src/p2p/presence/presence.ts';
@@ -39,7 +40,7 @@ export interface FakeParts extends Parts {
   /** The home file now, and what a join put in its place. */
   readonly files: { own: HomeFile; replacedBy: HomeFile | undefined; left?: boolean };
   /** Routers of the home besides this one; those that are alive answer at once. */
-  readonly peers: Map<PeerKey, { state: PeerView['state']; applied: boolean }>;
+  readonly peers: Map<PeerKey, { state: PeerView['state']; applied: boolean; silent?: true }>;
   /** Whether this router's kernel takes what is decided. */
   kernel: { applies: boolean; enforcing: boolean };
   /** What the resolver knows. */
@@ -59,6 +60,7 @@ export interface FakeParts extends Parts {
   /** What other routers answer, and what they were asked. */
   readonly answers: Map<PeerKey, Answer>;
   readonly evictionNews: EvictionNews;
+  readonly notTaken: NotTaken;
   readonly questions: readonly { peer: PeerKey; view: string; params: string }[];
 }
 
@@ -175,7 +177,10 @@ export function fakeParts(
       },
     },
     network: {
-      peers: () => [...peers].map(([peer, { state }]) => peerView(peer, { state })),
+      peers: () =>
+        [...peers].map(([peer, { state, silent }]) =>
+          peerView(peer, { state, digestEqual: silent ? undefined : true }),
+        ),
       progress: () => undefined,
       addresses: () => ['/ip4/198.51.100.11/tcp/4411/p2p/self'],
       presence,
@@ -194,6 +199,7 @@ export function fakeParts(
     home: homeAccess,
     invitations: new Invitations({ clock, clockTrusted: () => time.trusted, replica: home }),
     evictionNews: new EvictionNews({ replica: home, crypto, self: self.peer }),
+    notTaken: new NotTaken(home, crypto),
     knock: async () => {
       throw new TemporaryError('nobody is there');
     },

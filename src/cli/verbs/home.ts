@@ -91,7 +91,8 @@ const add: CommandModule<object, AddArgs> = {
       return;
     }
     printLine(standingOf(view, 'is now', 'was'));
-    if (view.self) return;
+    // One that was made an admin is in the home already.
+    if (view.self || view.promoted) return;
     printLine('On it, type this line. It holds a secret of this home:\n');
     printLine(`hedgerow home join ${view.bundle}`);
   },
@@ -154,11 +155,28 @@ export const home: CommandModule<object, Common> = {
       ]),
       'no members',
     );
-    for (const line of remarks(view)) printLine(harmless(line));
+    for (const line of [...remarks(view), ...untaken(view)]) printLine(harmless(line));
     if (view.recoveryKeyHere)
       printLine('\nThe recovery key lies on this router: hedgerow home create <name> hands it to you.');
   },
 };
+
+/** Changes of which somebody may think that they hold. */
+function untaken({ notTaken, notTakenInAll }: HomeView): string[] {
+  if (notTaken.length === 0) return [];
+  const lines = notTaken.map(({ at, by, router, made, replaced }) => {
+    const what = [...made, ...replaced.map((words) => `lifted: ${words}`)].join('; ');
+    return `  ${what}  (${by} on ${router}, ${at.slice(0, 16).replace('T', ' ')})`;
+  });
+  const more = notTakenInAll - notTaken.length;
+  const rest = more === 0 ? [] : [`  and ${more} more: hedgerow audit`];
+  return [
+    '',
+    'Not taken, because the router was evicted; who still wants it, says it again:',
+    ...lines,
+    ...rest,
+  ];
+}
 
 /** What a person should know of the members besides the table, and which invitations are open. */
 function remarks({ members, invitations }: HomeView): string[] {

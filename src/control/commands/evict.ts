@@ -150,6 +150,11 @@ function notesOn(parts: Parts, peer: PeerKey, by: PeerKey, { admitted }: Undone)
   }
   const stays = admitted.filter(({ stays }) => stays).map(({ router }) => router);
   if (stays.length > 0) notes.push(`It admitted ${stays.join(', ')}: still in the home.`);
+  const there = network.peers().find((other) => other.peer === peer);
+  if (there !== undefined && (there.state !== 'alive' || there.digestEqual !== true))
+    notes.push(
+      'It is away or not in step: what was changed there and told nobody is not taken. There and where it comes to light, hedgerow home lists it.',
+    );
   const behind = network
     .peers()
     .filter((other) => other.peer !== peer && other.digestEqual !== true)

@@ -1,6 +1,12 @@
 import { sharedInvitations } from '../../policy/invitations.ts';
+import type { Record } from '../../policy/records.ts';
 import { isoTime } from '../book/terms.ts';
 import type { Parts } from '../parts.ts';
+import { recordsOver } from './audit.ts';
+import { labels, recordWords } from './words.ts';
+
+/** So many changes that were not taken are told in words. */
+const MAX_NOT_TAKEN = 20;
 
 export interface MemberView {
   readonly router: string;
@@ -27,6 +33,18 @@ export interface InvitationView {
   readonly until: string | undefined;
 }
 
+/** A change that is in force nowhere, because an eviction has made it void. */
+export interface NotTakenView {
+  readonly id: string;
+  /** The author's wall clock, ISO 8601. */
+  readonly at: string;
+  readonly by: string;
+  readonly router: string;
+  /** What it would have made and retired, in words. */
+  readonly made: readonly string[];
+  readonly replaced: readonly string[];
+}
+
 /** The home and its members. */
 export interface HomeView {
   readonly id: string;
@@ -38,6 +56,9 @@ export interface HomeView {
   readonly invitations: readonly InvitationView[];
   /** True while the recovery key lies on this router: `home create` prints it and takes it away. */
   readonly recoveryKeyHere: boolean;
+  /** Changes of evicted routers that were not taken, the newest first: so many of them, and how many there are. */
+  readonly notTaken: readonly NotTakenView[];
+  readonly notTakenInAll: number;
   /** This router was evicted, in words; undefined when it was not, as far as it knows. */
   readonly gone: string | undefined;
 }
@@ -77,18 +98,52 @@ export function homeView(parts: Parts): HomeView {
       admin,
       until: until === undefined ? undefined : isoTime(until),
     })),
+    ...untaken(parts),
     recoveryKeyHere: parts.home.read().recoverySeed !== undefined,
     gone: goneWords(parts),
   };
 }
 
+function untaken(parts: Parts): Pick<HomeView, 'notTaken' | 'notTakenInAll'> {
+  const all = parts.notTaken?.list() ?? [];
+  const label = labels(parts.directory);
+  const words = (records: readonly Record[]) => records.map((record) => recordWords(record, label));
+  const notTaken = all.slice(0, MAX_NOT_TAKEN).map((op) => ({
+    id: op.id,
+    at: isoTime(op.at),
+    by: op.by,
+    router: parts.directory.routerName(op.peer),
+    made: words(op.add),
+    replaced: words(recordsOver(parts, op)),
+  }));
+  return { notTaken, notTakenInAll: all.length };
+}
+
 /** That this router was evicted: by what it holds itself, or by what another one says while nobody else is there. */
-export function goneWords({ replica, key, directory, network, evictionNews }: Parts): string | undefined {
+export function goneWords({
+  replica,
+  key,
+  directory,
+  network,
+  evictionNews,
+  notTaken,
+}: Parts): string | undefined {
   const then = 'hedgerow leave --alone begins a home of its own';
-  if (replica.member(key.peer)?.evicted !== undefined)
-    return `this router was evicted from its home, and may change nothing there: ${then}`;
+  if (replica.member(key.peer)?.evicted !== undefined) {
+    const lost = notTaken?.list(key.peer).length ?? 0;
+    const changes = lost === 1 ? '1 change' : `${lost} changes`;
+    const untold =
+      lost === 0
+        ? ''
+        : `; ${changes} of this router ${lost === 1 ? 'was' : 'were'} not taken (hedgerow home tells)`;
+    return `this router was evicted from its home, and may change nothing there${untold}: ${then}`;
+  }
   const told = evictionNews?.now;
-  if (told === undefined || network.peers().some(({ state }) => state === 'alive')) return undefined;
+  // Those that shut their doors answer a handshake, and say nothing of what they hold.
+  const isWithOthers = network
+    .peers()
+    .some(({ state, digestEqual }) => state === 'alive' && digestEqual !== undefined);
+  if (told === undefined || isWithOthers) return undefined;
   const [by, author] = [told.by, told.author].map((peer) => directory.routerName(peer));
   return `${by} says that this router was evicted from its home${by === author ? '' : ` by ${author}`}: ${then}`;
 }

@@ -23,7 +23,7 @@ export interface EvictionNewsOptions {
  * Tells those that were evicted, and hears it when it was us. A router that was away for long can only take the word of a member for
  * it: that is for its people, and changes nothing by itself.
  */
-export class EvictionNews implements Farewell {
+export class EvictionNews implements Omit<Farewell, 'late'> {
   readonly #options: EvictionNewsOptions;
   #told: ToldGone | undefined;
 

@@ -19,6 +19,8 @@ export interface Farewell {
   readonly evictionOf: (peer: PeerKey) => Uint8Array | undefined;
   /** A member says, with this op, that this router was evicted. */
   readonly told: (by: PeerKey, op: Uint8Array) => void;
+  /** A member passed on this op of a router that was evicted; it was not taken. */
+  readonly late: (op: Uint8Array) => void;
 }
 
 export interface FarewellsOptions {
@@ -31,9 +33,12 @@ export interface FarewellsOptions {
 
 /** From the connection to its end, milliseconds. */
 const VISIT_MS = 5_000;
-/** So many visits at once, and so many a second after that: who was evicted redials for ever. */
-const BURST = 5;
-const PER_SECOND = 0.05;
+/** So many visits at once, and so many a second after that, of one router and of all: who was evicted redials for ever, also once it knows. */
+const OF_ONE = { burst: 2, perSecond: 0.05 };
+const OF_ALL = { burst: 10, perSecond: 0.5 };
+/** Routers beyond this number share one pace. */
+const MAX_PEERS = 256;
+const THE_REST: PeerKey = '';
 
 /**
  * A router that was evicted while it was away finds every door shut, and its people wonder. It is let in for a moment, hears the
@@ -42,11 +47,12 @@ const PER_SECOND = 0.05;
 export class Farewells {
   readonly #options: FarewellsOptions;
   readonly #pace: Pace;
+  readonly #paces = new Map<PeerKey, Pace>();
   #signal: AbortSignal = AbortSignal.abort();
 
   constructor(options: FarewellsOptions) {
     this.#options = options;
-    this.#pace = new Pace(options.clock, BURST, PER_SECOND);
+    this.#pace = new Pace(options.clock, OF_ALL.burst, OF_ALL.perSecond);
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -61,7 +67,8 @@ export class Farewells {
   /** Whether a router with this key was evicted and is let in to hear it. Asked at each handshake. */
   lets(peer: PeerKey): boolean {
     if (this.#signal.aborted || !this.#isGone(peer)) return false;
-    if (this.#pace.allows(1)) return true;
+    // Its own first: who comes again and again keeps nobody else from hearing it.
+    if (this.#paceOf(peer).allows(1) && this.#pace.allows(1)) return true;
     this.#options.counters.add('farewells.too_often');
     return false;
   }
@@ -72,6 +79,13 @@ export class Farewells {
     if (op === undefined) return false;
     void this.#say(op, connection);
     return true;
+  }
+
+  #paceOf(peer: PeerKey): Pace {
+    const whose = this.#paces.has(peer) || this.#paces.size < MAX_PEERS ? peer : THE_REST;
+    const pace = this.#paces.get(whose) ?? new Pace(this.#options.clock, OF_ONE.burst, OF_ONE.perSecond);
+    this.#paces.set(whose, pace);
+    return pace;
   }
 
   #isGone(peer: PeerKey): boolean {

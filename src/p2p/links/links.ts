@@ -38,6 +38,8 @@ export class Links {
   /** Whose link we are closing, or were told that it is closed. */
   readonly #ended = new Set<PeerKey>();
   #useful = new Map<PeerKey, number>();
+  /** Those that are being closed with a word: that their streams end is no reason of its own. */
+  readonly #parting = new WeakSet<Connection>();
   #digest = '';
   #timer: Timer | undefined;
   #signal: AbortSignal = AbortSignal.abort();
@@ -154,10 +156,12 @@ export class Links {
 
   /** Closes one connection with a peer, which may have another. */
   end(peer: PeerKey, connection: Connection, cause: CloseCause, words: string): void {
+    if (cause === 'silent' && this.#parting.has(connection)) return;
     this.#ending(peer, cause, words);
-    if (cause === 'idle' || cause === 'age' || cause === 'surplus')
+    if (cause === 'idle' || cause === 'age' || cause === 'surplus') {
+      this.#parting.add(connection);
       void this.#partings.part(connection, cause);
-    else hangUp(connection, words);
+    } else hangUp(connection, words);
   }
 
   /** Looks at everything: once a second, and when the members changed. */

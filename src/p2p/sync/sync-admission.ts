@@ -17,6 +17,8 @@ export interface Partner {
   readonly charge: (bytes: number) => boolean;
   /** It sent so many bytes that we hold already or have no use for. True when that is more than chance brings. */
   readonly wasted?: (bytes: number) => boolean;
+  /** It brought an op of a router that was evicted; that is not taken. */
+  readonly cut?: (envelope: Uint8Array) => void;
   /** What we may send it. */
   readonly pace?: SendPace;
 }
@@ -78,7 +80,8 @@ export class Admission {
       else {
         this.count.opsRefused += 1;
         // What an evicted author wrote may count there and not here: no fault of the sender.
-        if (verdict !== 'cut') this.#misplaced += 1;
+        if (verdict === 'cut') this.#partner?.cut?.(envelope);
+        else this.#misplaced += 1;
         if (this.#misplaced > MAX_REFUSED) throw new Error('sends ops that cannot be placed');
       }
     }

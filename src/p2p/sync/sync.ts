@@ -32,6 +32,8 @@ export interface SyncOptions {
   readonly late: (peer: PeerKey) => boolean;
   readonly onBatch: ((edge: 'begin' | 'end') => void) | undefined;
   readonly onDone: (peer: PeerKey, result: SessionResult) => void;
+  /** An op of a router that was evicted came and was not taken. */
+  readonly onCut?: ((envelope: Uint8Array) => void) | undefined;
 }
 
 /** A difference is looked at again after so long, milliseconds: gossip on its way often mends it. */
@@ -211,6 +213,7 @@ export class Sync {
         peer,
         charge: (bytes) => floods.synced(peer, bytes),
         wasted: (bytes) => partner.wasted(bytes),
+        cut: (envelope) => this.#options.onCut?.(envelope),
         pace: (bytes) => partner.send(bytes),
       },
       compare,

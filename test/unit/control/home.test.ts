@@ -256,6 +256,9 @@ describe('the view of the home', () => {
     expect(homeView(parts).gone).toBeUndefined();
     parts.evictionNews.told(key(0).peer, unknown.envelope);
     expect(homeView(parts).gone).toContain(`${key(0).peer.slice(0, 8)} says that this router was evicted`);
+    // Whose doors are shut answers a handshake, and says no more.
+    parts.peers.set(key(0).peer, { state: 'alive', applied: false, silent: true });
+    expect(homeView(parts).gone).toContain('says that this router was evicted');
     // Whoever is with the others is not troubled by the word of one.
     parts.peers.set(key(0).peer, { state: 'alive', applied: true });
     expect(homeView(parts).gone).toBeUndefined();

@@ -17,12 +17,14 @@ interface World {
   file: boolean;
   /** What the tools of this router say; those that are left out are not installed. */
   tools: { [tool: string]: string };
+  /** So far the clocks of the others are ahead, milliseconds; of `sure` those that trust them. */
   peers: number[];
+  sure: number[];
 }
 
 function make(world: Partial<World> = {}, mode: 'auto' | 'always' | 'never' = 'auto', wall = NOW) {
   const clock = new FakeClock(wall);
-  const around: World = { file: false, tools: {}, peers: [], ...world };
+  const around: World = { file: false, tools: {}, peers: [], sure: [], ...world };
   const asked: string[] = [];
   const heard: boolean[] = [];
   const exec: Exec = {
@@ -41,7 +43,10 @@ function make(world: Partial<World> = {}, mode: 'auto' | 'always' | 'never' = 'a
     exec,
     mode,
     builtAt: BUILT,
-    peerClocks: () => around.peers.map((offsetMs) => ({ offsetMs })),
+    peerClocks: () => [
+      ...around.peers.map((offsetMs) => ({ offsetMs, trusted: false })),
+      ...around.sure.map((offsetMs) => ({ offsetMs, trusted: true })),
+    ],
     onChange: ({ trusted }) => void heard.push(trusted),
     exists: () => around.file,
   });
@@ -57,6 +62,7 @@ const ADJTIMEX = (value: string) =>
 const CHRONY = (first: string, leap: string) =>
   `${first},ntp.example,3,1795274476.1,0.0,0.0,0.0,0.0,0.0,0.0,0.0,64.0,${leap}\n`;
 const MINUTES = 60_000;
+const YEAR = 365 * 86_400_000;
 
 describe('the trust in the own clock', () => {
   it.each<[string, Partial<World>, boolean, string]>([
@@ -80,7 +86,13 @@ describe('the trust in the own clock', () => {
     ['most routers', { peers: [1, -299_000, 9e9] }, true, '2 of 3 other routers agree'],
     ['those in 1970 have no say', { peers: [1, -NOW, 60_000 - NOW] }, true, '1 of 1 other routers agree'],
     ['nobody but one in 1970', { peers: [-NOW] }, false, 'no other router can be asked'],
-    ['half of the routers are not most', { peers: [1, 9e9] }, false, 'only 1 of 2 other routers agree'],
+    ['two of three, one of them ours', { peers: [1, YEAR] }, true, 'none that differs trusts its own'],
+    ['the third of them', { peers: [YEAR, YEAR] }, false, 'only 0 of 2 other routers agree'],
+    ['one in 1970 that trusts it', { peers: [1], sure: [-NOW] }, true, '1 of 1 other routers agree'],
+    ['a sure one against most others', { peers: [1, 2], sure: [YEAR] }, true, '2 of 3 other routers agree'],
+    ['half of four are not most', { peers: [1, YEAR, YEAR] }, false, 'only 1 of 3 other routers agree'],
+    ['a home of two that differ', { peers: [YEAR] }, false, 'only 0 of 1'],
+    ['three of five', { peers: [1, 2, YEAR, 2 * YEAR] }, true, '2 of 4 other routers agree'],
     ['five minutes are too much', { peers: [300_001] }, false, 'only 0 of 1'],
   ])('%s', async (_, world, trusted, why) => {
     const { trust, start } = make(world);
@@ -88,6 +100,19 @@ describe('the trust in the own clock', () => {
     await start();
     expect(trust.state).toEqual({ trusted, why: expect.stringContaining(why) });
     await trust.stop();
+  });
+
+  it('is not given to two of three against one that trusts its own, and that one takes it from nobody else', async () => {
+    for (const [peers, trusted] of [
+      [[1], false],
+      [[1, 2], true],
+    ] as const) {
+      const { trust, start } = make({ peers: [...peers], sure: [3 * 3_600_000] });
+      await start();
+      expect(trust.state.trusted).toBe(trusted);
+      expect(trust.state.why.includes('one that differs trusts its own')).toBe(!trusted);
+      await trust.stop();
+    }
   });
 
   it('is not given to a clock from before the build, whoever says so', async () => {
