@@ -103,6 +103,21 @@ it('sixteen routers on one address choose some links, all hear what one says, an
   expect(total(routers, 'dial.attempts') - before).toBeLessThan(16);
 });
 
+it('who was told that there is no room does not dial again at once, nor who said so', async () => {
+  const routers = house.admit(5).map((key) => house.router(key, { fullMesh: 2, target: 1 }));
+  const [hub, ...others] = routers;
+  if (hub === undefined) throw new Error('no keys');
+  for (const router of routers) await router.start();
+  for (const other of others) await other.overlay.dial(hub.address, undefined, AbortSignal.timeout(10_000));
+  tellAll(routers);
+  await eventually('two of four have to go', () => hub.count('links.closed.surplus') >= 2);
+  const met = () => hub.count('connections.opened');
+  const before = met();
+  await systemClock.sleep(2_500);
+  expect(met()).toBe(before);
+  expect(hub.linked().length).toBeLessThanOrEqual(2);
+});
+
 it('beside a link that has gone silent another is dialled, by both at once, and one stays', async () => {
   const [low, high] = house.admit(2);
   if (low === undefined || high === undefined) throw new Error('no keys');

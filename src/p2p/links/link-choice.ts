@@ -45,7 +45,7 @@ export interface LinkChoiceOptions {
 /** What one look came to. */
 export interface LinkPlan {
   /** Of every member that the look was told of. */
-  readonly reasons: ReadonlyMap<PeerKey, LinkReason>;
+  readonly reasons: Map<PeerKey, LinkReason>;
   /** Links to close now. The other side is to be told (see {@link LinkChoice.parted}). */
   readonly close: readonly PeerKey[];
 }
@@ -224,7 +224,7 @@ export class LinkChoice {
     now: number,
     links: readonly LinkFacts[],
     surplus: readonly LinkFacts[],
-    reasons: ReadonlyMap<PeerKey, LinkReason>,
+    reasons: Map<PeerKey, LinkReason>,
   ): PeerKey[] {
     const { target } = this.#options;
     const close = new Set<PeerKey>();
@@ -241,7 +241,10 @@ export class LinkChoice {
       if (links.length - close.size <= 2 * target) break;
       close.add(one.peer);
     }
-    for (const peer of close) this.#closedAt.set(peer, now);
+    for (const peer of close) {
+      this.#closedAt.set(peer, now);
+      reasons.set(peer, 'surplus');
+    }
     return [...close];
   }
 

@@ -27,7 +27,7 @@ export class Links {
   readonly #partings: Partings;
   readonly #strangers: Strangers;
   readonly #deafness: Deafness;
-  #reasons: ReadonlyMap<PeerKey, LinkReason> = new Map();
+  #reasons = new Map<PeerKey, LinkReason>();
   #bootstrap = false;
   /** Closed for idleness: not dialled before there is something to say. */
   readonly #resting = new Set<PeerKey>();
@@ -251,7 +251,11 @@ export class Links {
   /** The other side closes the link. */
   #told(peer: PeerKey, parting: Parting): void {
     this.#ending(peer, 'told', `the other side closed it: ${parting}`);
-    if (parting === 'surplus') this.#choice.parted(peer, this.#options.clock.monotonic());
+    if (parting === 'surplus') {
+      this.#choice.parted(peer, this.#options.clock.monotonic());
+      // Until the next look the reason would be that of a link that stands, and it would be dialled.
+      this.#reasons.set(peer, 'surplus');
+    }
     if (parting === 'idle') this.#resting.add(peer);
   }
 

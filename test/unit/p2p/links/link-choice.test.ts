@@ -137,7 +137,10 @@ describe('LinkChoice', () => {
   it('never has more than twice the target, unless they are required', () => {
     const young = facts(40, (i) => ({ connected: i < 20, ...(i < 20 && { ageMs: 1_000 + i }) }));
     // The youngest go.
-    expect(choice().look(0, young).close).toEqual([0, 1, 2, 3].map(key));
+    const { close, reasons } = choice().look(0, young);
+    expect(close).toEqual([0, 1, 2, 3].map(key));
+    // Nor are they dialled again.
+    expect(close.map((peer) => reasons.get(peer))).toEqual(close.map(() => 'surplus'));
     const needed = facts(40, (i) => ({ connected: i < 20, soleFor: i < 20 ? 1 : 0 }));
     expect(choice().look(0, needed).close).toEqual([]);
   });
