@@ -89,7 +89,8 @@ class LevelSource implements SeenSource {
     rmSync(to, { recursive: true, force: true });
     renameSync(this.#folder, to);
     this.#damage = undefined;
-    this.putAside = `what was seen before could not be used (${why}): it is in ${to}`;
+    // Whoever joins another home expects that; damage nobody does.
+    if (kind === 'damaged') this.putAside = `what was seen before could not be used (${why}): it is in ${to}`;
     log.warn({ why, folder: to }, 'what was seen before was put aside, and is begun anew');
     const parent = dirname(this.#folder);
     const prefix = `${basename(this.#folder)}.${kind}-`;

@@ -41,14 +41,16 @@ export function only(directory: Directory, text: string): Match {
   const matches = directory.find(text);
   const [match] = matches;
   if (match === undefined) {
-    const address = canonicalAddress(text.trim());
+    const address = canonicalAddress(text.trim().replace(/%.*$/, ''));
     if (address !== undefined && isSpecial(address))
       throw new UsageError(`${address} is never blocked: it means something on one link or machine only`, {
         hint: 'loopback, link-local, multicast and broadcast addresses always pass: DHCP and neighbour discovery live there',
       });
     const meant = nearest(text.replace(/^\w+:/, ''), directory.words());
     throw new UsageError(`nothing here is called "${text}"`, {
-      hint: `${meant === undefined ? '' : `did you mean "${meant}"? `}hedgerow devices lists what this router knows; a device behind another router is named there, or by its MAC`,
+      hint: looksLikeAddress(text)
+        ? 'an address is written as 203.0.113.7 or 2001:db8::7, a network as 203.0.113.0/24 or 2001:db8::/32'
+        : `${meant === undefined ? '' : `did you mean "${meant}"? `}hedgerow devices lists what this router knows; a device behind another router is named there, or by its MAC`,
     });
   }
   if (matches.length > 1) {
@@ -61,6 +63,14 @@ export function only(directory: Directory, text: string): Match {
     });
   }
   return match;
+}
+
+/** Nothing but digits and dots, or an address with something behind it. */
+function looksLikeAddress(text: string): boolean {
+  const [, host = ''] = /^(?:\w{2,}:)?([^/]*)/.exec(text.trim()) ?? [];
+  return (
+    /^\d[\d.]*$/.test(host) || canonicalAddress(host) !== undefined || /^[\da-f]*(:[\da-f]*){2,}$/i.test(host)
+  );
 }
 
 /** One text per subject; equal subjects have equal texts. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { natural, only, type Pair, resolvePair } from '../../../src/control/commands/pair.ts';
 import { samePair } from '../../../src/control/commands/standing.ts';
+import type { UsageError } from '../../../src/errors.ts';
 import type { Subject } from '../../../src/policy/records.ts';
 import { isEnforceable } from '../../../src/policy/rules.ts';
 import { house, put, usage } from './two-devices.ts';
@@ -45,17 +46,36 @@ describe('one subject alone means', () => {
 });
 
 describe('what can never be blocked is refused:', () => {
-  it.each(['127.0.0.1', '224.0.0.251', '255.255.255.255', 'fe80::1', '::1', 'ff02::fb', '::ffff:127.0.0.1'])(
-    'the address %s',
-    (address) => {
-      expect(() => resolved('tv', address)).toThrow(/is never blocked/);
-    },
-  );
+  it.each([
+    '127.0.0.1',
+    '224.0.0.251',
+    '255.255.255.255',
+    'fe80::1',
+    '::1',
+    'ff02::fb',
+    '::ffff:127.0.0.1',
+    'fe80::1%eth0',
+  ])('the address %s', (address) => {
+    expect(() => resolved('tv', address)).toThrow(/is never blocked/);
+  });
 
   it.each(['010.0.0.1', '192.168.1', '256.1.1.1', '1.0x7f', 'domain:192.168.1', '*.168.1'])(
     'the mistyped address %s',
     (address) => {
       expect(() => resolved('tv', address)).toThrow(/nothing here is called/);
+    },
+  );
+
+  it.each(['192.168.1', '256.1.1.1', '203.0.113.0/33', '203.0.113.0/', '2001:db8::/129', '2001:db8:::7'])(
+    'the mistyped address %s, and told how one is written',
+    (address) => {
+      let hint: string | undefined;
+      try {
+        resolved('tv', address);
+      } catch (error) {
+        hint = (error as UsageError).hint;
+      }
+      expect(hint).toContain('203.0.113.0/24');
     },
   );
 });
