@@ -88,6 +88,11 @@ export class PresenceFeed {
     return { anew, claims, gone, count: this.#rows.size, version: this.#version };
   }
 
+  /** No device is spoken of. */
+  get isEmpty(): boolean {
+    return this.#rows.size === 0;
+  }
+
   /** Whether what it lacks is more than totals that grew and devices that fell asleep. */
   isUrgent(cursor: number): boolean {
     return cursor < this.#urgent;

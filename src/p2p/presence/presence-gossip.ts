@@ -63,7 +63,8 @@ export class PresenceGossip {
     const { feed, clock, counters } = this.#options;
     const newcomer = [...far].some((peer) => !this.#far.has(peer));
     this.#far = far;
-    if (newcomer) this.#cursor = 0;
+    // That there is nothing each knows who was told nothing; what was told before goes with the next whole statement.
+    if (newcomer && !feed.isEmpty) this.#cursor = 0;
     const now = clock.monotonic();
     if (far.size === 0 || this.#sending || now < this.#notBefore) return;
     if (now - this.#wholeAt >= WHOLE_MS) this.#cursor = 0;

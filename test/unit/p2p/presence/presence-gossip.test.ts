@@ -89,6 +89,16 @@ describe('presence by gossip', () => {
     expect(decodePresence(again ?? new Uint8Array())).toMatchObject({ value: { anew: true } });
   });
 
+  it('of no device is not said again to each that comes later', async () => {
+    expect(await turn([])).toHaveLength(1);
+    for (const far of [['reader', 'second'], ['third'], ['reader', 'fourth']]) {
+      await clock.advance(10_000);
+      expect(await turn([], new Set(far))).toEqual([]);
+    }
+    await clock.advance(30_000);
+    expect(await turn([])).toHaveLength(1);
+  });
+
   it('has a rate, and loses nothing by it', async () => {
     const many = await turn(claims(4_000));
     const bytes = many.reduce((sum, { length }) => sum + length, 0);
