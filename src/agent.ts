@@ -285,6 +285,7 @@ async function runOnce(
       stop: async () => undefined,
     };
     const services: Service[] = [
+      ...blocking.alone,
       trust,
       timekeeper,
       enforcer,

@@ -14,15 +14,19 @@ import { PlanFile } from './local/enforce/plan-file.ts';
 import { chooseBackend, untilOneWorks } from './local/enforce/probe.ts';
 import { areRulesAtWork } from './local/enforce/remains.ts';
 import { seesInside } from './local/enforce/same-switch.ts';
+import { soleAgent } from './local/enforce/sole-agent.ts';
 import type { Exec } from './local/exec.ts';
 import type { Interfaces } from './local/observe/interfaces.ts';
 import type { Log } from './log.ts';
 import type { Applied, AppliedLog } from './p2p/alive/applied.ts';
 import type { Replica } from './policy/replica.ts';
+import type { Service } from './service.ts';
 import { SlotsFile } from './store/slots-file.ts';
 
 /** What puts decisions in force on this router. */
 export interface Blocking {
+  /** Starts before everything else: nobody else keeps the kernel's rules here. */
+  readonly alone: readonly Service[];
   readonly enforcer: Enforcer;
   readonly kernel: KernelGate;
   /** Whether a person has halted enforcement here. */
@@ -123,5 +127,17 @@ export async function openBlocking(options: BlockingOptions, signal: AbortSignal
     const how = backend.describe().own;
     return how?.how === 'none' ? how.why : undefined;
   };
-  return { enforcer, kernel, halts, backend: backend.describe(), seesInside: sees, ownTraffic, reached };
+  // Another machine's kernel is not this namespace's, and who only observes is in nobody's way.
+  const keepsKernelHere = config.exec.ssh === undefined && config.enforce.backend !== 'dry-run';
+  const alone = keepsKernelHere ? [soleAgent({ stateDir: config.agent.stateDir, clock, log })] : [];
+  return {
+    alone,
+    enforcer,
+    kernel,
+    halts,
+    backend: backend.describe(),
+    seesInside: sees,
+    ownTraffic,
+    reached,
+  };
 }

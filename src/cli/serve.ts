@@ -2,9 +2,7 @@ import { readFileSync } from 'node:fs';
 import { runAgent } from '../agent.ts';
 import { keepProcessAlive, systemClock } from '../clock.ts';
 import { loadConfig } from '../config-file.ts';
-import type { Config } from '../config-schema.ts';
 import { ConfigError } from '../errors.ts';
-import { becomeSoleAgent } from '../local/enforce/sole-agent.ts';
 import { createLog } from '../log.ts';
 import { mustOwn } from './owner.ts';
 import { report } from './report.ts';
@@ -23,9 +21,6 @@ export async function serve(file: string | undefined, json = false): Promise<voi
   }
   const alive = keepProcessAlive();
   try {
-    // The end of the process is the end of that.
-    if (keepsKernelHere(config))
-      await becomeSoleAgent({ stateDir: config.agent.stateDir, clock: systemClock, log }, stop.signal);
     await runAgent({
       config,
       clock: systemClock,
@@ -42,11 +37,6 @@ export async function serve(file: string | undefined, json = false): Promise<voi
   }
   // All is stopped and on disk; what libraries leave behind (a heartbeat of gossip, up to 5 s) is not waited for.
   process.exit(0);
-}
-
-/** Another machine's kernel is not this namespace's, and who only observes is in nobody's way. */
-function keepsKernelHere({ exec, enforce }: Config): boolean {
-  return exec.ssh === undefined && enforce.backend !== 'dry-run';
 }
 
 function groupId(name: string | undefined): number | undefined {

@@ -76,7 +76,7 @@ describe('the doors of a router, as they are by default', () => {
 
     const said = (...verb: string[]) => house.must(ROUTER, ['hedgerow', ...verb]);
     expect(await said('stats')).toMatch(/^mqtt +127\.0\.0\.1:1883 /m);
-    expect(await said('connections', 'mqtt')).toMatch(/ mqtt +open +127\.0\.0\.1:\d+ .*client/);
+    expect(await said('connections', 'mqtt')).toMatch(/ mqtt +following +127\.0\.0\.1:\d+ .*client/);
     expect(await said('status')).toContain(ROUTER);
     await Promise.all([reader.stop(), writer.stop()]);
   });

@@ -2,6 +2,7 @@ import { connect, createServer, type Server } from 'node:net';
 import type { Clock } from '../../clock.ts';
 import { messageOf, UnavailableError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import type { Service } from '../../service.ts';
 
 /**
  * An abstract socket (unix(7)): the kernel has these names once for each network namespace, like its rules, and frees one
@@ -55,6 +56,18 @@ export async function becomeSoleAgent(options: SoleAgentOptions, signal: AbortSi
     await clock.sleep(TRY_EVERY_MS, signal).catch(() => undefined);
   }
   return () => undefined;
+}
+
+/** The same as a part of the agent, which starts before any that touches the kernel, and ends after them. */
+export function soleAgent(options: SoleAgentOptions): Service {
+  let end: (() => void) | undefined;
+  return {
+    name: 'sole agent',
+    start: async (signal) => {
+      end = await becomeSoleAgent(options, signal);
+    },
+    stop: async () => end?.(),
+  };
 }
 
 function inTheWay({ pid, stateDir }: Holder): UnavailableError {
