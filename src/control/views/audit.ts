@@ -30,21 +30,25 @@ export interface AuditRequest {
   readonly before?: OpId | undefined;
 }
 
-/** One change, as a person is shown it. */
-export interface AuditEntry {
+/** A change in words. */
+export interface ToldChange {
   readonly id: OpId;
   /** The author's wall clock, ISO 8601. */
   readonly at: string;
+  readonly by: string;
+  readonly router: string;
+  /** What it made. */
+  readonly made: readonly string[];
+  /** What it retired. */
+  readonly replaced: readonly string[];
+}
+
+/** One change, as a person is shown it. */
+export interface AuditEntry extends ToldChange {
   /** Whether the author trusted that clock. */
   readonly trusted: boolean;
-  readonly by: string;
   readonly automatic: boolean;
-  readonly router: string;
   readonly peer: string;
-  /** What it made, in words. */
-  readonly made: readonly string[];
-  /** What it retired, in words. */
-  readonly replaced: readonly string[];
   /** The change whose inverse this is. */
   readonly undoes: OpId | undefined;
   /** The change that undid this one. For changes after a cursor only as far as it can be told. */
@@ -93,6 +97,18 @@ export function auditView(parts: Parts, request: AuditRequest, history: Iterable
   return { entries, next: undefined };
 }
 
+export function toldChange(parts: Parts, op: Op, label: Label): ToldChange {
+  const words = (records: readonly Record[]) => records.map((record) => recordWords(record, label));
+  return {
+    id: op.id,
+    at: isoTime(op.at),
+    by: op.by,
+    router: parts.directory.routerName(op.peer),
+    made: words(op.add),
+    replaced: words(recordsOver(parts, op)),
+  };
+}
+
 /** The contents of the records that an op retires; those that are not here are left out. */
 export function recordsOver(parts: Parts, op: Op): Record[] {
   return op.over.flatMap((id) => {
@@ -120,15 +136,10 @@ function shower(parts: Parts, all: boolean): { note(op: Op): void; entry(op: Op)
       if (op.undoes !== undefined && replica.counts(op.id)) undone.set(op.undoes, op.id);
     },
     entry: (op) => ({
-      id: op.id,
-      at: isoTime(op.at),
+      ...toldChange(parts, op, label),
       trusted: op.trusted,
-      by: op.by,
       automatic: op.by === AUTOMATIC,
-      router: directory.routerName(op.peer),
       peer: op.peer,
-      made: op.add.map((record) => recordWords(record, label)),
-      replaced: recordsOver(parts, op).map((record) => recordWords(record, label)),
       undoes: op.undoes,
       undoneBy: undone.get(op.id) ?? (all ? undefined : undoerOf(parts, op)),
       counts: replica.counts(op.id),

@@ -1,9 +1,8 @@
 import { sharedInvitations } from '../../policy/invitations.ts';
-import type { Record } from '../../policy/records.ts';
 import { isoTime } from '../book/terms.ts';
 import type { Parts } from '../parts.ts';
-import { recordsOver } from './audit.ts';
-import { labels, recordWords } from './words.ts';
+import { type ToldChange, toldChange } from './audit.ts';
+import { labels } from './words.ts';
 
 /** So many changes that were not taken are told in words. */
 const MAX_NOT_TAKEN = 20;
@@ -33,18 +32,6 @@ export interface InvitationView {
   readonly until: string | undefined;
 }
 
-/** A change that is in force nowhere, because an eviction has made it void. */
-export interface NotTakenView {
-  readonly id: string;
-  /** The author's wall clock, ISO 8601. */
-  readonly at: string;
-  readonly by: string;
-  readonly router: string;
-  /** What it would have made and retired, in words. */
-  readonly made: readonly string[];
-  readonly replaced: readonly string[];
-}
-
 /** The home and its members. */
 export interface HomeView {
   readonly id: string;
@@ -57,7 +44,7 @@ export interface HomeView {
   /** True while the recovery key lies on this router: `home create` prints it and takes it away. */
   readonly recoveryKeyHere: boolean;
   /** Changes of evicted routers that were not taken, the newest first: so many of them, and how many there are. */
-  readonly notTaken: readonly NotTakenView[];
+  readonly notTaken: readonly ToldChange[];
   readonly notTakenInAll: number;
   /** This router was evicted, in words; undefined when it was not, as far as it knows. */
   readonly gone: string | undefined;
@@ -107,15 +94,7 @@ export function homeView(parts: Parts): HomeView {
 function untaken(parts: Parts): Pick<HomeView, 'notTaken' | 'notTakenInAll'> {
   const all = parts.notTaken?.list() ?? [];
   const label = labels(parts.directory);
-  const words = (records: readonly Record[]) => records.map((record) => recordWords(record, label));
-  const notTaken = all.slice(0, MAX_NOT_TAKEN).map((op) => ({
-    id: op.id,
-    at: isoTime(op.at),
-    by: op.by,
-    router: parts.directory.routerName(op.peer),
-    made: words(op.add),
-    replaced: words(recordsOver(parts, op)),
-  }));
+  const notTaken = all.slice(0, MAX_NOT_TAKEN).map((op) => toldChange(parts, op, label));
   return { notTaken, notTakenInAll: all.length };
 }
 
